@@ -1,0 +1,1 @@
+"""fastnet: dense neural networks on a CPU."""

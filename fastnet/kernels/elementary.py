@@ -1,0 +1,144 @@
+"""exp, sigmoid and tanh as polynomials of our own, for float32 and float64.
+
+A loop over `np.exp` becomes scalar library calls, and libraries differ in the last bit. These are emitted as
+plain arithmetic, so loops over them become vector code and every machine computes the same bits.
+
+The method is Cody and Waite's (Software Manual for the Elementary Functions, 1980, chapter 6): x = n ln 2 + r
+with |r| <= ln 2 / 2, ln 2 split in two parts so that r is exact to working precision, the Taylor polynomial
+of exp on r, and a scaling by 2**n. tanh and sigmoid come from the same reduction; tanh goes through
+expm1, so that small arguments keep their relative precision.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+
+from fastnet._jit import INTERPRETED
+from fastnet.kernels.simd import call_intrinsic, itemsize
+
+I32 = ir.IntType(32)
+
+
+class _Format(NamedTuple):
+    """What depends on the floating-point format."""
+
+    degree: int  # of the polynomial: its remainder on |r| <= ln 2 / 2 is below half an ulp
+    ln2_high: float  # leading bits of ln 2, few enough that n * ln2_high is exact
+    ln2_low: float  # the rest
+    lowest: float  # exp of less is 0
+    highest: float  # exp of more is inf
+    saturated: float  # tanh of more is 1
+    mantissa_bits: int
+    exponent_bias: int
+
+
+_FLOAT32 = _Format(
+    7, float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20"), -104.0, 89.0, 10.0, 23, 127
+)
+_FLOAT64 = _Format(
+    13, float.fromhex("0x1.62e42fefa38p-1"), float.fromhex("0x1.ef35793c7673p-45"), -746.0, 710.0, 20.0, 52, 1023
+)  # fmt: skip
+
+
+class _Emitter:
+    """Emits the arithmetic of one scalar function; the loop around it is Numba's."""
+
+    def __init__(self, builder: Any, kind: Any) -> None:
+        self.builder, self.kind = builder, kind
+        self.format = _FLOAT32 if itemsize(kind) == 4 else _FLOAT64
+        self.integer = ir.IntType(8 * itemsize(kind))
+
+    def real(self, value: float) -> Any:
+        return ir.Constant(self.kind, float(np.float32(value)) if self.integer.width == 32 else value)
+
+    def fma(self, x: Any, y: Any, z: Any) -> Any:
+        return call_intrinsic(self.builder, "fma", x, y, z)
+
+    def at_most(self, x: Any, high: float) -> Any:
+        """The smaller of x and `high`; `high` where x is NaN."""
+        return self.builder.select(self.builder.fcmp_ordered("<", x, self.real(high)), x, self.real(high))
+
+    def at_least(self, x: Any, low: float) -> Any:
+        return self.builder.select(self.builder.fcmp_ordered(">", x, self.real(low)), x, self.real(low))
+
+    def keep_nan(self, x: Any, result: Any) -> Any:
+        return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, result)
+
+    def reduce(self, x: Any) -> tuple[Any, Any]:
+        """Split x into n, a whole number as int32, and r = x - n ln 2."""
+        scaled = self.builder.fmul(x, self.real(1.0 / math.log(2.0)))
+        n = call_intrinsic(self.builder, "rint", scaled)
+        r = self.fma(n, self.real(-self.format.ln2_high), x)
+        r = self.fma(n, self.real(-self.format.ln2_low), r)
+        return self.builder.fptosi(n, I32), r
+
+    def taylor(self, r: Any, first: int) -> Any:
+        """Sum r**(k - first) / k! over k from `first` to the degree, by Horner's rule."""
+        total = self.real(1.0 / math.factorial(self.format.degree))
+        for k in range(self.format.degree - 1, first - 1, -1):
+            total = self.fma(total, r, self.real(1.0 / math.factorial(k)))
+        return total
+
+    def power_of_two(self, n: Any) -> Any:
+        """2**n for an int32 n within the exponents of normal numbers."""
+        exponent = self.builder.add(n, ir.Constant(I32, self.format.exponent_bias))
+        if self.integer.width == 64:
+            exponent = self.builder.zext(exponent, self.integer)
+        bits = self.builder.shl(exponent, ir.Constant(self.integer, self.format.mantissa_bits))
+        return self.builder.bitcast(bits, self.kind)
+
+    def exp(self, x: Any) -> Any:
+        n, r = self.reduce(self.at_most(self.at_least(x, self.format.lowest), self.format.highest))
+        half = self.builder.ashr(n, ir.Constant(I32, 1))  # two factors: 2**n itself may not be a normal number
+        value = self.builder.fmul(self.taylor(r, 0), self.power_of_two(half))
+        value = self.builder.fmul(value, self.power_of_two(self.builder.sub(n, half)))
+        return self.keep_nan(x, value)
+
+    def sigmoid(self, x: Any) -> Any:
+        """1 / (1 + exp(-|x|)), or its complement exp(-|x|) / (1 + exp(-|x|)): neither overflows."""
+        size = call_intrinsic(self.builder, "fabs", x)
+        small = self.exp(self.builder.fsub(self.real(-0.0), size))
+        positive = self.builder.fcmp_ordered(">", x, self.real(0.0))
+        top = self.builder.select(positive, self.real(1.0), small)
+        return self.builder.fdiv(top, self.builder.fadd(self.real(1.0), small))
+
+    def tanh(self, x: Any) -> Any:
+        """-q / (2 + q) with q = expm1(-2 |x|), and the sign of x."""
+        size = self.at_most(call_intrinsic(self.builder, "fabs", x), self.format.saturated)
+        n, r = self.reduce(self.builder.fmul(size, self.real(-2.0)))
+        scale = self.power_of_two(n)
+        expm1_r = self.builder.fmul(r, self.taylor(r, 1))
+        q = self.fma(scale, expm1_r, self.builder.fsub(scale, self.real(1.0)))
+        value = self.builder.fdiv(self.builder.fsub(self.real(-0.0), q), self.builder.fadd(self.real(2.0), q))
+        return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
+
+
+def _scalar_function(name: str) -> Any:
+    @intrinsic
+    def function(_typing: Any, x: Any) -> Any:
+        def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+            return getattr(_Emitter(builder, args[0].type), name)(args[0])
+
+        return x(x), codegen
+
+    return function
+
+
+exp, sigmoid, tanh = _scalar_function("exp"), _scalar_function("sigmoid"), _scalar_function("tanh")
+
+if INTERPRETED:
+
+    def exp(x):  # type: ignore[no-untyped-def]
+        with np.errstate(over="ignore", under="ignore"):
+            return np.exp(x)
+
+    def sigmoid(x):  # type: ignore[no-untyped-def]
+        small = exp(-abs(x))
+        return (x.dtype.type(1) if x > 0 else small) / (1 + small)
+
+    tanh = np.tanh

@@ -1,0 +1,39 @@
+"""Batched matrix product, compiled on the register tile. The maths stands in `fastnet.reference.matmul`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastnet.kernels.gemm import multiply
+from fastnet.reference import checks
+from fastnet.reference.checks import FloatArray
+
+
+def matmul_forward(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """(..., m, k) @ (..., k, n); broadcast matrices are read in place, never repeated in memory."""
+    return multiply(a, b, out=checks.matmul_forward(a, b, out))
+
+
+def matmul_backward(
+    dc: FloatArray, a: FloatArray, b: FloatArray, out: tuple[FloatArray, FloatArray] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """dc @ b.T and a.T @ dc for each matrix of the batch, summed over broadcast dimensions."""
+    da, db = checks.matmul_backward(dc, a, b, out)
+    _summed(da, dc, b.swapaxes(-1, -2))
+    _summed(db, a.swapaxes(-1, -2), dc)
+    return da, db
+
+
+def _summed(target: FloatArray, left: FloatArray, right: FloatArray) -> None:
+    """Write left @ right to `target`, summed over the batch dimensions that `target` does not have."""
+    batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    if target.shape[:-2] == batch:
+        multiply(left, right, out=target)
+        return
+    product = multiply(left, right)
+    added = len(batch) - (target.ndim - 2)
+    stretched = [
+        added + i for i, (own, full) in enumerate(zip(target.shape, batch[added:], strict=False)) if own != full
+    ]
+    total = product.sum(axis=(*range(added), *stretched), keepdims=True)
+    target[...] = total.reshape(target.shape)

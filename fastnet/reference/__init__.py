@@ -1,0 +1,77 @@
+"""The reference: every operation of fastnet in plain NumPy, written to be read.
+
+It is the textbook twin of the compiled kernels: the same file names, function names and argument order, and
+the arithmetic that the kernels are tested against. It imports NumPy and nothing else of fastnet.
+
+Samples are rows: x has shape (n_samples, n_features). Every operation keeps its dtype, float32 or float64,
+for any strides, and takes 0 or 1 samples like any other number. A wrong type or dtype raises TypeError; a
+wrong shape or value raises ValueError; both name the argument, what came and what was expected. A result goes
+to `out` where that is given, and never shares memory with an input otherwise. Infinities and NaN follow IEEE
+arithmetic in silence: no operation emits a floating-point warning, as compiled code emits none.
+"""
+
+from fastnet.reference.activations import (
+    identity_backward,
+    identity_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    softmax_backward,
+    softmax_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from fastnet.reference.linear import (
+    linear_backward,
+    linear_forward,
+    linear_relu_backward,
+    linear_relu_forward,
+)
+from fastnet.reference.losses import (
+    binary_cross_entropy_backward,
+    binary_cross_entropy_forward,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
+from fastnet.reference.matmul import matmul_backward, matmul_forward
+from fastnet.reference.optimizers import adam_step, adamw_step, momentum_step, sgd_step
+from fastnet.reference.training import layer_slices, predict_logits, train_epoch
+
+__all__ = [
+    "adam_step",
+    "adamw_step",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "identity_backward",
+    "identity_forward",
+    "layer_slices",
+    "linear_backward",
+    "linear_forward",
+    "linear_relu_backward",
+    "linear_relu_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "matmul_backward",
+    "matmul_forward",
+    "momentum_step",
+    "predict_logits",
+    "relu_backward",
+    "relu_forward",
+    "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+    "tanh_backward",
+    "tanh_forward",
+    "train_epoch",
+]

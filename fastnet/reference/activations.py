@@ -1,0 +1,248 @@
+"""Elementwise activations, and softmax over rows; a backward needs only the forward's output."""
+
+import numpy as np
+
+from fastnet.reference import checks
+from fastnet.reference.checks import ROWS, FloatArray
+
+
+def relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Rectify, y = max(x, 0); NaN stays NaN.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or float64, any shape
+        Inputs.
+    out : ndarray like x, optional
+        Receives the result; may be `x`.
+
+    Returns
+    -------
+    ndarray of x's dtype and shape
+        y, which is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a float32 or float64 ndarray; for an `out` that does not fit or partly overlaps `x`.
+
+    References
+    ----------
+    Glorot, Bordes and Bengio, "Deep sparse rectifier neural networks", AISTATS 2011, section 3.
+
+    Examples
+    --------
+    >>> relu_forward(np.array([-1.5, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
+    y = checks.alike(out, x=x)
+    y[...] = np.maximum(x, 0)
+    return y
+
+
+def relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of ReLU: dy where y > 0, else 0 (so ReLU'(0) = 0), and NaN where y is NaN.
+
+    Parameters
+    ----------
+    dy : ndarray of float32 or float64, any shape
+        Gradient of the loss with respect to y.
+    y : ndarray of dy's dtype and shape
+        The forward's output.
+    out : ndarray of dy's dtype and shape, optional
+        Receives the result; may be `dy` or `y`.
+
+    Returns
+    -------
+    ndarray of dy's dtype and shape
+        dx, which is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `relu_forward`, or if the dtypes or shapes differ.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.3.
+
+    Examples
+    --------
+    >>> relu_backward(np.array([5.0, 6.0]), np.array([0.0, 2.0]))
+    array([0., 6.])
+    """
+    dx = checks.alike(out, dy=dy, y=y)
+    dx[...] = np.where(y > 0, dy, np.where(np.isnan(y), y, 0))
+    return dx
+
+
+@np.errstate(all="ignore")
+def sigmoid_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Logistic function, y = 1 / (1 + exp(-x)), from exp(-|x|), which cannot overflow.
+
+    Parameters and errors as in `relu_forward`; y has x's shape (any) and dtype, float32 or float64.
+    Source: Bishop, "Pattern Recognition and Machine Learning", Springer 2006, equation 4.59.
+
+    Examples
+    --------
+    >>> sigmoid_forward(np.array([-1e4, 0.0, 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    y = checks.alike(out, x=x)
+    e = np.exp(-np.abs(x))
+    y[...] = np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+    return y
+
+
+@np.errstate(all="ignore")
+def sigmoid_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of the logistic function, dx = dy * y * (1 - y).
+
+    Parameters and errors as in `relu_backward`; dx has dy's shape (any) and dtype, float32 or float64.
+    Source: Bishop, "Pattern Recognition and Machine Learning", Springer 2006, equation 4.88.
+
+    Examples
+    --------
+    >>> sigmoid_backward(np.array([4.0]), np.array([0.5]))
+    array([1.])
+    """
+    dx = checks.alike(out, dy=dy, y=y)
+    dx[...] = dy * y * (1 - y)
+    return dx
+
+
+@np.errstate(all="ignore")
+def tanh_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Hyperbolic tangent, y = tanh(x).
+
+    Parameters and errors as in `relu_forward`; y has x's shape (any) and dtype, float32 or float64.
+    Source: Bishop, "Pattern Recognition and Machine Learning", Springer 2006, equation 5.59.
+
+    Examples
+    --------
+    >>> tanh_forward(np.array([-1e4, 0.0, 1e4]))
+    array([-1.,  0.,  1.])
+    """
+    y = checks.alike(out, x=x)
+    y[...] = np.tanh(x)
+    return y
+
+
+@np.errstate(all="ignore")
+def tanh_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of the hyperbolic tangent, dx = dy * (1 - y**2).
+
+    Parameters and errors as in `relu_backward`; dx has dy's shape (any) and dtype, float32 or float64.
+    Source: Bishop, "Pattern Recognition and Machine Learning", Springer 2006, equation 5.60.
+
+    Examples
+    --------
+    >>> tanh_backward(np.array([4.0]), np.array([0.5]))
+    array([3.])
+    """
+    dx = checks.alike(out, dy=dy, y=y)
+    dx[...] = dy * (1 - y * y)
+    return dx
+
+
+def identity_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """No activation, y = x (a copy).
+
+    Parameters and errors as in `relu_forward`; y has x's shape (any) and dtype, float32 or float64.
+    Source: scikit-learn 0.18, `MLPClassifier`, whose name it has.
+
+    Examples
+    --------
+    >>> identity_forward(np.array([-1.5, 2.0]))
+    array([-1.5,  2. ])
+    """
+    y = checks.alike(out, x=x)
+    y[...] = x
+    return y
+
+
+def identity_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of no activation, dx = dy (a copy).
+
+    Parameters and errors as in `relu_backward`; dx has dy's shape (any) and dtype, float32 or float64.
+
+    Examples
+    --------
+    >>> identity_backward(np.array([5.0]), np.array([2.0]))
+    array([5.])
+    """
+    dx = checks.alike(out, dy=dy, y=y)
+    dx[...] = dy
+    return dx
+
+
+@np.errstate(all="ignore")
+def softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Softmax of each row, y = exp(x - max) / sum(exp(x - max)).
+
+    Parameters and errors as in `relu_forward`; x and y have shape (n_samples, n_classes), n_classes >= 1.
+    A score of -inf gives probability 0; a row that is all -inf, or holds NaN or +inf, gives NaN.
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 4.1.
+
+    Examples
+    --------
+    >>> softmax_forward(np.array([[1e4, 1e4], [0.0, -np.inf]]))
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    y = checks.alike(out, ROWS, x=x)
+    exps = np.exp(x - x.max(axis=1, keepdims=True))
+    y[...] = exps / exps.sum(axis=1, keepdims=True)
+    return y
+
+
+@np.errstate(all="ignore")
+def softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of softmax, dx = y * (dy - sum over classes of dy * y).
+
+    Parameters and errors as in `relu_backward`; dy and y have shape (n_samples, n_classes).
+    Source: Bishop, "Pattern Recognition and Machine Learning", Springer 2006, equation 4.106.
+
+    Examples
+    --------
+    >>> softmax_backward(np.array([[4.0, 0.0]]), np.array([[0.5, 0.5]]))
+    array([[ 1., -1.]])
+    """
+    dx = checks.alike(out, ROWS, dy=dy, y=y)
+    dx[...] = y * (dy - (dy * y).sum(axis=1, keepdims=True))
+    return dx
+
+
+@np.errstate(all="ignore")
+def log_softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Logarithm of softmax, y = (x - max) - log(sum(exp(x - max))).
+
+    Parameters and errors as in `softmax_forward`; -inf gives -inf.
+    Source: Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.2.2.3.
+
+    Examples
+    --------
+    >>> log_softmax_forward(np.array([[0.0, -1e4]]))
+    array([[     0., -10000.]])
+    """
+    y = checks.alike(out, ROWS, x=x)
+    shifted = x - x.max(axis=1, keepdims=True)
+    y[...] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return y
+
+
+@np.errstate(all="ignore")
+def log_softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of log-softmax, dx = dy - exp(y) * sum over classes of dy.
+
+    Parameters and errors as in `softmax_backward`; y is the output of `log_softmax_forward`.
+    Source: the Jacobian of `log_softmax_forward`, (identity - softmax).
+
+    Examples
+    --------
+    >>> log_softmax_backward(np.array([[1.0, 0.0]]), np.log(np.array([[0.25, 0.75]])))
+    array([[ 0.75, -0.75]])
+    """
+    dx = checks.alike(out, ROWS, dy=dy, y=y)
+    dx[...] = dy - np.exp(y) * dy.sum(axis=1, keepdims=True)
+    return dx

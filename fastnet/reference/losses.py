@@ -1,0 +1,248 @@
+"""Losses: means over samples, computed from logits, with the gradients that go with them."""
+
+import numpy as np
+
+from fastnet.reference import checks
+from fastnet.reference.activations import sigmoid_forward
+from fastnet.reference.checks import OUTPUTS, FloatArray, IntArray
+
+
+def _mean(sample_losses: FloatArray) -> float:
+    """Mean over samples accumulated in float64, 0.0 if there are none."""
+    return float(sample_losses.sum(dtype=np.float64)) / max(sample_losses.size, 1)
+
+
+@np.errstate(all="ignore")
+def softmax_cross_entropy_forward(
+    logits: FloatArray, labels: IntArray, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Mean of -log softmax(logits)[label], through log-sum-exp, and the probabilities.
+
+    Parameters
+    ----------
+    logits : ndarray of float32 or float64, shape (n_samples, n_classes), n_classes >= 1
+        Scores; -inf excludes a class.
+    labels : ndarray of integers in [0, n_classes), shape (n_samples,)
+        The class of each sample.
+    out : ndarray of the logits' dtype and shape, optional
+        Receives the probabilities; may be `logits`.
+
+    Returns
+    -------
+    loss : float
+        Mean over samples, 0.0 for no samples.
+    probs : ndarray of the logits' dtype and shape
+        softmax(logits); a row whose logits hold NaN or +inf, or are all -inf, is NaN, and so is the loss.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong type or dtype; for a wrong shape, a label out of range, or an unsuitable `out`.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.2.2.3.
+
+    Examples
+    --------
+    >>> loss, probs = softmax_cross_entropy_forward(np.array([[2.0, 2.0]]), np.array([1]))
+    >>> round(loss, 6), probs
+    (0.693147, array([[0.5, 0.5]]))
+    """
+    probs = checks.labelled(out, labels, logits=logits)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exps = np.exp(shifted)
+    sums = exps.sum(axis=1, keepdims=True)
+    sample_losses = np.log(sums[:, 0]) - shifted[np.arange(labels.size), labels]
+    probs[...] = exps / sums
+    return _mean(sample_losses), probs
+
+
+@np.errstate(all="ignore")
+def softmax_cross_entropy_backward(
+    probs: FloatArray, labels: IntArray, out: FloatArray | None = None
+) -> FloatArray:
+    """Gradient of the mean cross-entropy with respect to the logits, (probs - onehot) / n_samples.
+
+    Parameters
+    ----------
+    probs : ndarray of float32 or float64, shape (n_samples, n_classes)
+        The probabilities from `softmax_cross_entropy_forward`.
+    labels : ndarray of integers in [0, n_classes), shape (n_samples,)
+        The class of each sample.
+    out : ndarray of the probabilities' dtype and shape, optional
+        Receives the result; may be `probs`.
+
+    Returns
+    -------
+    ndarray of the probabilities' dtype and shape
+        The gradient, which is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_cross_entropy_forward`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 4.109.
+
+    Examples
+    --------
+    >>> softmax_cross_entropy_backward(np.array([[0.25, 0.75]]), np.array([1]))
+    array([[ 0.25, -0.25]])
+    """
+    dlogits = checks.labelled(out, labels, probs=probs)
+    dlogits[...] = probs
+    dlogits[np.arange(labels.size), labels] -= 1
+    dlogits /= max(labels.size, 1)
+    return dlogits
+
+
+@np.errstate(all="ignore")
+def binary_cross_entropy_forward(
+    logits: FloatArray, targets: FloatArray, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Mean over samples of the sum over outputs of -log of the target's probability, and the probabilities.
+
+    Parameters
+    ----------
+    logits, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
+        Finite scores (an infinite one may give NaN); 0, 1 or a probability, whose range is not checked.
+    out : ndarray of the logits' dtype and shape, optional
+        Receives the probabilities; may be `logits`.
+
+    Returns
+    -------
+    loss : float
+        Of softplus(z) - t*z, as max(z, 0) - t*z + log1p(exp(-|z|)); 0.0 for no samples.
+    probs : ndarray of the logits' dtype and shape
+        sigmoid(logits).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong type or dtype; for a wrong shape or an unsuitable `out`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 4.90.
+
+    Examples
+    --------
+    >>> loss, probs = binary_cross_entropy_forward(np.array([[0.0]]), np.array([[1.0]]))
+    >>> round(loss, 6), probs
+    (0.693147, array([[0.5]]))
+    """
+    probs = checks.alike(out, OUTPUTS, logits=logits, targets=targets)
+    entries = np.maximum(logits, 0) - targets * logits + np.log1p(np.exp(-np.abs(logits)))
+    loss = _mean(entries.sum(axis=1, dtype=np.float64))
+    return loss, sigmoid_forward(logits, out=probs)
+
+
+@np.errstate(all="ignore")
+def binary_cross_entropy_backward(
+    probs: FloatArray, targets: FloatArray, out: FloatArray | None = None
+) -> FloatArray:
+    """Gradient of the binary cross-entropy with respect to the logits, (probs - targets) / n_samples.
+
+    Parameters
+    ----------
+    probs, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
+        The probabilities from `binary_cross_entropy_forward` and the targets it was given.
+    out : ndarray of the probabilities' dtype and shape, optional
+        Receives the result; may be `probs`.
+
+    Returns
+    -------
+    ndarray of the probabilities' dtype and shape
+        The gradient, which is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `binary_cross_entropy_forward`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 4.91.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_backward(np.array([[0.25], [0.5]]), np.array([[1.0], [0.0]]))
+    array([[-0.375],
+           [ 0.25 ]])
+    """
+    dlogits = checks.alike(out, OUTPUTS, probs=probs, targets=targets)
+    dlogits[...] = (probs - targets) / max(len(probs), 1)
+    return dlogits
+
+
+@np.errstate(all="ignore")
+def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
+    """Mean over samples of 0.5 * sum over outputs of (p - t)**2.
+
+    Parameters
+    ----------
+    predictions, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
+        The network's outputs, and what they should be.
+
+    Returns
+    -------
+    float
+        Mean over samples, 0.0 for none; unlike scikit-learn's, not divided by the number of outputs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong type or dtype; for a wrong shape.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 5.11.
+
+    Examples
+    --------
+    >>> squared_error_forward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]))
+    2.5
+    """
+    checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
+    differences = predictions - targets
+    return 0.5 * _mean((differences * differences).sum(axis=1, dtype=np.float64))
+
+
+@np.errstate(all="ignore")
+def squared_error_backward(
+    predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None
+) -> FloatArray:
+    """Gradient of the squared error with respect to the predictions, (p - t) / n_samples.
+
+    Parameters
+    ----------
+    predictions, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
+        The network's outputs, and what they should be.
+    out : ndarray of the predictions' dtype and shape, optional
+        Receives the result; may be `predictions`.
+
+    Returns
+    -------
+    ndarray of the predictions' dtype and shape
+        The gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `squared_error_forward`, or for an unsuitable `out`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 5.18.
+
+    Examples
+    --------
+    >>> squared_error_backward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]))
+    array([[-2.,  1.]])
+    """
+    dpredictions = checks.alike(out, OUTPUTS, predictions=predictions, targets=targets)
+    dpredictions[...] = (predictions - targets) / max(len(predictions), 1)
+    return dpredictions

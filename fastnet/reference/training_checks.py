@@ -1,0 +1,152 @@
+"""Argument checks of optimizer steps, training and inference, shared by the reference and the kernels."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet.reference import checks
+from fastnet.reference.checks import FloatArray, IntArray
+
+ACTIVATIONS = ("relu", "sigmoid", "tanh", "identity")
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+HYPERPARAMETERS = {
+    "sgd": ("lr",),
+    "momentum": ("lr", "momentum", "nesterov"),
+    "adam": ("lr", "beta1", "beta2", "eps"),
+    "adamw": ("lr", "beta1", "beta2", "eps", "weight_decay"),
+}
+N_SLOTS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
+
+
+def hyperparameters(**values: Any) -> None:
+    """Check hyperparameters: finite, not negative, and below one for Adam's decay rates."""
+    for name, value in values.items():
+        if name == "nesterov":
+            if not isinstance(value, bool | np.bool):
+                raise TypeError(f"nesterov must be True or False, got {type(value).__name__}")
+            continue
+        real(name, value)
+        limit = 1.0 if name in ("beta1", "beta2") else math.inf
+        if not 0 <= value < limit:
+            raise ValueError(f"{name} must lie in [0, {limit}), got {value}")
+
+
+def vectors(writes: Sequence[str], **arrays: FloatArray) -> None:
+    """Check 1-D arrays of one length and dtype that share no memory; those in `writes` are written to."""
+    checks.one_dtype(**arrays)
+    names = list(arrays)
+    for i, name in enumerate(names):
+        checks.shape(name, arrays[name], ("n_parameters",) if i == 0 else arrays[names[0]].shape)
+        checks.disjoint(name, arrays[name], [arrays[other] for other in names[:i]])
+        if name in writes:
+            checks.writable(name, arrays[name])
+
+
+def whole(name: str, value: int, least: int) -> None:
+    """Check an integer that has a least value."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Check a name against the choices there are."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def layer_sizes(sizes: Sequence[int]) -> None:
+    """Check the layer sizes of a network."""
+    if not isinstance(sizes, Sequence):
+        raise TypeError(f"sizes must be a sequence of integers, got {type(sizes).__name__}")
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must hold at least two sizes (in, ..., out), got {tuple(sizes)}")
+    for i, size in enumerate(sizes):
+        whole(f"sizes[{i}]", size, 1)
+
+
+def real(name: str, value: Any) -> None:
+    """Check a finite number."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+
+
+def names(name: str, values: Sequence[str], length: int, choices: Sequence[str]) -> None:
+    """Check a sequence of `length` names, each one of the choices."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{name} must be a sequence of names, got {type(values).__name__}")
+    if len(values) != length:
+        raise ValueError(f"{name} must hold {length} names, one for each hidden layer, got {len(values)}")
+    for i, value in enumerate(values):
+        choice(f"{name}[{i}]", value, choices)
+
+
+def optimizer_name(optimizer: Sequence[Any]) -> str:
+    """Check an optimizer (name, *hyperparameters); return its name."""
+    if isinstance(optimizer, str) or not isinstance(optimizer, Sequence):
+        raise TypeError(f"optimizer must be a tuple (name, *hyperparameters), got {type(optimizer).__name__}")
+    name, *values = optimizer or ("",)
+    choice("optimizer", name, tuple(HYPERPARAMETERS))
+    expected = HYPERPARAMETERS[name]
+    if len(values) != len(expected):
+        raise ValueError(
+            f"optimizer must be ({name!r}, {', '.join(expected)}), got {len(values)} hyperparameters"
+        )
+    hyperparameters(**dict(zip(expected, values, strict=True)))
+    return str(name)
+
+
+def network(
+    parameters: FloatArray,
+    x: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    scale: float,
+) -> None:
+    """Check what inference and training have in common."""
+    layer_sizes(sizes)
+    n_parameters = sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
+    names("activations", activations, len(sizes) - 2, ACTIVATIONS)
+    dtype = checks.one_dtype(parameters=parameters)
+    checks.shape("parameters", parameters, (n_parameters,))
+    checks.array("x", x, f"a {dtype} or uint8 array")
+    if x.dtype != dtype and x.dtype != np.uint8:
+        raise TypeError(f"x must be a {dtype} or uint8 array, got {x.dtype}")
+    checks.shape("x", x, ("n_samples", int(sizes[0])))
+    real("scale", scale)
+
+
+def training(
+    parameters: FloatArray,
+    slots: tuple[FloatArray, ...],
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    order: IntArray,
+    n_outputs: int,
+    loss: str,
+    optimizer: Sequence[Any],
+) -> None:
+    """Check what only training needs."""
+    choice("loss", loss, LOSSES)
+    name = optimizer_name(optimizer)
+    if not isinstance(slots, tuple) or len(slots) != N_SLOTS[name]:
+        got = f"{len(slots)}" if isinstance(slots, tuple) else type(slots).__name__
+        raise ValueError(f"slots must be a tuple of {N_SLOTS[name]} vectors for {name}, got {got}")
+    state = {f"slots[{i}]": slot for i, slot in enumerate(slots)}
+    vectors(("parameters", *state), parameters=parameters, **state)
+    if loss == "cross_entropy":
+        checks.integers("y", y, len(x), n_outputs, "n_classes")
+    else:
+        checks.one_dtype(parameters=parameters, y=y)
+        checks.shape("y", y, (len(x), n_outputs))
+    checks.integers("order", order, "n_chosen", len(x), "n_samples")
+    for label, vector in {"parameters": parameters, **state}.items():
+        checks.disjoint(label, vector, (x, y, order))

@@ -1,0 +1,275 @@
+"""Huge logits, rows on different scales, infinities, NaN and exact zeros, for every implementation.
+
+Expectations are computed in long double from the same inputs. A tolerance counts roundings: `units(dtype, n)`
+is n units in the last place. Computing exp(a) from a rounded a costs |a| units (|a| <= 104 where exp
+does not vanish in float32, 746 in float64), a sum of n terms n, and exp, log, tanh themselves up to 4 each.
+Below the smallest normal number a kernel may flush to zero.
+"""
+
+import numpy as np
+import pytest
+
+INF, NAN = np.inf, np.nan
+LONG = np.longdouble
+FLUSH = {np.float32: 104, np.float64: 746}
+
+LOGITS = {
+    "huge": [[1e4, -1e4, 0], [-1e4, -1e4, -9999], [1e4, 9999, 9998], [-1e4, 0, -1e4]],
+    "rows on different scales": [[1e-3, 2e-3, -1e-3], [1e4, 9990, 9980], [-5e3, -5e3, -5001], [1, 2, 3]],
+    "equal": [[0, 0, 0], [1e4, 1e4, 1e4], [-1e4, -1e4, -1e4], [0.1, 0.1, 0.1]],
+    "minus infinity": [[-INF, 0, 1], [-INF, 5, -INF], [1e4, -INF, 9999], [-1e4, -9999, -INF]],
+    "vanishing": [[0, -80, -90], [50, -30, -60], [0, -200, -700], [700, 0, 1]],
+}
+NOT_A_NUMBER = {
+    "NaN": [NAN, 1, 2],
+    "infinity": [0, INF, 1],
+    "two infinities": [INF, INF, -INF],
+    "nothing but minus infinity": [-INF, -INF, -INF],
+    "NaN among infinities": [NAN, INF, -INF],
+}
+
+all_logits = pytest.mark.parametrize("logits", LOGITS.values(), ids=LOGITS.keys())
+all_bad_rows = pytest.mark.parametrize("row", NOT_A_NUMBER.values(), ids=NOT_A_NUMBER.keys())
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
+
+
+def units(dtype, n):
+    return n * float(np.finfo(dtype).eps)
+
+
+def tiny(dtype):
+    return float(np.finfo(dtype).tiny)
+
+
+def exact_log_softmax(x):
+    shifted = x.astype(LONG) - x.astype(LONG).max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def assert_close(actual, expected, dtype, n_units, atol=0.0):
+    assert actual.shape == expected.shape
+    assert actual.dtype == dtype
+    np.testing.assert_allclose(actual, expected, rtol=units(dtype, n_units), atol=atol + tiny(dtype))
+
+
+@all_logits
+def test_softmax_of_hard_rows(implementation, dtype, logits):
+    x = np.array(logits, dtype)
+    expected = np.exp(exact_log_softmax(x))
+    actual = implementation.softmax_forward(x)
+    assert_close(actual, expected, dtype, FLUSH[dtype] + 3 + 4)
+    assert (actual[x == -INF] == 0).all()
+
+
+def test_softmax_of_equal_rows_is_uniform(implementation, dtype):
+    x = np.array(LOGITS["equal"], dtype)
+    np.testing.assert_array_equal(implementation.softmax_forward(x), np.full((4, 3), dtype(1) / dtype(3)))
+
+
+@all_logits
+def test_log_softmax_of_hard_rows(implementation, dtype, logits):
+    x = np.array(logits, dtype)
+    expected = exact_log_softmax(x)
+    actual = implementation.log_softmax_forward(x)
+    # The logarithm of a sum between 1 and 3 is off by units of that sum, whatever the size of the logarithm.
+    assert_close(actual, expected, dtype, 4, atol=units(dtype, 3 + 4 + 4))
+    assert (actual[x == -INF] == -INF).all()
+
+
+@all_logits
+def test_cross_entropy_of_hard_rows(implementation, dtype, logits):
+    x = np.array(logits, dtype)
+    for labels in (x.argmax(axis=1), np.array([1, 1, 0, 0]), np.array([2, 1, 2, 1])):
+        sample_losses = -exact_log_softmax(x)[np.arange(4), labels]
+        expected = float(sample_losses.mean())
+        actual, probs = implementation.softmax_cross_entropy_forward(x, labels)
+        assert isinstance(actual, float)
+        if np.isinf(expected):
+            assert actual == INF
+        else:
+            assert actual == pytest.approx(expected, rel=units(dtype, 4), abs=units(dtype, 3 + 4 + 4))
+        assert_close(probs, np.exp(exact_log_softmax(x)), dtype, FLUSH[dtype] + 3 + 4)
+        gradient = implementation.softmax_cross_entropy_backward(probs, labels)
+        expected_gradient = (probs.astype(LONG) - (np.arange(3) == labels[:, None])) / 4
+        assert_close(gradient, expected_gradient, dtype, 2)
+
+
+def test_loss_of_an_excluded_class_is_infinite(implementation, dtype):
+    x = np.array([[0, -INF], [0, 1]], dtype)
+    actual, probs = implementation.softmax_cross_entropy_forward(x, np.array([1, 1]))
+    assert actual == INF
+    np.testing.assert_array_equal(probs[0], [1, 0])
+
+
+@all_bad_rows
+def test_row_that_is_not_a_number_spoils_itself_alone(implementation, dtype, row):
+    x = np.array([[1, 2, 3], row, [3, 1e4, 2]], dtype)
+    clean = x[[0, 2]]
+    labels = np.array([0, 1, 2])
+    loss, probs = implementation.softmax_cross_entropy_forward(x, labels)
+    assert np.isnan(loss)
+    for actual, expected in (
+        (implementation.softmax_forward(x), implementation.softmax_forward(clean)),
+        (implementation.log_softmax_forward(x), implementation.log_softmax_forward(clean)),
+        (probs, implementation.softmax_cross_entropy_forward(clean, labels[[0, 2]])[1]),
+        (implementation.softmax_cross_entropy_backward(probs, labels), None),
+    ):
+        assert actual.dtype == dtype
+        assert np.isnan(actual[1]).all()
+        assert np.isfinite(actual[[0, 2]]).all()
+        if expected is not None:
+            np.testing.assert_array_equal(actual[[0, 2]], expected)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_gradients_at_hard_rows_are_finite(implementation, dtype, name):
+    x = np.array(LOGITS["minus infinity"] + LOGITS["huge"], dtype)
+    dy = np.random.default_rng(0).normal(size=x.shape).astype(dtype)
+    y = getattr(implementation, f"{name}_forward")(x)
+    actual = getattr(implementation, f"{name}_backward")(dy, y)
+    exact, upstream = y.astype(LONG), dy.astype(LONG)
+    if name == "softmax":
+        expected = exact * (upstream - (upstream * exact).sum(axis=1, keepdims=True))
+    else:
+        expected = upstream - np.exp(exact) * upstream.sum(axis=1, keepdims=True)
+    # Differences of numbers below 4: absolute units, 3 for the sum and a few for the rest.
+    assert_close(actual, expected, dtype, 0, atol=4 * units(dtype, 3 + 4 + 3))
+
+
+HARD_X = [-1e4, -120, -104, -90, -87, -50, -20, -1, -1e-3, -1e-6, -0.0]
+HARD_X += [-x for x in HARD_X] + [0.3, 8.7, 17.4, -INF, INF]
+
+
+def test_sigmoid_of_hard_numbers(implementation, dtype):
+    x = np.array(HARD_X, dtype)
+    e = np.exp(-np.abs(x.astype(LONG)))
+    expected = np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+    # exp of an exact number: a good exp is within 4 units, the sum and the quotient add two.
+    assert_close(implementation.sigmoid_forward(x), expected, dtype, 4 + 2)
+    np.testing.assert_array_equal(
+        implementation.sigmoid_forward(np.array([-1e4, 0, 1e4, -INF, INF], dtype)), [0, 0.5, 1, 0, 1]
+    )
+
+
+def test_tanh_of_hard_numbers(implementation, dtype):
+    x = np.array(HARD_X, dtype)
+    # Near zero tanh x = x: an implementation by way of exp(2x) - 1 would lose every digit of 1e-6.
+    assert_close(implementation.tanh_forward(x), np.tanh(x.astype(LONG)), dtype, 4)
+    np.testing.assert_array_equal(implementation.tanh_forward(np.array([-1e4, 0, 1e4], dtype)), [-1, 0, 1])
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_saturated_units_have_no_gradient(implementation, dtype, name):
+    y = getattr(implementation, f"{name}_forward")(np.array([-1e4, 1e4], dtype))
+    dy = np.array([5, 5], dtype)
+    np.testing.assert_array_equal(getattr(implementation, f"{name}_backward")(dy, y), [0, 0])
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "identity"])
+@pytest.mark.parametrize("n", [1, 7, 64])
+def test_nan_stays_nan_and_spoils_nothing_else(implementation, dtype, name, n):
+    forward, backward = (getattr(implementation, f"{name}_{way}") for way in ("forward", "backward"))
+    clean, dy = np.linspace(-2, 2, n, dtype=dtype), np.ones(n, dtype)
+    for position in {0, n // 2, n - 1}:
+        x = clean.copy()
+        x[position] = NAN
+        others = np.arange(n) != position
+        y = forward(x)
+        assert np.isnan(y[position])
+        np.testing.assert_array_equal(y[others], forward(clean)[others])
+        if name != "identity":
+            assert np.isnan(backward(dy, y)[position])
+        np.testing.assert_array_equal(backward(dy, y)[others], backward(dy, forward(clean))[others])
+
+
+def test_relu_of_exact_zeros(implementation, dtype):
+    x = np.array([0.0, -0.0, tiny(dtype), -tiny(dtype), -INF, INF, NAN], dtype)
+    y = implementation.relu_forward(x)
+    np.testing.assert_array_equal(y, np.array([0, 0, tiny(dtype), 0, 0, INF, NAN], dtype))
+    actual = implementation.relu_backward(np.full(7, 3, dtype), y)
+    np.testing.assert_array_equal(actual, [0, 0, 3, 0, 0, 3, NAN])
+
+
+def test_relu_gradient_of_a_dead_unit_is_zero_whatever_comes_from_above(implementation, dtype):
+    dy = np.array([NAN, INF, -INF, 3], dtype)
+    actual = implementation.relu_backward(dy, np.zeros(4, dtype))
+    np.testing.assert_array_equal(actual, np.zeros(4))
+
+
+def test_linear_relu_at_exact_zeros(implementation, dtype):
+    # z = (1 - 1, 2 - 2 + 1, 0 - 1): the first unit is at zero, where ReLU has no gradient.
+    x, W = np.array([[1, 2]], dtype), np.array([[1, 2, 0], [0, -1, 0]], dtype)
+    y = implementation.linear_relu_forward(x, W, np.array([-1, 1, -1], dtype))
+    np.testing.assert_array_equal(y, [[0, 1, 0]])
+    dx, dW, db = implementation.linear_relu_backward(np.full((1, 3), 5, dtype), y, x, W)
+    np.testing.assert_array_equal(db, [0, 5, 0])
+    np.testing.assert_array_equal(dW, [[0, 5, 0], [0, 10, 0]])
+    np.testing.assert_array_equal(dx, [[10, -5]])
+
+
+def test_linear_relu_keeps_nan(implementation, dtype):
+    x, W, b = np.array([[NAN, 0], [1, 1]], dtype), np.ones((2, 3), dtype), np.zeros(3, dtype)
+    y = implementation.linear_relu_forward(x, W, b)
+    np.testing.assert_array_equal(y, [[NAN] * 3, [2] * 3])
+    _, _, db = implementation.linear_relu_backward(np.ones((2, 3), dtype), y, x, W)
+    assert np.isnan(db).all()
+
+
+def exact_binary_cross_entropy(z, t):
+    z, t = z.astype(LONG), t.astype(LONG)
+    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, 0.25])
+def test_binary_cross_entropy_of_hard_logits(implementation, dtype, target):
+    for logit in (-1e4, -100.0, -20.0, -1.0, 0.0, 1.0, 20.0, 100.0, 1e4):
+        z, t = np.array([[logit]], dtype), np.array([[target]], dtype)
+        expected = float(exact_binary_cross_entropy(z, t)[0, 0])
+        actual, probs = implementation.binary_cross_entropy_forward(z, t)
+        assert isinstance(actual, float)
+        # A target of 0.25 cancels at most 1/4 of max(z, 0); a confident right answer keeps its tiny loss.
+        assert actual == pytest.approx(expected, rel=units(dtype, 4 + 4), abs=tiny(dtype))
+        np.testing.assert_array_equal(probs, implementation.sigmoid_forward(z))
+        gradient = implementation.binary_cross_entropy_backward(probs, t)
+        np.testing.assert_array_equal(gradient, probs - t)
+
+
+def test_nan_reaches_every_loss(implementation, dtype):
+    clean, spoilt = np.zeros((3, 2), dtype), np.zeros((3, 2), dtype)
+    spoilt[1, 1] = NAN
+    for name in ("binary_cross_entropy", "squared_error"):
+        forward = getattr(implementation, f"{name}_forward")
+        results = forward(spoilt, clean)
+        assert np.isnan(results[0] if isinstance(results, tuple) else results)
+    expected = np.array([[0, 0], [0, NAN], [0, 0]])
+    np.testing.assert_array_equal(implementation.squared_error_backward(spoilt, clean), expected)
+
+
+def test_loss_is_accumulated_in_float64(implementation):
+    # float32 counts in steps of 4 at 2^25: fifteen losses of 1/2 would be lost, or rounded to 8.
+    predictions = np.ones((16, 1), np.float32)
+    predictions[0] = 2**13
+    actual = implementation.squared_error_forward(predictions, np.zeros_like(predictions))
+    assert actual == (2**25 + 15 / 2) / 16
+    logits = np.tile(np.array([0, -1], np.float32), (16, 1))
+    logits[0] = [2**25, 0]
+    labels = np.ones(16, int)
+    expected = 2**25 + 15 * float(np.log1p(np.exp(LONG(1))))
+    actual, _ = implementation.softmax_cross_entropy_forward(logits, labels)
+    assert actual * 16 == pytest.approx(expected, rel=0, abs=15 * 2 * units(np.float32, 8))
+
+
+def test_training_on_huge_logits_stays_finite(implementation, dtype):
+    # Weights of 1e4 on inputs of 1: every answer is certain, and the gradient stays below 1.
+    parameters = np.array([1e4, -1e4, 0, 0], dtype)
+    x, y = np.ones((4, 1), dtype), np.array([0, 1, 1, 0])
+    loss_sum, n_correct = implementation.train_epoch(
+        parameters, (), x, y, np.arange(4), (1, 2), (), "cross_entropy", ("sgd", 1.0), 4
+    )
+    # Two wrong answers cost 2e4 each; probs - onehot sums to (2, -2), over 4 samples.
+    assert (loss_sum, n_correct) == (4e4, 2)
+    np.testing.assert_array_equal(parameters, np.array([1e4 - 0.5, -1e4 + 0.5, -0.5, 0.5], dtype))
