@@ -1,1 +1,57 @@
-"""fastnet: dense neural networks on a CPU."""
+"""fastnet: dense neural networks trained on a CPU by compiled kernels, beside a plain NumPy reference.
+
+Public names load on first use, so that `import fastnet` takes next to no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastnet.history import Epoch, Evaluation, History
+    from fastnet.models import Model, load_model, save_model
+    from fastnet.network import Network
+    from fastnet.optimizers import SGD, Adam, AdamW
+    from fastnet.trainer import Trainer
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Adam": "optimizers",
+    "AdamW": "optimizers",
+    "Epoch": "history",
+    "Evaluation": "history",
+    "History": "history",
+    "Model": "models",
+    "Network": "network",
+    "SGD": "optimizers",
+    "Trainer": "trainer",
+    "load_model": "models",
+    "save_model": "models",
+}
+_MODULES = ("datasets", "kernels", "reference")
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Epoch",
+    "Evaluation",
+    "History",
+    "Model",
+    "Network",
+    "Trainer",
+    "load_model",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"fastnet.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'fastnet' has no attribute {name!r}")
+    return getattr(import_module(f"fastnet.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, *_MODULES])

@@ -40,6 +40,7 @@ _FLAGS: dict[str, Any] = {
     "fastmath": False,
     "boundscheck": False,
     "_nrt": False,
+    "no_cfunc_wrapper": True,  # nobody takes their address
 }
 
 
@@ -138,4 +139,4 @@ def kernel(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """Compile into the kernels that call it; never called from Python, so never cached apart."""
-    return numba.njit(**_FLAGS)(function)  # type: ignore[no-any-return]
+    return numba.njit(no_cpython_wrapper=True, **_FLAGS)(function)  # type: ignore[no-any-return]

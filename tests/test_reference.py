@@ -185,7 +185,7 @@ def test_adam_is_that_of_scikit_learn(dtype):
 
 @pytest.mark.parametrize("scalar", [float, np.float32, np.float64])
 def test_optimizers_stay_float32_whatever_the_scalar(scalar):
-    p, m, v, g = (random(i, 5, dtype=np.float32) for i in range(4))
+    p, m, v, g = (random(i, 500, dtype=np.float32) for i in range(4))
     v = np.abs(v)
     actual, expected = p.copy(), p.copy()
     rates = (0.5, 0.5, 0.75, 0.125, 0.25)  # exact in float32: the scalar's type cannot change the result
@@ -393,6 +393,9 @@ def test_training_rejects_read_only_and_overlapping_vectors():
     arguments = training(optimizer="momentum")
     with pytest.raises(ValueError, match=r"slots\[0\] must not share memory"):
         reference.train_epoch(**{**arguments, "slots": (arguments["parameters"],)})
+    memory = random(0, 44 + 32)
+    with pytest.raises(ValueError, match="parameters must not share memory"):
+        reference.train_epoch(**{**arguments, "parameters": memory[:44], "x": memory[43:].reshape(11, 3)})
     arguments["parameters"].flags.writeable = False
     with pytest.raises(ValueError, match="parameters must be writable"):
         reference.train_epoch(**arguments)

@@ -1,0 +1,72 @@
+"""Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
+
+`linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each beside its twin of the
+same file name. `simd` (the register tile), `elementary` (exp, sigmoid, tanh), `gemm` (packing and blocking), `layout`,
+`passes`, `barrier` and `arrays` are what they are made of.
+"""
+
+from fastnet.kernels.activations import (
+    identity_backward,
+    identity_forward,
+    log_softmax_backward,
+    log_softmax_forward,
+    relu_backward,
+    relu_forward,
+    sigmoid_backward,
+    sigmoid_forward,
+    softmax_backward,
+    softmax_forward,
+    tanh_backward,
+    tanh_forward,
+)
+from fastnet.kernels.linear import (
+    linear_backward,
+    linear_forward,
+    linear_relu_backward,
+    linear_relu_forward,
+)
+from fastnet.kernels.losses import (
+    binary_cross_entropy_backward,
+    binary_cross_entropy_forward,
+    softmax_cross_entropy_backward,
+    softmax_cross_entropy_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
+from fastnet.kernels.matmul import matmul_backward, matmul_forward
+from fastnet.kernels.optimizers import adam_step, adamw_step, momentum_step, sgd_step
+from fastnet.kernels.training import layer_slices, predict_logits, train_epoch
+
+__all__ = [
+    "adam_step",
+    "adamw_step",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "identity_backward",
+    "identity_forward",
+    "layer_slices",
+    "linear_backward",
+    "linear_forward",
+    "linear_relu_backward",
+    "linear_relu_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "matmul_backward",
+    "matmul_forward",
+    "momentum_step",
+    "predict_logits",
+    "relu_backward",
+    "relu_forward",
+    "sgd_step",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+    "tanh_backward",
+    "tanh_forward",
+    "train_epoch",
+]

@@ -48,7 +48,7 @@ def adam_update(p: Any, g: Any, m: Any, v: Any, lr_t: float, beta1: float, beta2
     keep1, take1, keep2, take2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
     for i in range(p.size):
         m[i] = keep1 * m[i] + take1 * g[i]
-        v[i] = keep2 * v[i] + take2 * g[i] * g[i]
+        v[i] = keep2 * v[i] + take2 * (g[i] * g[i])
         p[i] -= rate * m[i] / (np.sqrt(v[i]) + small)
 
 

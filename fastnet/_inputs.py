@@ -1,0 +1,74 @@
+"""What users hand to a trainer, checked once and brought to the kind of array that backends take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CHECKED_ROWS = 1 << 20
+"""Elements searched at a time for what is not finite: the search needs no array as large as the data."""
+
+
+def require_finite(name: str, values: npt.NDArray[Any]) -> None:
+    """Reject NaN and infinity, naming the first one's place."""
+    if values.dtype.kind != "f":
+        return
+    step = max(1, CHECKED_ROWS // max(values.shape[1], 1))
+    for start in range(0, len(values), step):
+        finite = np.isfinite(values[start : start + step])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            value = values[start + row, column]
+            raise ValueError(f"{name} must be finite, got {value} in row {start + row}, column {column}")
+
+
+def _numeric(name: str, values: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must be an array of numbers, got {array.dtype}")
+    return array
+
+
+def features(name: str, values: Any, n_features: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return a C-contiguous array (n_samples, n_features) of `dtype`, or of uint8 where that came."""
+    array = _numeric(name, values)
+    if array.ndim != 2 or array.shape[1] != n_features:
+        raise ValueError(f"{name} must have shape (n_samples, {n_features}), got {array.shape}")
+    require_finite(name, array)
+    kept = array if array.dtype == np.uint8 else array.astype(dtype, copy=False)
+    if kept is not array:
+        require_finite(name, kept)  # a float64 beyond the range of float32 became infinite
+    return np.ascontiguousarray(kept)
+
+
+def labels(name: str, values: Any, n_samples: int, n_classes: int) -> npt.NDArray[np.int32]:
+    """Return class labels (n_samples,) as int32."""
+    array = _numeric(name, values)
+    if array.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), one label a sample, got {array.shape}")
+    if array.dtype.kind == "f" and not np.array_equal(array, np.floor(array)):
+        raise ValueError(f"{name} must be integer labels from 0, got {array.dtype} values that are not whole")
+    if array.size and (array.min() < 0 or array.max() >= n_classes):
+        got = f"{array.min()} to {array.max()}"
+        raise ValueError(f"{name} must be integer labels from 0 to {n_classes - 1}, got values from {got}")
+    return array.astype(np.int32)
+
+
+def targets(
+    name: str, values: Any, n_samples: int, n_outputs: int, dtype: np.dtype[Any], probabilities: bool
+) -> npt.NDArray[Any]:
+    """Return targets (n_samples, n_outputs) of `dtype`; for one output (n_samples,) will do."""
+    array = _numeric(name, values)
+    if array.ndim == 1 and n_outputs == 1:
+        array = array[:, None]
+    if array.shape != (n_samples, n_outputs):
+        raise ValueError(f"{name} must have shape ({n_samples}, {n_outputs}), got {array.shape}")
+    require_finite(name, array)
+    if probabilities and array.size and (array.min() < 0 or array.max() > 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+    return np.ascontiguousarray(array, dtype=dtype)
