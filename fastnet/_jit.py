@@ -27,9 +27,13 @@ from typing import Any, TypeVar
 import llvmlite
 import llvmlite.binding as llvm
 import numba
-from numba.core import config
+import numba.core
+import numba.extending
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+config: Any = numba.core.config
+njit: Any = numba.njit
 
 INTERPRETED = bool(config.DISABLE_JIT)
 """True where NUMBA_DISABLE_JIT is set: kernels then run as plain Python, for coverage."""
@@ -129,14 +133,19 @@ def kernel(function: Function) -> Function:
     """Compile on first call and cache: for what Python calls."""
     folder = None if INTERPRETED else cache_directory()
     if folder is None:
-        return numba.njit(**_FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(**_FLAGS)(function)  # type: ignore[no-any-return]
     asked, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # read once, while decorating
     try:
-        return numba.njit(cache=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, **_FLAGS)(function)  # type: ignore[no-any-return]
     finally:
         config.CACHE_DIR = asked
 
 
+def emitted(function: Callable[..., Any]) -> Any:
+    """Make a function that emits LLVM code callable from kernels (Numba's `intrinsic`)."""
+    return numba.extending.intrinsic(function)
+
+
 def inlined(function: Function) -> Function:
     """Compile into the kernels that call it; never called from Python, so never cached apart."""
-    return numba.njit(no_cpython_wrapper=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+    return njit(no_cpython_wrapper=True, **_FLAGS)(function)  # type: ignore[no-any-return]

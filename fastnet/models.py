@@ -118,7 +118,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ValueError(f"{path}: not a fastnet model: format is {metadata.get('format')!r}, not {FORMAT!r}")
     try:
         return _model(json.loads(metadata["configuration"]), tensors)
-    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged fastnet model: {_one_line(error)}") from None
 
 
@@ -129,7 +129,7 @@ def _one_line(error: BaseException) -> str:
 def _model(configuration: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) -> Model:
     sizes = configuration["sizes"]
     training_checks.layer_sizes(sizes)
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         shapes[f"layers.{i}.weight"], shapes[f"layers.{i}.bias"] = (n_in, n_out), (n_out,)
     found = {name: tensor.shape for name, tensor in tensors.items()}
@@ -138,9 +138,7 @@ def _model(configuration: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) 
     dtypes = {tensor.dtype for tensor in tensors.values()}
     if len(dtypes) != 1:
         raise ValueError(f"tensors must share one dtype, got {sorted(str(dtype) for dtype in dtypes)}")
-    network = Network(
-        sizes, configuration["activations"], dtype=dtypes.pop(), input_scale=configuration["input_scale"]
-    )
+    network = Network(sizes, configuration["activations"], dtype=dtypes.pop(), input_scale=configuration["input_scale"])
     for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
         W[...], b[...] = tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]
     if not np.isfinite(network.parameters).all():

@@ -34,9 +34,7 @@ def _scaled(distribution: str, variance: Callable[[int, int], float]) -> Draw:
     return draw
 
 
-def _half(
-    rng: np.random.Generator, n_in: int, n_out: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _half(rng: np.random.Generator, n_in: int, n_out: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     return rng.uniform(-0.5, 0.5, (n_in, n_out)), rng.uniform(-0.5, 0.5, n_out)
 
 

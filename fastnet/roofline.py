@@ -31,9 +31,7 @@ def _burn(thread: int, n_threads: int, barrier: Any, rounds: int, out: Any) -> N
         _spin(rounds, out, 16 * thread)
 
 
-def fma_peak(
-    dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, seconds: float = 0.05
-) -> float:
+def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, seconds: float = 0.05) -> float:
     """Measure the rate of fused multiply-adds on operands that stay in registers.
 
     Parameters

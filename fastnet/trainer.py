@@ -147,7 +147,7 @@ class Trainer:
         return history
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""
+        """Return the outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""
         return self._logits(_inputs.features("X", X, self.network.sizes[0], self.network.dtype))
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -173,10 +173,10 @@ class Trainer:
         """
         outputs = self.predict_logits(X)
         if self.loss == "cross_entropy":
-            return outputs.argmax(axis=1).astype(np.int32)
-        if self.loss == "binary_cross_entropy":
+            outputs = outputs.argmax(axis=1).astype(np.int32)
+        elif self.loss == "binary_cross_entropy":
             outputs = (outputs > 0).astype(np.int32)
-        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
         """Mean loss and accuracy on some data, given as in `fit`."""
@@ -246,7 +246,7 @@ class Trainer:
         return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds)
 
     def _chunk_samples(self) -> int:
-        """Samples of a chunk, whole batches of them."""
+        """Count the samples of a chunk, whole batches of them."""
         flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(self.network.sizes))
         return max(1, CHUNK_FLOP // (flop * self.batch_size)) * self.batch_size
 

@@ -23,9 +23,7 @@ _MAX_LINE_BYTES = 1 << 26
 def _read_line(stream: io.BufferedIOBase, where: str) -> bytes:
     line = stream.readline(_MAX_LINE_BYTES)
     if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
-        raise ValueError(
-            f"{where}: longer than {_MAX_LINE_BYTES} bytes, expected lines of comma-separated cells"
-        )
+        raise ValueError(f"{where}: longer than {_MAX_LINE_BYTES} bytes, expected lines of comma-separated cells")
     return line
 
 
@@ -45,9 +43,7 @@ def _read_names(stream: io.BufferedIOBase, path: Path) -> list[str]:
         raise ValueError(f"{where}: blank line, expected a header of column names")
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise ValueError(
-            f"{where}: duplicated column names: {_listed(repeated)}, expected each once{_hint(names)}"
-        )
+        raise ValueError(f"{where}: duplicated column names: {_listed(repeated)}, expected each once{_hint(names)}")
     return names
 
 
@@ -71,8 +67,7 @@ def _label_column(names: list[str], label: str, require_labels: bool, path: Path
     if not require_labels:
         return None
     raise ValueError(
-        f"{path}: line 1: no label column {label!r}; "
-        f"the {len(names)} columns are {_listed(names)}{_hint(names)}"
+        f"{path}: line 1: no label column {label!r}; the {len(names)} columns are {_listed(names)}{_hint(names)}"
     )
 
 

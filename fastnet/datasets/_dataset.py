@@ -81,9 +81,7 @@ def _check_finite(X: Array, where: str) -> None:
         if not finite.all():
             row, column = (int(i) for i in np.argwhere(~finite)[0])
             value = X[start + row, column]
-            raise ValueError(
-                f"{where}: row {start + row}, column {column} (from 0): {value}, expected a finite number"
-            )
+            raise ValueError(f"{where}: row {start + row}, column {column} (from 0): {value}, expected a finite number")
 
 
 def as_features(X: Array, where: str) -> Array:
@@ -124,9 +122,7 @@ def _checked_part(X: Array, y: Array | None, where: str, part: str) -> tuple[Arr
         return features, None
     labels = as_labels(y, where)
     if len(labels) != len(features):
-        raise ValueError(
-            f"{where}: {len(labels)} labels{part} for {len(features)} rows of features, expected as many"
-        )
+        raise ValueError(f"{where}: {len(labels)} labels{part} for {len(features)} rows of features, expected as many")
     return features, labels
 
 
@@ -145,9 +141,7 @@ def checked_dataset(
     """Check and convert what a reader found; `where` (the path) begins every error."""
     if require_labels and (y is None or (X_test is not None and y_test is None)):
         part = "" if y is None else " for the test part"
-        raise ValueError(
-            f"{where}: no labels{part}, expected some (require_labels=False reads features only)"
-        )
+        raise ValueError(f"{where}: no labels{part}, expected some (require_labels=False reads features only)")
     if X_test is None and y_test is not None:
         raise ValueError(f"{where}: test labels without test features")
     image_shape = X.shape[1:] if X.ndim > 2 else image_shape

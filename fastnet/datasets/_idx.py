@@ -26,17 +26,13 @@ _PARTS = (
 
 def is_idx_header(head: bytes) -> bool:
     """Return whether the first four bytes of a file can only begin an IDX file."""
-    return (
-        len(head) >= 4 and head[:2] == b"\0\0" and head[2] in IDX_DTYPES and 1 <= head[3] <= _MAX_DIMENSIONS
-    )
+    return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in IDX_DTYPES and 1 <= head[3] <= _MAX_DIMENSIONS
 
 
 def _read_header(stream: io.BufferedIOBase, path: Path) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
     magic = read_at_most(stream, 4)
     if len(magic) < 4:
-        raise ValueError(
-            f"{path}: truncated IDX file: expected a magic number of 4 bytes, found {len(magic)}"
-        )
+        raise ValueError(f"{path}: truncated IDX file: expected a magic number of 4 bytes, found {len(magic)}")
     if magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES:
         raise ValueError(
             f"{path}: not an IDX file: expected the magic number 0x0000, a type of 0x08 to 0x0e "
@@ -92,9 +88,7 @@ def read_idx(path: PathLike) -> Array:
         found = len(data) + count_rest(stream)
     if found != expected:
         state = "truncated" if found < expected else "too long"
-        raise ValueError(
-            f"{path}: IDX file is {state}: expected {expected} bytes of data for {shape}, found {found}"
-        )
+        raise ValueError(f"{path}: IDX file is {state}: expected {expected} bytes of data for {shape}, found {found}")
     try:
         array = np.frombuffer(data, dtype).reshape(shape)
     except ValueError as error:  # sizes such as (0, 2**32 - 1, 2**32 - 1): no bytes, but no NumPy shape

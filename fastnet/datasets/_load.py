@@ -116,7 +116,5 @@ def load(path: PathLike | None = None, *, label: str = "label", require_labels: 
         return read_csv(path, label, require_labels)
     readers = {"idx": read_idx_file, "npz": read_npz, "npy": read_npy}
     if kind not in readers:
-        raise ValueError(
-            f"{path}: unknown format, expected .csv, .npz, .npy or IDX (or a directory of IDX files)"
-        )
+        raise ValueError(f"{path}: unknown format, expected .csv, .npz, .npy or IDX (or a directory of IDX files)")
     return readers[kind](path, require_labels)

@@ -82,9 +82,7 @@ def read_npy(path: Path, require_labels: bool) -> Dataset:
     labels_path = path.with_name(f"{stem(path)}_labels.npy")
     y = _read_array(labels_path) if labels_path.is_file() else None
     if y is None and require_labels:
-        raise ValueError(
-            f"{path}: no labels: expected {labels_path.name} beside it (or require_labels=False)"
-        )
+        raise ValueError(f"{path}: no labels: expected {labels_path.name} beside it (or require_labels=False)")
     return checked_dataset(str(path), X, y, name=stem(path), require_labels=require_labels)
 
 

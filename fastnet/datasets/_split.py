@@ -10,9 +10,7 @@ from fastnet.datasets._dataset import as_labels
 Indices = npt.NDArray[np.int64]
 
 
-def stratified_split(
-    y: npt.ArrayLike | None, fraction: float, seed: int | None = None
-) -> tuple[Indices, Indices]:
+def stratified_split(y: npt.ArrayLike | None, fraction: float, seed: int | None = None) -> tuple[Indices, Indices]:
     """Split samples so that every class keeps its share in both parts.
 
     A class of `count` samples gives ``round(fraction * count)`` of them to the test part; a class of two

@@ -134,7 +134,7 @@ def _elementwise_backward(code: int, out: FloatArray, dy: FloatArray, y: FloatAr
 
 
 def identity_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = x; one pass of vector code."""
+    """Copy: y = x; one pass of vector code."""
     return _elementwise_forward(IDENTITY, checks.alike(out, x=x), x)
 
 

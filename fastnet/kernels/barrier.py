@@ -13,11 +13,12 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
 
-from fastnet._jit import INTERPRETED, inlined
+from fastnet._jit import INTERPRETED, emitted, inlined
 from fastnet._threads import LINE, STOP
+from fastnet.kernels import interpreted
+from fastnet.kernels.simd import call_function
 
 SPINS = 500
 """Looks at the generation before a waiting thread gives up its time slice: some ten microseconds."""
@@ -43,7 +44,7 @@ def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return builder.gep(array.data, [args[1]], source_etype=I64)
 
 
-@intrinsic
+@emitted
 def _load(_typing: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.load_atomic(_pointer(context, builder, signature, args), "acquire", 8, typ=I64)
@@ -51,7 +52,7 @@ def _load(_typing: Any, array: Any, index: Any) -> Any:
     return types.int64(array, types.int64), codegen
 
 
-@intrinsic
+@emitted
 def _add(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Add to an element and return what it was before."""
 
@@ -62,11 +63,11 @@ def _add(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.int64(array, types.int64, types.int64), codegen
 
 
-@intrinsic
+@emitted
 def _yield_time_slice(_typing: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, _YIELD), [])
+        call_function(builder, _YIELD, kind, [])
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -90,12 +91,9 @@ def _wait(barrier: Any, n_threads: int) -> bool:
 
 
 @inlined
-def meet(barrier: Any, n_threads: int) -> bool:
+def _meet(barrier: Any, n_threads: int) -> bool:
     """Wait until every thread of the team has come here; False if the team was told to stop."""
     return n_threads == 1 or _wait(barrier, n_threads)
 
 
-if INTERPRETED:  # teams of one thread only
-
-    def meet(barrier: Any, n_threads: int) -> bool:
-        return True
+meet: Any = interpreted.meet if INTERPRETED else _meet

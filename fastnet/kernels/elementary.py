@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba.extending import intrinsic
 
-from fastnet._jit import INTERPRETED
+from fastnet._jit import INTERPRETED, emitted
 from fastnet.kernels.simd import call_intrinsic, itemsize
 
 I32 = ir.IntType(32)
@@ -37,11 +36,10 @@ class _Format(NamedTuple):
     exponent_bias: int
 
 
-_FLOAT32 = _Format(
-    7, float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20"), -104.0, 89.0, 10.0, 23, 127
-)
+_FLOAT32 = _Format(7, float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20"), -104.0, 89.0, 10.0, 23, 127)
 _FLOAT64 = _Format(
-    13, float.fromhex("0x1.62e42fefa38p-1"), float.fromhex("0x1.ef35793c7673p-45"), -746.0, 710.0, 20.0, 52, 1023
+    13, float.fromhex("0x1.62e42fefa38p-1"), float.fromhex("0x1.ef35793c7673p-45"), -746.0, 710.0, 20.0,
+    52, 1023,
 )  # fmt: skip
 
 
@@ -60,7 +58,7 @@ class _Emitter:
         return call_intrinsic(self.builder, "fma", x, y, z)
 
     def at_most(self, x: Any, high: float) -> Any:
-        """The smaller of x and `high`; `high` where x is NaN."""
+        """Return the smaller of x and `high`; `high` where x is NaN."""
         return self.builder.select(self.builder.fcmp_ordered("<", x, self.real(high)), x, self.real(high))
 
     def at_least(self, x: Any, low: float) -> Any:
@@ -119,7 +117,7 @@ class _Emitter:
 
 
 def _scalar_function(name: str) -> Any:
-    @intrinsic
+    @emitted
     def function(_typing: Any, x: Any) -> Any:
         def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
             return getattr(_Emitter(builder, args[0].type), name)(args[0])
@@ -132,13 +130,6 @@ def _scalar_function(name: str) -> Any:
 exp, sigmoid, tanh = _scalar_function("exp"), _scalar_function("sigmoid"), _scalar_function("tanh")
 
 if INTERPRETED:
+    from fastnet.kernels import interpreted
 
-    def exp(x):  # type: ignore[no-untyped-def]
-        with np.errstate(over="ignore", under="ignore"):
-            return np.exp(x)
-
-    def sigmoid(x):  # type: ignore[no-untyped-def]
-        small = exp(-abs(x))
-        return (x.dtype.type(1) if x > 0 else small) / (1 + small)
-
-    tanh = np.tanh
+    exp, sigmoid, tanh = interpreted.exp, interpreted.sigmoid, interpreted.tanh

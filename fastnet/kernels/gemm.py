@@ -118,9 +118,7 @@ def _multiply(
     for s in range(items):
         for panel in range(first_panel, last_panel):
             j = panel * width
-            pack_panel(
-                b.flat, b.starts[s] + j * b.col, b.row, b.col, k, min(width, n - j), packed, panel * k * width
-            )
+            pack_panel(b.flat, b.starts[s] + j * b.col, b.row, b.col, k, min(width, n - j), packed, panel * k * width)
         if not meet(barrier, n_threads):
             return
         rows = (min(last, whole) - first) * TILE_ROWS
@@ -130,7 +128,22 @@ def _multiply(
             gemm(a.flat, a0, a.row, a.col, packed, 0, k * width, k, target, c0, c_row, rows, n, zeros)
         if last > whole and first < last:  # the rows that do not fill a tile
             c0 = (s * m + whole * TILE_ROWS) * c_row
-            gemm(tails, s * TILE_ROWS * k, k, 1, packed, 0, k * width, k, target, c0, c_row, TILE_ROWS, n, zeros)
+            gemm(
+                tails,
+                s * TILE_ROWS * k,
+                k,
+                1,
+                packed,
+                0,
+                k * width,
+                k,
+                target,
+                c0,
+                c_row,
+                TILE_ROWS,
+                n,
+                zeros,
+            )
         _finish(target, s * m * c_row, c_row, first * TILE_ROWS, last * TILE_ROWS, bias, relu)
         if not meet(barrier, n_threads):
             return

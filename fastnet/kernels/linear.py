@@ -34,9 +34,7 @@ def linear_backward(
     return _gradients(dz, x, W, dx, dW, db)
 
 
-def linear_relu_forward(
-    x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def linear_relu_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """max(0, x @ W + b); bias and ReLU are applied to rows that are still in the cache."""
     return multiply(x, W, b, relu=True, out=checks.linear_forward(x, W, b, out))
 

@@ -106,9 +106,7 @@ def softmax_cross_entropy_forward(
     return total / max(len(labels), 1), probs
 
 
-def softmax_cross_entropy_backward(
-    probs: FloatArray, labels: IntArray, out: FloatArray | None = None
-) -> FloatArray:
+def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
     """(probs - onehot(labels)) / n_samples, without the one-hot array."""
     dlogits = checks.labelled(out, labels, probs=probs)
     fill(dlogits, _softmax_cross_entropy_backward, locked(probs), locked(labels.astype(np.int64)))
@@ -124,9 +122,7 @@ def binary_cross_entropy_forward(
     return total / max(len(logits), 1), probs
 
 
-def binary_cross_entropy_backward(
-    probs: FloatArray, targets: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def binary_cross_entropy_backward(probs: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """(probs - targets) / n_samples; one pass of vector code."""
     return _difference(checks.alike(out, checks.OUTPUTS, probs=probs, targets=targets), probs, targets)
 
@@ -138,9 +134,7 @@ def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float
     return total / max(len(predictions), 1)
 
 
-def squared_error_backward(
-    predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """(predictions - targets) / n_samples; one pass of vector code."""
     out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
     return _difference(out, predictions, targets)

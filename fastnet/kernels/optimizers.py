@@ -63,7 +63,7 @@ def decay(p: Any, rate: float) -> None:
 @inlined
 def rate_of_step(code: int, settings: Any, t: int) -> float:
     """Learning rate of step t; for Adam with both bias corrections folded in."""
-    if code == SGD or code == MOMENTUM:
+    if code <= MOMENTUM:
         return settings[0]  # type: ignore[no-any-return]
     return settings[0] * math.sqrt(1.0 - settings[2] ** t) / (1.0 - settings[1] ** t)  # type: ignore[no-any-return]
 
@@ -93,9 +93,7 @@ def settings_vector(settings: Sequence[Any]) -> npt.NDArray[np.float64]:
     return vector
 
 
-def _run(
-    name: str, settings: tuple[Any, ...], t: int, p: FloatArray, g: FloatArray, *slots: FloatArray
-) -> None:
+def _run(name: str, settings: tuple[Any, ...], t: int, p: FloatArray, g: FloatArray, *slots: FloatArray) -> None:
     """Call the kernel on contiguous vectors and see that the results arrive in the given ones."""
     vectors = [p, *slots]
     targets = [vector if vector.flags.c_contiguous else vector.copy() for vector in vectors]

@@ -1,4 +1,4 @@
-"""Vector code that Numba does not write by itself: the register tile and the fused multiply-add.
+"""Vector code that Numba does not write by itself: the register tile.
 
 Numba's SLP vectoriser is off, so unrolled scalar code never becomes a register tile. The intrinsics here
 emit LLVM instructions on vectors instead. They are machinery and have no twin in the reference.
@@ -13,14 +13,13 @@ a bit of the result.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from fastnet._jit import INTERPRETED, vector_bits, vector_registers
+from fastnet._jit import INTERPRETED, emitted, vector_bits, vector_registers
 
 TILE_ROWS = 6 if vector_registers() == 16 else 12
 """Rows of a tile. Times two vectors that is 12 accumulators of 16 registers, or 24 of 32: enough chains
@@ -51,6 +50,12 @@ def itemsize(kind: Any) -> int:
     return 4 if isinstance(kind, ir.FloatType) else 8
 
 
+def call_function(builder: Any, name: str, signature: Any, operands: Sequence[Any]) -> Any:
+    """Call a function of the module, of LLVM or of the process by its name."""
+    declare: Any = cgutils.get_or_insert_function
+    return builder.call(declare(builder.module, signature, name), operands)
+
+
 def call_intrinsic(builder: Any, name: str, *operands: Any) -> Any:
     """Call LLVM's `llvm.<name>` on operands of one floating-point type, scalar or vector."""
     kind = operands[0].type
@@ -59,8 +64,7 @@ def call_intrinsic(builder: Any, name: str, *operands: Any) -> Any:
     if isinstance(kind, ir.VectorType):
         suffix = f"v{kind.count}{suffix}"
     signature = ir.FunctionType(kind, [kind] * len(operands))
-    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.{name}.{suffix}")
-    return builder.call(function, operands)
+    return call_function(builder, f"llvm.{name}.{suffix}", signature, operands)
 
 
 class _Vectors:
@@ -77,7 +81,8 @@ class _Vectors:
     def row(self, pointer: Any, vectors: int) -> list[Any]:
         return [self.at(pointer, ir.Constant(I64, v * self.lanes)) for v in range(vectors)]
 
-    def rows(self, pointer: Any, stride: Any, vectors: int) -> list[list[Any]]:
+    def rows(self, matrix: tuple[Any, Any], vectors: int) -> list[list[Any]]:
+        pointer, stride = matrix
         starts = (self.at(pointer, self.builder.mul(stride, ir.Constant(I64, i))) for i in range(TILE_ROWS))
         return [self.row(start, vectors) for start in starts]
 
@@ -85,8 +90,8 @@ class _Vectors:
         return self.builder.load(pointer, align=self.align, typ=self.type)
 
     def store(self, value: Any, pointer: Any) -> None:
-        typed = self.builder.bitcast(pointer, self.type.as_pointer())  # llvmlite checks what a pointer points to
-        self.builder.store(value, typed, align=self.align)
+        # llvmlite checks what a pointer points to, though LLVM's have long had no type
+        self.builder.store(value, self.builder.bitcast(pointer, self.type.as_pointer()), align=self.align)
 
     def constant(self, value: float) -> Any:
         return ir.Constant(self.type, [ir.Constant(self.element, float(value))] * self.lanes)
@@ -111,7 +116,7 @@ def _phi(builder: Any, kind: Any, *incoming: Any) -> Any:
 def _emit_tile(builder: Any, vec: _Vectors, vectors: int, a: Any, b: Any, n_red: Any, init: Any, c: Any) -> None:
     """Emit one tile; `a` is (pointer, row stride, reduction stride), `b`, `init`, `c` are (pointer, stride)."""
     (a_start, a_row, a_red), (b_start, b_red) = a, b
-    initial = [[vec.load(p) for p in row] for row in vec.rows(*init, vectors)]
+    initial = [[vec.load(p) for p in row] for row in vec.rows(init, vectors)]
     a_offsets = [builder.mul(a_row, ir.Constant(I64, i)) for i in range(TILE_ROWS)]
     entry = builder.block
     loop, done = builder.append_basic_block("reduce"), builder.append_basic_block("reduced")
@@ -139,21 +144,19 @@ def _emit_tile(builder: Any, vec: _Vectors, vectors: int, a: Any, b: Any, n_red:
         [_phi(builder, vec.type, (start, entry), (total, loop)) for start, total in zip(*rows, strict=True)]
         for rows in zip(initial, sums, strict=True)
     ]
-    for row, pointers in zip(results, vec.rows(*c, vectors), strict=True):
+    for row, pointers in zip(results, vec.rows(c, vectors), strict=True):
         for value, pointer in zip(row, pointers, strict=True):
             vec.store(value, pointer)
 
 
 def _make_tile(vectors: int) -> Any:
-    @intrinsic
+    @emitted
     def tile(
         _typing: Any, a: Any, a0: Any, a_row: Any, a_red: Any, b: Any, b0: Any, b_red: Any, n_red: Any,
         init: Any, init0: Any, init_row: Any, c: Any, c0: Any, c_row: Any,
     ) -> Any:  # fmt: skip
         whole = types.int64
-        signature = types.void(
-            a, whole, whole, whole, b, whole, whole, whole, init, whole, whole, c, whole, whole
-        )
+        signature = types.void(a, whole, whole, whole, b, whole, whole, whole, init, whole, whole, c, whole, whole)
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             vec = _Vectors(builder, llvm_float(c.dtype))
@@ -177,24 +180,15 @@ def _make_tile(vectors: int) -> Any:
 tile_wide, tile_narrow = _make_tile(TILE_VECTORS), _make_tile(1)
 
 
-@intrinsic
-def fma(_typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once; loops over it become vector code."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return call_intrinsic(builder, "fma", *args)
-
-    return x(x, x, x), codegen
-
-
-@intrinsic
+@emitted
 def fma_chains(_typing: Any, rounds: Any, start: Any) -> Any:
     """Run as many chains of multiply-adds as a tile has, with nothing to load: the roof of the tile."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         vec = _Vectors(builder, args[1].type)
         x = vec.splat(args[1])
-        entry, loop, done = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("done")
+        entry = builder.block
+        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
         builder.branch(loop)
         builder.position_at_end(loop)
         k = _phi(builder, I64, (ir.Constant(I64, 0), entry))
@@ -214,27 +208,7 @@ def fma_chains(_typing: Any, rounds: Any, start: Any) -> Any:
 
 
 if INTERPRETED:
+    from fastnet.kernels import interpreted
 
-    def _interpreted_tile(vectors: int) -> Any:
-        def view(array: Any, start: int, shape: tuple[int, int], strides: tuple[int, int]) -> Any:
-            flat, size = array.reshape(-1)[start:], array.itemsize
-            in_bytes = tuple(stride * size for stride in strides)
-            return np.lib.stride_tricks.as_strided(flat, shape, in_bytes)
-
-        def tile(a, a0, a_row, a_red, b, b0, b_red, n_red, init, init0, init_row, c, c0, c_row):  # type: ignore[no-untyped-def]  # fmt: skip
-            columns = vectors * lanes(c.itemsize)
-            total = view(init, init0, (TILE_ROWS, columns), (init_row, 1)).copy()
-            if n_red > 0:
-                left = view(a, a0, (TILE_ROWS, n_red), (a_row, a_red))
-                total += left @ view(b, b0, (n_red, columns), (b_red, 1))
-            view(c, c0, (TILE_ROWS, columns), (c_row, 1))[:] = total
-
-        return tile
-
-    tile_wide, tile_narrow = _interpreted_tile(TILE_VECTORS), _interpreted_tile(1)
-
-    def fma(x, y, z):  # type: ignore[no-untyped-def]
-        return x * y + z
-
-    def fma_chains(rounds, start):  # type: ignore[no-untyped-def]
-        return start
+    fma_chains = interpreted.fma_chains
+    tile_wide, tile_narrow = (interpreted.make_tile(TILE_ROWS, width) for width in (panel_width, lanes))

@@ -10,6 +10,7 @@ the second-level cache, and its gradient is kept between blocks; so working memo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,16 @@ from fastnet.kernels.arrays import locked
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.layout import Layout, Sizes, make_layout, pack, panels, transpose_tile, unpack
-from fastnet.kernels.passes import Samples, Step, Weights, backward, forward, gather, loss_and_gradient, update_tile
+from fastnet.kernels.passes import (
+    Samples,
+    Step,
+    Weights,
+    backward,
+    forward,
+    gather,
+    loss_and_gradient,
+    update_tile,
+)
 from fastnet.kernels.simd import TILE_ROWS, panel_width
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
@@ -74,9 +84,7 @@ def _train_rows(
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
         forward(layout, layer, first, last_tile, weights.packed, values, v0, v1, zeros)
     logits = at[n_layers] * capacity
-    correct = loss_and_gradient(
-        loss, samples, start, first, last, n, layout, values, gradients, logits, row_losses
-    )
+    correct = loss_and_gradient(loss, samples, start, first, last, n, layout, values, gradients, logits, row_losses)
     for layer in range(n_layers - 1, 0, -1):
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
         backward(layout, layer, first, last_tile, weights.transposed, values, gradients, v0, v1, zeros)
@@ -104,7 +112,20 @@ def _update_weights(
         for panel in range(first_panel, last_panel):
             for tile in range(first, last):
                 update_tile(
-                    layout, layer, tile, panel, n_rows, values, gradients, v0, v1, weights, step, scratch, s0, zeros
+                    layout,
+                    layer,
+                    tile,
+                    panel,
+                    n_rows,
+                    values,
+                    gradients,
+                    v0,
+                    v1,
+                    weights,
+                    step,
+                    scratch,
+                    s0,
+                    zeros,
                 )
 
 
@@ -180,7 +201,7 @@ def _predict(
 
 
 def _flop_per_sample(sizes: Sequence[int]) -> int:
-    return 2 * sum(int(a) * int(b) for a, b in zip(sizes, sizes[1:], strict=False))
+    return 2 * sum(int(a) * int(b) for a, b in pairwise(sizes))
 
 
 def predict_logits(
@@ -216,9 +237,7 @@ def _samples(x: npt.NDArray[Any], y: npt.NDArray[Any] | None, order: IntArray, s
         labels = y.astype(np.int32, copy=False)
     elif y is not None:
         targets = y
-    return Samples(
-        locked(x), locked(labels), locked(targets), locked(order.astype(np.int64, copy=False)), float(scale)
-    )
+    return Samples(locked(x), locked(labels), locked(targets), locked(order.astype(np.int64, copy=False)), float(scale))
 
 
 def train_epoch(

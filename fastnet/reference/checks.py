@@ -43,8 +43,7 @@ def one_dtype(**arrays: FloatArray) -> FloatDtype:
 def shape(name: str, value: npt.NDArray[Any], expected: tuple[int | str, ...]) -> None:
     """Compare a shape with the expected one, in which a string stands for any length."""
     fits = value.ndim == len(expected) and all(
-        isinstance(length, str) or length == actual
-        for actual, length in zip(value.shape, expected, strict=True)
+        isinstance(length, str) or length == actual for actual, length in zip(value.shape, expected, strict=True)
     )
     if not fits:
         comma = "," if len(expected) == 1 else ""
@@ -63,9 +62,7 @@ def integers(name: str, value: IntArray, length: int | str, bound: int, bound_na
         raise ValueError(f"{name} must lie in [0, {bound_name}) = [0, {bound}), got values from {got}")
 
 
-def disjoint(
-    name: str, value: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]], in_place: bool = False
-) -> None:
+def disjoint(name: str, value: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]], in_place: bool = False) -> None:
     """Reject overlapping memory; `in_place` allows a whole array to be its own result."""
     for other in others:
         same = value.__array_interface__["data"] == other.__array_interface__["data"] and (

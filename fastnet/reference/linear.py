@@ -101,9 +101,7 @@ def linear_backward(
     return dx, dW, db
 
 
-def linear_relu_forward(
-    x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def linear_relu_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Apply a linear layer and the ReLU after it, y = max(0, x @ W + b).
 
     Parameters

@@ -59,9 +59,7 @@ def softmax_cross_entropy_forward(
 
 
 @np.errstate(all="ignore")
-def softmax_cross_entropy_backward(
-    probs: FloatArray, labels: IntArray, out: FloatArray | None = None
-) -> FloatArray:
+def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
     """Gradient of the mean cross-entropy with respect to the logits, (probs - onehot) / n_samples.
 
     Parameters
@@ -141,9 +139,7 @@ def binary_cross_entropy_forward(
 
 
 @np.errstate(all="ignore")
-def binary_cross_entropy_backward(
-    probs: FloatArray, targets: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def binary_cross_entropy_backward(probs: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Gradient of the binary cross-entropy with respect to the logits, (probs - targets) / n_samples.
 
     Parameters
@@ -212,9 +208,7 @@ def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float
 
 
 @np.errstate(all="ignore")
-def squared_error_backward(
-    predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Gradient of the squared error with respect to the predictions, (p - t) / n_samples.
 
     Parameters

@@ -111,9 +111,7 @@ def _loss(loss: str, logits: FloatArray, y: npt.NDArray[Any]) -> tuple[float, Fl
     return losses.squared_error_forward(logits, y), losses.squared_error_backward(logits, y), 0
 
 
-def _update(
-    p: FloatArray, g: FloatArray, slots: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int
-) -> None:
+def _update(p: FloatArray, g: FloatArray, slots: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int) -> None:
     """Take step number t of the optimizer."""
     name, *settings = optimizer
     _STEP[name](p, g, *slots, *settings, *((t,) if name in ("adam", "adamw") else ()))

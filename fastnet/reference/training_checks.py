@@ -97,9 +97,7 @@ def optimizer_name(optimizer: Sequence[Any]) -> str:
     choice("optimizer", name, tuple(HYPERPARAMETERS))
     expected = HYPERPARAMETERS[name]
     if len(values) != len(expected):
-        raise ValueError(
-            f"optimizer must be ({name!r}, {', '.join(expected)}), got {len(values)} hyperparameters"
-        )
+        raise ValueError(f"optimizer must be ({name!r}, {', '.join(expected)}), got {len(values)} hyperparameters")
     hyperparameters(**dict(zip(expected, values, strict=True)))
     return str(name)
 

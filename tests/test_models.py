@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from fastnet import Model, Network, load_model, save_model
+
+
+def a_model(dtype=np.float32):
+    network = Network([6, 5, 3], "tanh", seed=4, dtype=dtype, input_scale=1 / 255)
+    return Model(network, "binary_cross_entropy", (2, 3), {"test_accuracy": 0.25})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_model_comes_back_as_it_was_saved(tmp_path, dtype):
+    expected, path = a_model(dtype), tmp_path / "model.safetensors"
+    save_model(path, expected)
+    actual = load_model(path)
+    np.testing.assert_array_equal(actual.network.parameters, expected.network.parameters)
+    assert actual.network.dtype == dtype
+    for name in ("sizes", "activations", "input_scale"):
+        assert getattr(actual.network, name) == getattr(expected.network, name)
+    assert (actual.loss, actual.image_shape, actual.metrics) == (expected.loss, (2, 3), expected.metrics)
+
+
+def test_saving_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_text("old")
+    save_model(path, a_model())
+    assert load_model(path).network.sizes == (6, 5, 3)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    path.write_text("old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_model(path, a_model())
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"gone\.safetensors: no such file"):
+        load_model(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"label,a\n1,2\n", b"\xff" * 40, b"\x02\0\0\0\0\0\0\0{}"])
+def test_what_is_no_safetensors_model_is_named(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.safetensors: not a"):
+        load_model(path)
+
+
+def tampered(change):
+    """A saved model's tensors and configuration, after `change` has been at them."""
+    model = a_model()
+    tensors = {}
+    for i, (W, b) in enumerate(zip(model.network.weights, model.network.biases, strict=True)):
+        tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"] = W.copy(), b.copy()
+    configuration = {
+        "sizes": [6, 5, 3], "activations": ["tanh"], "input_scale": 1.0, "loss": "cross_entropy",
+        "image_shape": [2, 3], "metrics": {},
+    }  # fmt: skip
+    change(tensors, configuration)
+    return tensors, configuration
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, c: t.pop("layers.0.bias"), "are not those of sizes"),
+        (lambda t, c: t.update(extra=np.zeros(1, np.float32)), "are not those of sizes"),
+        (lambda t, c: c.update(sizes=[6, 10**12, 3]), "are not those of sizes"),
+        (lambda t, c: c.update(sizes="wide"), "sizes"),
+        (lambda t, c: c.pop("loss"), "loss"),
+        (lambda t, c: c.update(loss="hinge"), "loss must be one of"),
+        (lambda t, c: c.update(activations=["gelu"]), "must be one of"),
+        (lambda t, c: c.update(image_shape=[3, 3]), "image_shape"),
+        (lambda t, c: c.update(image_shape=5), "int"),
+        (lambda t, c: c.update(input_scale="big"), "input_scale must be a number"),
+        (lambda t, c: c.update(metrics=[1]), "items"),
+        (lambda t, c: t["layers.1.bias"].fill(np.nan), "parameters must be finite"),
+        (lambda t, c: t.update({"layers.1.bias": np.zeros(3)}), "tensors must share one dtype"),
+        (
+            lambda t, c: t.update({k: v.astype(np.int32) for k, v in t.items()}),
+            "dtype must be float32 or float64",
+        ),
+    ],
+)
+def test_a_tampered_model_is_one_line_of_value_error(tmp_path, change, message):
+    path = tmp_path / "model.safetensors"
+    tensors, configuration = tampered(change)
+    save_file(tensors, path, metadata={"format": "fastnet-1", "configuration": json.dumps(configuration)})
+    with pytest.raises(ValueError, match=r"model\.safetensors: damaged fastnet model: .*" + message) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_files_give_value_errors_or_a_model(tmp_path):
+    path, rng = tmp_path / "model.safetensors", np.random.default_rng(0)
+    save_model(path, a_model())
+    content = path.read_bytes()
+    for _ in range(300):
+        damaged = bytearray(content)
+        if rng.random() < 0.3:
+            del damaged[rng.integers(len(damaged)) :]
+        else:
+            for place in rng.integers(len(damaged), size=rng.integers(1, 4)):
+                damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            assert load_model(path).network.sizes == (6, 5, 3)
+        except ValueError as error:
+            assert str(error).startswith(str(path))  # noqa: PT017, either outcome is right

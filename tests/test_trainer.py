@@ -1,0 +1,203 @@
+import numpy as np
+import pytest
+
+from fastnet import SGD, Adam, AdamW, Network, Trainer
+from fastnet.datasets import load_digits
+
+OPTIMIZERS = [SGD(0.1), SGD(0.05, 0.9), SGD(0.05, 0.9, nesterov=True), Adam(0.002), AdamW(0.002, 0.1)]
+
+
+def digits_trainer(backend, optimizer, dtype=np.float32, loss="cross_entropy", **settings):
+    network = Network([64, 32, 20, 10], ["relu", "tanh"], seed=1, dtype=dtype, input_scale=1 / 16)
+    return Trainer(network, optimizer, loss, batch_size=48, backend=backend, seed=2, **settings)
+
+
+def targets_of(labels, loss):
+    return labels if loss == "cross_entropy" else np.eye(10)[labels]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer.as_tuple()[0])
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "squared_error"])
+def test_both_backends_agree_over_several_epochs(digits, optimizer, loss):
+    X, y = digits.X[:500], targets_of(digits.y, loss)
+    histories, networks = [], []
+    for backend in ("numpy", "numba"):
+        trainer = digits_trainer(backend, optimizer, np.float64, loss)
+        histories.append(trainer.fit(X, y[:500], (digits.X[500:700], y[500:700]), epochs=4))
+        networks.append(trainer.network.parameters)
+    expected, actual = histories
+    # sums of a few hundred terms differ by some eps in each of 44 steps; training amplifies that, but not by 1e3
+    np.testing.assert_allclose(actual.loss, expected.loss, rtol=1e-9)
+    np.testing.assert_allclose(actual.validation_loss, expected.validation_loss, rtol=1e-9)
+    assert actual.accuracy == expected.accuracy
+    assert actual.validation_accuracy == expected.validation_accuracy
+    np.testing.assert_allclose(networks[1], networks[0], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_decreases_the_loss_and_learns_the_digits(digits, backend, dtype):
+    trainer = digits_trainer(backend, Adam(0.003), dtype)
+    history = trainer.fit(digits.X[:1400], digits.y[:1400], epochs=15)
+    assert history.loss[-1] < 0.1 * history.loss[0]
+    evaluation = trainer.evaluate(digits.X[1400:], digits.y[1400:])
+    assert evaluation.accuracy > 0.9
+    assert trainer.network.parameters.dtype == dtype
+
+
+def test_history_has_a_figure_for_each_epoch(digits):
+    seen = []
+    trainer = digits_trainer("numba", SGD(0.1))
+    history = trainer.fit(digits.X, digits.y, epochs=3, on_epoch=seen.append)
+    assert seen == history.epochs
+    assert [epoch.number for epoch in seen] == [1, 2, 3]
+    for figures in (history.loss, history.accuracy, history.seconds, history.samples_per_second):
+        assert len(figures) == 3
+        assert min(figures) > 0
+    assert history.validation_loss == history.validation_accuracy == [None] * 3
+    assert trainer.fit(digits.X, digits.y, epochs=1).epochs[0].number == 4
+
+
+def test_two_fits_of_one_epoch_are_one_fit_of_two(digits):
+    once, twice = (digits_trainer("numba", Adam()) for _ in range(2))
+    once.fit(digits.X, digits.y, epochs=2)
+    twice.fit(digits.X, digits.y, epochs=1)
+    twice.fit(digits.X, digits.y, epochs=1)
+    np.testing.assert_array_equal(once.network.parameters, twice.network.parameters)
+
+
+def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
+    whole, chunked = (digits_trainer("numba", Adam()) for _ in range(2))
+    whole.fit(digits.X, digits.y, epochs=2)
+    monkeypatch.setattr("fastnet.trainer.CHUNK_FLOP", 1)
+    calls = []
+    chunked.fit(digits.X, digits.y, epochs=2, on_chunk=lambda done, total: calls.append((done, total)))
+    np.testing.assert_array_equal(whole.network.parameters, chunked.network.parameters)
+    assert len(calls) == 2 * int(np.ceil(1797 / 48))
+    assert calls[-1] == (1797, 1797)
+
+
+def test_an_interrupt_leaves_a_usable_network(digits, monkeypatch):
+    monkeypatch.setattr("fastnet.trainer.CHUNK_FLOP", 1)
+    trainer = digits_trainer("numba", Adam())
+    before = trainer.network.parameters.copy()
+
+    def interrupt(done, total):
+        if done > 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(digits.X, digits.y, epochs=2, on_chunk=interrupt)
+    assert (trainer.network.parameters != before).any()
+    assert np.isfinite(trainer.predict_proba(digits.X)).all()
+
+
+def test_uint8_and_scaled_floats_train_the_same(digits):
+    as_bytes = digits_trainer("numba", SGD(0.1))
+    as_floats = digits_trainer("numba", SGD(0.1))
+    as_floats.network.input_scale = 1.0
+    as_bytes.fit(digits.X, digits.y, epochs=1)
+    as_floats.fit(digits.X.astype(np.float32) * np.float32(1 / 16), digits.y, epochs=1)
+    np.testing.assert_array_equal(as_bytes.network.parameters, as_floats.network.parameters)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_predictions_follow_the_loss(backend):
+    X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    settings = {"backend": backend, "seed": 0, "batch_size": 4}
+    regression = Trainer(Network([1, 1], seed=0, dtype=np.float64), SGD(0.2), "squared_error", **settings)
+    regression.fit(X, 2 * X[:, 0] + 1, epochs=300)
+    np.testing.assert_allclose(regression.predict(X), [1, 3, 5, 7], atol=1e-3)
+    assert regression.evaluate(X, 2 * X + 1).accuracy is None
+    with pytest.raises(ValueError, match="predict_proba needs a loss with probabilities"):
+        regression.predict_proba(X)
+
+    binary = Trainer(Network([1, 1], seed=0, dtype=np.float64), SGD(1.0), "binary_cross_entropy", **settings)
+    binary.fit(X, X[:, 0] > 1.5, epochs=300)
+    assert binary.predict(X).tolist() == [0, 0, 1, 1]
+    assert binary.evaluate(X, X[:, 0] > 1.5).accuracy == 1.0
+    assert binary.predict_proba(X).shape == (4, 1)
+
+    classes = Trainer(Network([1, 2], seed=0, dtype=np.float64), SGD(1.0), **settings)
+    classes.fit(X, [0, 0, 1, 1], epochs=300)
+    assert classes.predict(X).tolist() == [0, 0, 1, 1]
+    np.testing.assert_allclose(classes.predict_proba(X).sum(axis=1), 1)
+
+
+def test_divergence_is_an_error_that_says_what_to_do():
+    X = np.full((10, 3), 1e10, np.float32)
+    trainer = Trainer(Network([3, 2], seed=0), SGD(1e10), "squared_error", 2, "numpy", seed=0)
+    with pytest.raises(FloatingPointError, match=r"the loss became \w+ in epoch \d; lower the learning rate"):
+        trainer.fit(X, np.ones((10, 2)), epochs=5)
+
+
+BAD_DATA = [
+    (np.zeros((4, 2)), [0, 1, 0, 1], r"X must have shape \(n_samples, 3\), got \(4, 2\)"),
+    (np.zeros(3), [0], r"X must have shape \(n_samples, 3\), got \(3,\)"),
+    (np.zeros((0, 3)), np.zeros(0, int), "X must hold at least one sample, got none"),
+    ([[0, 1, 2], [3, 4]], [0, 1], "X must be an array of numbers"),
+    (np.array([["a", "b", "c"]]), [0], "X must be an array of numbers, got <U1"),
+    ([[0, 0, 0], [0, np.nan, 0]], [0, 1], "X must be finite, got nan in row 1, column 1"),
+    ([[0, 0, -np.inf]], [0], "X must be finite, got -inf in row 0, column 2"),
+    ([[0, 0, 1e300]], [0], "X must be finite, got inf in row 0, column 2"),
+    (np.zeros((2, 3)), [0], r"y must have shape \(2,\), one label a sample, got \(1,\)"),
+    (np.zeros((2, 3)), [0, 2], "y must be integer labels from 0 to 1, got values from 0 to 2"),
+    (np.zeros((2, 3)), [0, -1], "y must be integer labels from 0 to 1, got values from -1 to 0"),
+    (np.zeros((2, 3)), [0, 0.5], "y must be integer labels from 0, got float64 values that are not whole"),
+    (np.zeros((2, 3)), [0, np.nan], "y must be integer labels from 0"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize(("X", "y", "message"), BAD_DATA)
+def test_bad_data_is_rejected_before_anything_is_trained(X, y, message):
+    trainer = Trainer(Network([3, 2], seed=0), backend="numpy")
+    before = trainer.network.parameters.copy()
+    with pytest.raises((TypeError, ValueError), match=message):
+        trainer.fit(X, y)
+    np.testing.assert_array_equal(trainer.network.parameters, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"network": "net"}, "network must be a Network, got str"),
+        ({"optimizer": "adam"}, "optimizer must be SGD, Adam or AdamW settings, got str"),
+        ({"loss": "hinge"}, "loss must be one of cross_entropy, .*, got 'hinge'"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 2.0}, "batch_size must be an integer, got float"),
+        ({"backend": "torch"}, "backend must be one of numba, numpy, got 'torch'"),
+        ({"n_threads": 0}, "n_threads must be at least 1, got 0"),
+    ],
+)
+def test_bad_settings_are_named(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Trainer(**{"network": Network([3, 2], seed=0), **arguments})
+
+
+def test_bad_validation_and_targets_are_named():
+    X = np.zeros((2, 3))
+    trainer = Trainer(Network([3, 2], seed=0), backend="numpy")
+    with pytest.raises(TypeError, match=r"validation must be a pair \(X, y\)"):
+        trainer.fit(X, [0, 1], validation=X)
+    with pytest.raises(ValueError, match="validation y must be integer labels from 0 to 1"):
+        trainer.fit(X, [0, 1], validation=(X, [0, 7]))
+    with pytest.raises(ValueError, match="epochs must be at least 0, got -1"):
+        trainer.fit(X, [0, 1], epochs=-1)
+    binary = Trainer(Network([3, 1], seed=0), loss="binary_cross_entropy", backend="numpy")
+    with pytest.raises(ValueError, match=r"y must lie in \[0, 1\], got values from 0 to 2"):
+        binary.fit(X, [0, 2])
+
+
+def test_a_memory_mapped_read_only_file_trains(tmp_path, digits):
+    np.save(tmp_path / "X.npy", digits.X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    from_file, from_memory = (digits_trainer("numba", SGD(0.1)) for _ in range(2))
+    from_file.fit(mapped, digits.y, epochs=1)
+    from_memory.fit(digits.X, digits.y, epochs=1)
+    np.testing.assert_array_equal(from_file.network.parameters, from_memory.network.parameters)
