@@ -1,8 +1,8 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
-`linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each beside its twin of the
-same file name. `simd` (the register tile), `elementary` (exp, sigmoid, tanh), `gemm` (packing and blocking), `layout`,
-`passes`, `barrier` and `arrays` are what they are made of.
+`linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each the twin of the
+reference's file of that name. The others are what they are made of: `simd` (the register tile), `elementary` (exp,
+sigmoid, tanh), `gemm` (packing and blocking), `layout` and `passes` (a training step), `barrier`, `arrays`.
 """
 
 from fastnet.kernels.activations import (

@@ -62,7 +62,7 @@ def _pack_all(
             for panel in range(first, last):
                 for tile in range(layout.depth[layer] // TILE_ROWS):
                     transpose_tile(layout, layer, tile, panel, packed, transposed)
-    return meet(barrier, n_threads)
+    return bool(meet(barrier, n_threads))
 
 
 @inlined
