@@ -1,0 +1,230 @@
+"""The same bits: for any count of threads, any cut of the work, any vector width and processor."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import CASES, DTYPES, HYPERPARAMETERS, SLOTS, Training, network, run
+
+from fastnet import kernels
+from fastnet._jit import INTERPRETED
+from fastnet._threads import available_cores
+from fastnet.kernels.gemm import threads_for
+
+pytestmark = pytest.mark.skipif(INTERPRETED, reason="BLAS stands in for the tile, in one thread")
+
+THREADS = (1, 2, 3, 5)
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+SIZES, ACTIVATIONS = (21, 35, 18, 5), ("relu", "tanh")
+
+dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def bits_of(results):
+    """Return results as bytes, in which NaN equals itself and -0.0 differs from 0.0."""
+    return [np.asarray(one).tobytes() for one in results]
+
+
+def train(training, dtype, **more):
+    arguments = training.make(np.dtype(dtype), np.random.default_rng(5))
+    returned = kernels.train_epoch(**arguments, **more)
+    return [*returned, arguments["parameters"], *arguments["slots"]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 300, 700], ids=lambda n: f"batch of {n}")
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+@dtypes
+def test_training_for_any_count_of_threads(dtype, optimizer, loss, batch_size):
+    n_samples = 40 if batch_size == 1 else 620
+    training = Training(n_samples, SIZES, ACTIVATIONS, loss, optimizer, batch_size)
+    expected = train(training, dtype, n_threads=1)
+    assert np.isfinite(expected[2]).all()
+    for n_threads in THREADS[1:]:
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+@dtypes
+def test_training_on_pixels_for_any_count_of_threads(dtype):
+    training = Training(300, (50, 9, 3), ("sigmoid",), "cross_entropy", "adam", 32, np.uint8)
+    expected = train(training, dtype, n_threads=1)
+    for n_threads in THREADS[1:]:
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+@pytest.mark.parametrize("sizes", [(3, 1), (1, 1), (2, 1, 2), (130, 2)], ids=str)
+def test_training_of_nets_with_fewer_tiles_than_threads(sizes):
+    training = Training(30, sizes, ("relu",) * (len(sizes) - 2), "squared_error", "adamw", 8)
+    expected = train(training, np.float32, n_threads=1)
+    for n_threads in (2, 5, 9):
+        assert bits_of(train(training, np.float32, n_threads=n_threads)) == bits_of(expected)
+
+
+@pytest.mark.parametrize("batch_size", [1, 16, 280])
+@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+@dtypes
+def test_training_in_chunks_wherever_they_end(dtype, optimizer, batch_size):
+    """Weights, state and counts of correct answers have the same bits; the loss is the sum of two sums."""
+    n_samples = 2 * batch_size + batch_size // 2 + 5
+    training = Training(n_samples, SIZES, ACTIVATIONS, "cross_entropy", optimizer, batch_size)
+    expected = train(training, dtype)
+    n_steps = -(-n_samples // batch_size)
+    for k in range(n_steps + 1):
+        arguments = training.make(np.dtype(dtype), np.random.default_rng(5))
+        order, cut = arguments["order"], k * batch_size
+        first = kernels.train_epoch(**{**arguments, "order": order[:cut]}, n_threads=2)
+        second = kernels.train_epoch(**{**arguments, "order": order[cut:], "step": k})
+        actual = [arguments["parameters"], *arguments["slots"]]
+        assert bits_of(actual) == bits_of(expected[2:])
+        assert first[1] + second[1] == expected[1]
+        assert first[0] + second[0] == pytest.approx(expected[0], rel=1e-13)
+
+
+@pytest.mark.parametrize("x_dtype", [np.uint8, None])
+@dtypes
+def test_logits_for_any_count_of_threads_and_any_pieces(dtype, x_dtype):
+    rng = np.random.default_rng(2)
+    n_samples = 301
+    parameters = network(SIZES, np.dtype(dtype), rng)
+    x = rng.integers(0, 256, (n_samples, SIZES[0])).astype(x_dtype or dtype)
+
+    def predict(rows, n_threads=1):
+        return kernels.predict_logits(parameters, rows, SIZES, ACTIVATIONS, 1 / 255, n_threads=n_threads)
+
+    expected = predict(x)
+    for n_threads in (None, *THREADS[1:]):
+        assert predict(x, n_threads).tobytes() == expected.tobytes()
+    for piece in (1, 5, 12, 13, 256):
+        actual = [predict(x[i : i + piece], 2 if piece > 12 else 1) for i in range(0, n_samples, piece)]
+        assert np.concatenate(actual).tobytes() == expected.tobytes()
+
+
+@dtypes
+def test_a_row_of_a_linear_layer_does_not_depend_on_the_others(dtype):
+    rng = np.random.default_rng(4)
+    x, W, b = (rng.normal(size=shape).astype(dtype) for shape in ((29, 1100), (1100, 37), 37))
+    expected = kernels.linear_forward(x, W, b)
+    actual = [kernels.linear_forward(x[i : i + 1], W, b) for i in range(len(x))]
+    assert np.concatenate(actual).tobytes() == expected.tobytes()
+    columns = [kernels.linear_forward(x, W[:, j : j + 1], b[j : j + 1]) for j in range(b.size)]
+    assert np.concatenate(columns, axis=1).tobytes() == expected.tobytes()
+
+
+@dtypes
+def test_products_for_any_count_of_threads(dtype, monkeypatch):
+    rng = np.random.default_rng(6)
+    m, k, n = 515, 610, 509
+    flop = 2 * m * k * n
+    x, W, b, y, dz = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (k, n), n, (m, n), (m, n)))
+    stack, matrix = (rng.normal(size=shape).astype(dtype) for shape in ((5, 103, k), (k, n)))
+    results = {}
+    for n_threads in THREADS:
+        monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
+        assert available_cores() == threads_for(flop) == n_threads
+        results[n_threads] = bits_of(
+            [
+                kernels.linear_forward(x, W, b),
+                kernels.linear_relu_forward(x, W, b),
+                *kernels.linear_backward(dz, x, W),
+                *kernels.linear_relu_backward(dz, y, x, W),
+                kernels.matmul_forward(stack, matrix),
+                *kernels.matmul_backward(dz[:, :103].reshape(5, 103, 103), stack, matrix[:, :103]),
+            ]
+        )
+    assert all(actual == results[1] for actual in results.values())
+
+
+@pytest.mark.parametrize("operation", ["train_epoch", "predict_logits"])
+def test_threads_of_the_environment_give_the_same_bits(operation, monkeypatch):
+    (case,) = [
+        one
+        for one in CASES
+        if one.operation == operation and one.realistic and "784-128-10" in one.size and "pixels" in one.size
+    ]
+    expected = bits_of(run(kernels, case, case.arguments(np.float32), n_threads=1))
+    for n_threads in THREADS:
+        monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
+        assert bits_of(run(kernels, case, case.arguments(np.float32))) == expected
+
+
+# What every vector width and processor computes, in processes of their own: each compiles all of it anew.
+
+
+def digest_of_all_bits():
+    """Hash the results of every small case: all operations, and training in float32 alone."""
+    digest = hashlib.sha256()
+    for case in CASES:
+        training = case.operation in ("train_epoch", "predict_logits")
+        if case.realistic or (training and "pixels" in case.size):
+            continue  # another compilation
+        for dtype in DTYPES[:1] if training else DTYPES:
+            for bits in bits_of(run(kernels, case, case.arguments(dtype))):
+                digest.update(bits)
+    for optimizer in SLOTS:
+        for loss in LOSSES:
+            for bits in bits_of(train(Training(290, SIZES, ACTIVATIONS, loss, optimizer, 270), np.float32)):
+                digest.update(bits)
+    return digest.hexdigest()
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import test_bits
+from fastnet import _jit
+print(_jit.vector_bits(), _jit.cpu_name(), test_bits.digest_of_all_bits())
+"""
+
+MACHINES = {f"{bits} bits": {"FASTNET_VECTOR_BITS": str(bits)} for bits in (128, 256, 512)}
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+if IS_X86:
+    MACHINES["haswell"] = {"NUMBA_CPU_NAME": "haswell"}
+
+
+def compute_as(more):
+    """Return vector width, processor and digest of a process with more in its environment."""
+    folder = Path(__file__).parent
+    kept = {name: value for name, value in os.environ.items() if name != "FASTNET_VECTOR_BITS"}
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(folder)],
+        env={**kept, **more, "PYTHONPATH": os.pathsep.join([str(folder.parent), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """What each machine computes, two processes at a time; kernels stay in the user's cache for next time."""
+    with ThreadPoolExecutor(2) as pool:
+        started = {name: pool.submit(compute_as, more) for name, more in MACHINES.items()}
+    return started
+
+
+@pytest.fixture(scope="module")
+def own_digest():
+    return digest_of_all_bits()
+
+
+@pytest.mark.parametrize("bits", [128, 256, 512])
+def test_results_for_any_vector_width(bits, computed, own_digest):
+    width, _, digest = computed[f"{bits} bits"].result()
+    assert width == str(bits)
+    assert digest == own_digest
+
+
+@pytest.mark.skipif(not IS_X86, reason="a processor of the x86-64 family")
+def test_results_for_a_processor_without_avx512(computed, own_digest):
+    width, processor, digest = computed["haswell"].result()
+    assert (width, processor) == ("256", "haswell")
+    assert digest == own_digest
