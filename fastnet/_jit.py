@@ -48,7 +48,8 @@ _FLAGS: dict[str, Any] = {
 }
 
 
-def _is_x86() -> bool:
+def is_x86() -> bool:
+    """Tell whether this is an x86 processor, with 16 vector registers unless it has AVX-512."""
     return platform.machine().lower() in ("x86_64", "amd64", "i686", "x86")
 
 
@@ -70,17 +71,12 @@ def vector_bits() -> int:
         if asked not in ("128", "256", "512"):
             raise ValueError(f"FASTNET_VECTOR_BITS must be 128, 256 or 512, got {asked!r}")
         return int(asked)
-    if not _is_x86() or config.CPU_NAME == "generic":
+    if not is_x86() or config.CPU_NAME == "generic":
         return 128
     features = _features()
     if "avx512f" in features and config.CPU_NAME is None:
         return 512
     return 256 if "avx2" in features else 128
-
-
-def vector_registers() -> int:
-    """Count of architectural vector registers: 32 for AVX-512 and NEON, else 16."""
-    return 16 if _is_x86() and vector_bits() < 512 else 32
 
 
 def cpu_name() -> str:
@@ -147,5 +143,8 @@ def emitted(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Function) -> Function:
-    """Compile into the kernels that call it; never called from Python, so never cached apart."""
-    return njit(no_cpython_wrapper=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+    """Compile into the kernels that call it, always inlined; never called from Python, so never cached apart.
+
+    A call passes every field of every array and named tuple on the stack: more than a tile's worth of time.
+    """
+    return njit(no_cpython_wrapper=True, forceinline=True, **_FLAGS)(function)  # type: ignore[no-any-return]

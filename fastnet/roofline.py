@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fastnet._jit import INTERPRETED, inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads, run_team
 from fastnet.kernels.barrier import meet
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, fma_chains
+from fastnet.kernels.simd import FMA_CHAINS, fma_chains
 
 ROUNDS = 20_000
 
@@ -61,7 +61,7 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     team = resolve_threads(n_threads)
     rounds = 1 if INTERPRETED else ROUNDS
     out = np.full(16 * team, 0.5, dtype)
-    flop = 2 * rounds * TILE_ROWS * TILE_VECTORS * (vector_bits() // (8 * dtype.itemsize)) * team
+    flop = 2 * rounds * FMA_CHAINS * (vector_bits() // (8 * dtype.itemsize)) * team
     run_team(_burn, team, rounds, out)  # compiles
     best, end = np.inf, time.perf_counter() + seconds
     while time.perf_counter() < end:

@@ -18,12 +18,11 @@ from numba.core import types
 from fastnet._jit import INTERPRETED, emitted, inlined
 from fastnet._threads import LINE, STOP
 from fastnet.kernels import interpreted
-from fastnet.kernels.simd import call_function
+from fastnet.kernels.emit import I64, call_function
 
 SPINS = 500
 """Looks at the generation before a waiting thread gives up its time slice: some ten microseconds."""
 
-I64 = ir.IntType(64)
 _YIELD = "fastnet_yield_time_slice"
 
 

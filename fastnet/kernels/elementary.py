@@ -18,9 +18,7 @@ import numpy as np
 from llvmlite import ir
 
 from fastnet._jit import INTERPRETED, emitted
-from fastnet.kernels.simd import call_intrinsic, itemsize
-
-I32 = ir.IntType(32)
+from fastnet.kernels.emit import I32, call_intrinsic, itemsize
 
 
 class _Format(NamedTuple):

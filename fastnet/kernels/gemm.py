@@ -1,8 +1,8 @@
-"""Matrix products on the register tile: packing, blocking, and the product of whole arrays.
+"""Matrix products on the register tile: panels, blocking, and the product of whole arrays.
 
-B is packed in panels: `width` columns (that of the widest tile) of all rows, one after the other, the last
-panel padded. A tile then reads B contiguously, whatever the strides, and needs no masks. Inside a panel the
-reduction runs in blocks that fit the first-level cache and are used for all rows of A before the next.
+All operands lie in panels: `width` columns (a tile's) of all rows, then the next `width` columns. Tiles then read
+and write contiguous runs, whatever the layout of the caller's arrays, and need no masks: what pads the last panel
+is computed along and never read.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads, run_team
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.barrier import meet
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, tile_narrow, tile_wide
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, row_tile_narrow, row_tile_wide
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
-"""Bytes of a panel that are used for all rows of A before the next: half of a small first-level cache."""
+"""Bytes of a panel of B that are used for all rows of A before the next: half of a small first-level cache."""
+
+BLOCK_ROWS = 96
+"""Rows of A that a thread packs, multiplies and unpacks while they stay in its second-level cache."""
 
 FLOP_PER_THREAD = 60_000_000
 """Work that is worth a thread of its own: about a millisecond, some ten times what starting one costs."""
@@ -32,6 +35,15 @@ def padded(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
+def spaced_rows(n_rows: int, itemsize: int) -> int:
+    """Rows to reserve in a panel for `n_rows`: whole tiles, and panels at no multiple of 1 KB from each other.
+
+    The same rows of many panels would otherwise fall on the same few sets of the first-level cache.
+    """
+    rows = padded(max(n_rows, 1), TILE_ROWS)
+    return rows + TILE_ROWS if rows * panel_width(itemsize) * itemsize % 1024 == 0 else rows
+
+
 @inlined
 def share(count: int, thread: int, n_threads: int) -> tuple[int, int]:
     """First and last (exclusive) of the items that one thread of a team works on."""
@@ -39,59 +51,69 @@ def share(count: int, thread: int, n_threads: int) -> tuple[int, int]:
 
 
 @inlined
-def pack_panel(b: Any, b0: int, b_red: int, b_col: int, k: int, columns: int, packed: Any, p0: int) -> None:
-    """Copy one panel, B[:k, :columns] by two strides, into packed[p0:], its missing columns zero."""
-    width = TILE_VECTORS * VECTOR_BYTES // packed.itemsize
-    for row in range(k):
-        target = packed[p0 + row * width : p0 + (row + 1) * width]
-        source = b[b0 + row * b_red :]
-        if b_col == 1:
-            for j in range(columns):
-                target[j] = source[j]
-        else:
-            for j in range(columns):
-                target[j] = source[j * b_col]
-        for j in range(columns, width):
-            target[j] = 0
+def panels_of(columns: int, itemsize: int) -> int:
+    """Count the panels of so many columns."""
+    width = TILE_VECTORS * VECTOR_BYTES // itemsize
+    return (columns + width - 1) // width
 
 
 @inlined
-def gemm(
-    a: Any, a0: int, a_row: int, a_red: int, packed: Any, p0: int, p_panel: int, k: int,
-    c: Any, c0: int, c_row: int, m: int, n: int, zeros: Any,
+def pack(
+    source: Any, s0: int, s_row: int, s_col: int, rows: int, columns: int, first: int, last: int,
+    target: Any, t0: int, t_panel: int,
 ) -> None:  # fmt: skip
-    """C[:m, :n] = A[:m, :k] @ B[:k, :n], m and n rounded up to whole tiles; B packed, a panel each `p_panel`.
+    """Copy panels [first, last) of a matrix given by two strides; panel i goes to target[t0 + i * t_panel:]."""
+    width = TILE_VECTORS * VECTOR_BYTES // target.itemsize
+    for panel in range(first, last):
+        count = min(width, columns - panel * width)
+        for r in range(rows):
+            run = target[t0 + panel * t_panel + r * width : t0 + panel * t_panel + (r + 1) * width]
+            row = source[s0 + r * s_row + panel * width * s_col :]
+            if s_col == 1 and count == width:
+                for j in range(width):
+                    run[j] = row[j]
+            else:
+                for j in range(count):
+                    run[j] = row[j * s_col]
 
-    A is read and C is written up to whole tiles: both must reach that far.
-    """
+
+@inlined
+def unpack(
+    source: Any, s0: int, s_panel: int, rows: int, columns: int, first: int, last: int,
+    target: Any, t0: int, t_row: int,
+) -> None:  # fmt: skip
+    """Copy panels [first, last) back to a matrix whose columns lie one after the other."""
+    width = TILE_VECTORS * VECTOR_BYTES // source.itemsize
+    for panel in range(first, last):
+        count = min(width, columns - panel * width)
+        for r in range(rows):
+            run = source[s0 + panel * s_panel + r * width : s0 + panel * s_panel + (r + 1) * width]
+            row = target[t0 + r * t_row + panel * width : t0 + r * t_row + panel * width + count]
+            for j in range(count):
+                row[j] = run[j]
+
+
+@inlined
+def multiply_panels(
+    a: Any, a0: int, a_panel: int, b: Any, b0: int, b_panel: int, k: int,
+    c: Any, c0: int, c_panel: int, m: int, n: int,
+) -> None:  # fmt: skip
+    """C[:m, :n] = A[:m, :k] @ B[:k, :n], all in panels, m and n rounded up to whole tiles."""
     lanes = VECTOR_BYTES // c.itemsize
     width = TILE_VECTORS * lanes
-    block = BLOCK_BYTES // (width * c.itemsize)
-    for k0 in range(0, max(k, 1), block):
-        depth = min(block, k - k0)
-        # the first block starts its chains at zero, the others go on from what stands in C
-        init = zeros if k0 == 0 else c
+    block = max(1, BLOCK_BYTES // (width * width * c.itemsize))
+    whole = k // width
+    for q in range(0, max(whole, 1), block):
+        count = min(block, whole - q)
+        left = k - whole * width if q + block >= whole else 0
         for panel in range((n + width - 1) // width):
-            b0 = p0 + panel * p_panel + k0 * width
+            b_at = b0 + panel * b_panel + q * width * width
             for i in range(0, m, TILE_ROWS):
-                ai, ci = a0 + i * a_row + k0 * a_red, c0 + i * c_row + panel * width
-                init0, init_row = (0, 0) if k0 == 0 else (ci, c_row)
+                a_at, c_at = a0 + q * a_panel + i * width, c0 + panel * c_panel + i * width
                 if n - panel * width > lanes:
-                    tile_wide(a, ai, a_row, a_red, packed, b0, width, depth, init, init0, init_row, c, ci, c_row)
+                    row_tile_wide(a, a_at, a_panel, b, b_at, count, left, c, c_at, q > 0)
                 else:
-                    tile_narrow(a, ai, a_row, a_red, packed, b0, width, depth, init, init0, init_row, c, ci, c_row)
-
-
-@inlined
-def _finish(c: Any, c0: int, c_row: int, first: int, last: int, bias: Any, relu: bool) -> None:
-    """Add the bias, and apply ReLU, to rows that are still in the cache."""
-    for i in range(first, last):
-        row = c[c0 + i * c_row : c0 + (i + 1) * c_row]
-        for j in range(bias.size):
-            row[j] += bias[j]
-        if relu:
-            for j in range(row.size):
-                row[j] = row[j] if not row[j] <= 0 else 0  # a NaN is not <= 0
+                    row_tile_narrow(a, a_at, a_panel, b, b_at, count, left, c, c_at, q > 0)
 
 
 class Operand(NamedTuple):
@@ -103,48 +125,42 @@ class Operand(NamedTuple):
     col: int
 
 
+@inlined
+def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> None:
+    """Add the bias, and apply ReLU, to rows that are still in the cache."""
+    zero = c.dtype.type(0)
+    for r in range(rows):
+        row = c[c0 + r * columns : c0 + (r + 1) * columns]
+        for j in range(bias.size):
+            row[j] += bias[j]
+        if relu:
+            for j in range(columns):
+                row[j] = zero if row[j] <= zero else row[j]  # a NaN is not <= 0 and stays
+
+
 @kernel
 def _multiply(
-    thread: int, n_threads: int, barrier: Any, a: Operand, tails: Any, b: Operand, k: int, n: int,
-    c: Any, bias: Any, relu: bool, packed: Any, zeros: Any,
+    thread: int, n_threads: int, barrier: Any, a: Operand, b: Operand, k: int, c: Any, bias: Any, relu: bool,
+    packed: Any, a_block: Any, c_block: Any, capacity: int,
 ) -> None:  # fmt: skip
-    items, m, c_row = c.shape
+    items, m, n = c.shape
     target = c.reshape(c.size)
     width = TILE_VECTORS * VECTOR_BYTES // c.itemsize
-    first_panel, last_panel = share((n + width - 1) // width, thread, n_threads)
-    tiles = m // TILE_ROWS
-    whole = tiles - (1 if tails.size > 0 else 0)
-    first, last = share(tiles, thread, n_threads)
+    k_panels, n_panels = panels_of(k, c.itemsize), panels_of(n, c.itemsize)
+    first_panel, last_panel = share(n_panels, thread, n_threads)
+    first_tile, last_tile = share((m + TILE_ROWS - 1) // TILE_ROWS, thread, n_threads)
+    first, last = first_tile * TILE_ROWS, min(last_tile * TILE_ROWS, m)
+    a0, c0, step = thread * k_panels * capacity * width, thread * n_panels * capacity * width, capacity * width
     for s in range(items):
-        for panel in range(first_panel, last_panel):
-            j = panel * width
-            pack_panel(b.flat, b.starts[s] + j * b.col, b.row, b.col, k, min(width, n - j), packed, panel * k * width)
+        pack(b.flat, b.starts[s], b.row, b.col, k, n, first_panel, last_panel, packed, 0, k * width)
         if not meet(barrier, n_threads):
             return
-        rows = (min(last, whole) - first) * TILE_ROWS
-        c0 = (s * m + first * TILE_ROWS) * c_row
-        if rows > 0:
-            a0 = a.starts[s] + first * TILE_ROWS * a.row
-            gemm(a.flat, a0, a.row, a.col, packed, 0, k * width, k, target, c0, c_row, rows, n, zeros)
-        if last > whole and first < last:  # the rows that do not fill a tile
-            c0 = (s * m + whole * TILE_ROWS) * c_row
-            gemm(
-                tails,
-                s * TILE_ROWS * k,
-                k,
-                1,
-                packed,
-                0,
-                k * width,
-                k,
-                target,
-                c0,
-                c_row,
-                TILE_ROWS,
-                n,
-                zeros,
-            )
-        _finish(target, s * m * c_row, c_row, first * TILE_ROWS, last * TILE_ROWS, bias, relu)
+        for row in range(first, last, BLOCK_ROWS):
+            rows = min(BLOCK_ROWS, last - row)
+            pack(a.flat, a.starts[s] + row * a.row, a.row, a.col, rows, k, 0, k_panels, a_block, a0, step)
+            multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n)
+            unpack(c_block, c0, step, rows, n, 0, n_panels, target, (s * m + row) * n, n)
+            _finish(target, (s * m + row) * n, rows, n, bias, relu)
         if not meet(barrier, n_threads):
             return
 
@@ -153,7 +169,7 @@ def _operand(x: npt.NDArray[Any], batch_shape: tuple[int, ...]) -> Operand:
     """Describe `x` (..., rows, columns), copied only where neither rows nor columns lie one after the other."""
     rows, columns = x.shape[-2:]
     own = np.arange(math.prod(x.shape[:-2]), dtype=np.int64).reshape(x.shape[:-2]) * (rows * columns)
-    starts = np.ascontiguousarray(np.broadcast_to(own, batch_shape)).reshape(-1)
+    starts = flat(np.broadcast_to(own, batch_shape))
     transposed = x.swapaxes(-1, -2)
     if transposed.flags.c_contiguous and not x.flags.c_contiguous:
         return Operand(flat(transposed), starts, 1, rows)
@@ -173,25 +189,18 @@ def multiply(
     result = np.empty((*batch_shape, m, n), dtype) if out is None else out
     if result.size == 0:
         return result
-    items = math.prod(batch_shape)
-    width = panel_width(dtype.itemsize)
-    shape = (items, padded(m, TILE_ROWS), padded(n, width))
-    exact = shape[1:] == (m, n) and result.flags.c_contiguous
-    c = result.reshape(shape) if exact else np.empty(shape, dtype)
-    left = _operand(a, batch_shape)
-    tails = np.zeros((items, TILE_ROWS, k) if m % TILE_ROWS else (0, 0, 0), dtype)
-    if tails.size:
-        rest = a[..., m - m % TILE_ROWS :, :]
-        tails[:, : m % TILE_ROWS] = np.broadcast_to(rest, (*batch_shape, *rest.shape[-2:])).reshape(
-            items, m % TILE_ROWS, k
-        )
+    target = result if result.flags.c_contiguous else np.empty(result.shape, dtype)
+    items, width = math.prod(batch_shape), panel_width(dtype.itemsize)
+    team = threads_for(2 * items * m * n * k)
+    capacity = spaced_rows(min(BLOCK_ROWS, m), dtype.itemsize)
     run_team(
-        _multiply, threads_for(2 * items * m * n * k), left, flat(tails), _operand(b, batch_shape),
-        k, n, c, locked(np.empty(0, dtype) if bias is None else bias), relu,
-        np.empty(padded(n, width) * k, dtype), np.zeros(width, dtype),
+        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, target.reshape(items, m, n),
+        locked(np.empty(0, dtype) if bias is None else bias), relu, np.empty(k * padded(n, width), dtype),
+        np.empty(team * capacity * padded(k, width), dtype), np.empty(team * capacity * padded(n, width), dtype),
+        capacity,
     )  # fmt: skip
-    if not exact:
-        result[...] = c[:, :m, :n].reshape(result.shape)
+    if target is not result:
+        result[...] = target
     return result
 
 

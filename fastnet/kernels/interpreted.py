@@ -6,30 +6,100 @@ a compiler. Results agree with compiled ones to rounding.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from fastnet.kernels.updates import STORE
 
-def make_tile(rows: int, columns_of: Callable[[int], int]) -> Any:
-    """Return the tile of so many rows, and of `columns_of(itemsize)` columns."""
 
-    def view(array: Any, start: int, shape: tuple[int, int], strides: tuple[int, int]) -> Any:
-        in_bytes = tuple(stride * array.itemsize for stride in strides)
-        return np.lib.stride_tricks.as_strided(array.reshape(-1)[start:], shape, in_bytes)
+def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    in_bytes = tuple(stride * array.itemsize for stride in strides)
+    return np.lib.stride_tricks.as_strided(array.reshape(-1)[start:], shape, in_bytes)
 
-    def tile(
-        a: Any, a0: int, a_row: int, a_red: int, b: Any, b0: int, b_red: int, n_red: int,
-        init: Any, init0: int, init_row: int, c: Any, c0: int, c_row: int,
+
+def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
+    """Return the row tile, `columns_of(itemsize)` columns of a panel."""
+
+    def row_tile(
+        a: Any, a0: int, a_panel: int, b: Any, b0: int, n_panels: int, n_left: int, c: Any, c0: int, goes_on: bool
+    ) -> None:
+        width, columns = width_of(c.itemsize), columns_of(c.itemsize)
+        target = _view(c, c0, (rows, columns), (width, 1))
+        total = target.copy() if goes_on else np.zeros((rows, columns), c.dtype)
+        for panel in range(n_panels + (n_left > 0)):
+            depth = width if panel < n_panels else n_left
+            left = _view(a, a0 + panel * a_panel, (rows, depth), (width, 1))
+            total += left @ _view(b, b0 + panel * width * width, (depth, columns), (width, 1))
+        target[:] = total
+
+    return row_tile
+
+
+def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
+    """Return the weight tile, `columns_of(itemsize)` columns of a panel."""
+
+    def weight_tile(
+        a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, code: int, coefficients: Any,
+        p: Any, slot0: Any, slot1: Any, gradient: Any, w0: int,
     ) -> None:  # fmt: skip
-        columns = columns_of(c.itemsize)
-        total = view(init, init0, (rows, columns), (init_row, 1)).copy()
-        if n_red > 0:
-            total += view(a, a0, (rows, n_red), (a_row, a_red)) @ view(b, b0, (n_red, columns), (b_red, 1))
-        view(c, c0, (rows, columns), (c_row, 1))[:] = total
+        width, columns = width_of(p.itemsize), columns_of(p.itemsize)
 
-    return tile
+        def tile_of(array: Any) -> Any:
+            return _view(array, w0, (rows, columns), (width, 1))
+
+        left = _view(a, a0, (rows, n_rows), (1, width))
+        g = left @ _view(b, b0, (n_rows, columns), (width, 1))
+        if goes_on:
+            g = g + tile_of(gradient)
+        if code == STORE:
+            tile_of(gradient)[:] = g
+            return
+        formula, n_slots = (sgd, momentum, adam, adam)[code], (0, 1, 2, 2)[code]
+        targets = [tile_of(array) for array in (p, slot0, slot1)[: 1 + n_slots]]
+        after = formula(*targets, *[None] * (2 - n_slots), g, coefficients)
+        for target, value in zip(targets, after, strict=False):
+            target[:] = value
+
+    return weight_tile
+
+
+def make_transpose(rows: int, width_of: Callable[[int], int]) -> Any:
+    """Return the transposition of a tile."""
+
+    def transpose_tile(a: Any, a0: int, b: Any, b0: int) -> None:
+        width = width_of(a.itemsize)
+        _view(b, b0, (width, rows), (width, 1))[:] = _view(a, a0, (rows, width), (width, 1)).T
+
+    return transpose_tile
+
+
+def sgd(p: Any, slot0: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
+    """`fastnet.kernels.updates.sgd`."""
+    return p - c[0] * g, slot0, slot1
+
+
+def momentum(p: Any, v: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
+    """`fastnet.kernels.updates.momentum`."""
+    v = c[1] * v - c[0] * g
+    return p + (c[2] * v - c[3] * (c[0] * g)), v, slot1
+
+
+def adam(p: Any, m: Any, v: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
+    """`fastnet.kernels.updates.adam`."""
+    m, v = c[1] * m + c[2] * g, c[3] * v + c[4] * (g * g)
+    return p - c[6] * p - c[0] * m / (np.sqrt(v) + c[5]), m, v
+
+
+def clock() -> int:
+    """Nanoseconds."""
+    return time.perf_counter_ns()
+
+
+def prefetch(_array: Any, _offset: int) -> None:
+    """Caches are left to themselves."""
 
 
 def fma_chains(_rounds: int, start: Any) -> Any:

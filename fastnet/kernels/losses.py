@@ -101,7 +101,8 @@ def softmax_cross_entropy_forward(
 ) -> tuple[float, FloatArray]:
     """Mean loss of (n_samples, n_classes) logits and their probabilities, in one pass."""
     probs = checks.labelled(out, labels, logits=logits)
-    source = logits.copy() if probs is logits else logits  # the row is read again after its probs are written
+    # a row's logits are read again after its probs were written
+    source = logits.copy() if np.may_share_memory(probs, logits) else logits
     total = fill(probs, _softmax_cross_entropy_forward, locked(source), locked(labels.astype(np.int64)))
     return total / max(len(labels), 1), probs
 

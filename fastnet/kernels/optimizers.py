@@ -1,89 +1,65 @@
 """Optimizer steps, compiled, in place. The maths stands in `fastnet.reference.optimizers`.
 
-The functions on slices do the work, here on whole vectors and inside the training step on the block of
-weights whose gradient a tile has just finished, while both are in the first-level cache.
+The formulas are those of `fastnet.kernels.updates`, which the training step applies to a tile of weights while
+its gradient is still in registers; here loops run them over whole vectors.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba.core import types
 
-from fastnet._jit import inlined, kernel
+from fastnet._jit import INTERPRETED, emitted, kernel
+from fastnet.kernels import updates
 from fastnet.kernels.arrays import locked
+from fastnet.kernels.updates import CODES, MOMENTUM, N_COEFFICIENTS, SGD, fill_coefficients
 from fastnet.reference import training_checks as checks
 from fastnet.reference.checks import FloatArray
 
-CODES = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 3}
-SGD, MOMENTUM, ADAM, ADAMW = 0, 1, 2, 3
+
+def _element(formula: Any) -> Any:
+    """Make a formula callable on one element: (p, slot0, slot1, g, coefficients) -> (p, slot0, slot1)."""
+
+    @emitted
+    def element(_typing: Any, p: Any, slot0: Any, slot1: Any, g: Any, coefficients: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            *state, g, constants = args
+            after = formula(builder, tuple(state), g, lambda i: builder.extract_value(constants, i))
+            return context.make_tuple(builder, signature.return_type, after)
+
+        return types.UniTuple(p, 3)(p, slot0, slot1, g, coefficients), codegen
+
+    return element
 
 
-@inlined
-def sgd_update(p: Any, g: Any, lr: float) -> None:
-    """p -= lr * g."""
-    rate = p.dtype.type(lr)
-    for i in range(p.size):
-        p[i] -= rate * g[i]
+sgd, momentum, adam = (_element(formula) for formula in (updates.sgd, updates.momentum, updates.adam))
 
+if INTERPRETED:
+    from fastnet.kernels import interpreted
 
-@inlined
-def momentum_update(p: Any, g: Any, v: Any, lr: float, momentum: float, nesterov: bool) -> None:
-    """v = momentum * v - lr * g; p += v, or what the next step will add of v (Nesterov)."""
-    rate, keep = p.dtype.type(lr), p.dtype.type(momentum)
-    for i in range(p.size):
-        step = rate * g[i]
-        v[i] = keep * v[i] - step
-        p[i] += keep * v[i] - step if nesterov else v[i]
-
-
-@inlined
-def adam_update(p: Any, g: Any, m: Any, v: Any, lr_t: float, beta1: float, beta2: float, eps: float) -> None:
-    """m, v = running means of g, g * g; p -= lr_t * m / (sqrt(v) + eps)."""
-    real = p.dtype.type
-    rate, small = real(lr_t), real(eps)
-    keep1, take1, keep2, take2 = real(beta1), real(1.0 - beta1), real(beta2), real(1.0 - beta2)
-    for i in range(p.size):
-        m[i] = keep1 * m[i] + take1 * g[i]
-        v[i] = keep2 * v[i] + take2 * (g[i] * g[i])
-        p[i] -= rate * m[i] / (np.sqrt(v[i]) + small)
-
-
-@inlined
-def decay(p: Any, rate: float) -> None:
-    """p -= rate * p."""
-    factor = p.dtype.type(rate)
-    for i in range(p.size):
-        p[i] -= factor * p[i]
-
-
-@inlined
-def rate_of_step(code: int, settings: Any, t: int) -> float:
-    """Learning rate of step t; for Adam with both bias corrections folded in."""
-    if code <= MOMENTUM:
-        return settings[0]  # type: ignore[no-any-return]
-    return settings[0] * math.sqrt(1.0 - settings[2] ** t) / (1.0 - settings[1] ** t)  # type: ignore[no-any-return]
-
-
-@inlined
-def update(code: int, settings: Any, rate: float, p: Any, g: Any, slot0: Any, slot1: Any) -> None:
-    """Take one step; `settings` as in `train_epoch`, `rate` the learning rate of this very step."""
-    if code == SGD:
-        sgd_update(p, g, rate)
-    elif code == MOMENTUM:
-        momentum_update(p, g, slot0, rate, settings[1], settings[2] != 0.0)
-    else:
-        if code == ADAMW:
-            decay(p, settings[0] * settings[4])
-        adam_update(p, g, slot0, slot1, rate, settings[1], settings[2], settings[3])
+    sgd, momentum, adam = interpreted.sgd, interpreted.momentum, interpreted.adam
 
 
 @kernel
-def _step(code: int, settings: Any, t: int, p: Any, g: Any, slot0: Any, slot1: Any) -> None:
-    update(code, settings, rate_of_step(code, settings, t), p, g, slot0, slot1)
+def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, slot0: Any, slot1: Any) -> None:
+    fill_coefficients(code, settings, t, coefficients)
+    c = (
+        coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4], coefficients[5],
+        coefficients[6],
+    )  # fmt: skip
+    if code == SGD:
+        for i in range(p.size):
+            p[i], _, _ = sgd(p[i], g[i], g[i], g[i], c)
+    elif code == MOMENTUM:
+        for i in range(p.size):
+            p[i], slot0[i], _ = momentum(p[i], slot0[i], g[i], g[i], c)
+    else:
+        for i in range(p.size):
+            p[i], slot0[i], slot1[i] = adam(p[i], slot0[i], slot1[i], g[i], c)
 
 
 def settings_vector(settings: Sequence[Any]) -> npt.NDArray[np.float64]:
@@ -98,7 +74,8 @@ def _run(name: str, settings: tuple[Any, ...], t: int, p: FloatArray, g: FloatAr
     vectors = [p, *slots]
     targets = [vector if vector.flags.c_contiguous else vector.copy() for vector in vectors]
     unused = [np.empty(0, p.dtype)] * (2 - len(slots))
-    _step(CODES[name], settings_vector(settings), t, targets[0], locked(g), *targets[1:], *unused)
+    constants = np.zeros(N_COEFFICIENTS, p.dtype)
+    _step(CODES[name], settings_vector(settings), t, constants, targets[0], locked(g), *targets[1:], *unused)
     for vector, target in zip(vectors, targets, strict=True):
         if target is not vector:
             vector[...] = target

@@ -1,214 +1,304 @@
-"""Vector code that Numba does not write by itself: the register tile.
+"""Vector code that Numba does not write by itself: the register tiles of forward, backward and update.
 
-Numba's SLP vectoriser is off, so unrolled scalar code never becomes a register tile. The intrinsics here
-emit LLVM instructions on vectors instead. They are machinery and have no twin in the reference.
+Numba's SLP vectoriser is off, so unrolled scalar code never becomes a register tile. The intrinsics here emit
+LLVM instructions on vectors instead. They are machinery and have no twin in the reference.
 
-The tile. C[rows, columns] = init + sum over k of A(row, k) * B(k, columns), for `TILE_ROWS` rows and one or
-two vectors of columns. Its accumulators are SSA values over the whole reduction, so they stay in registers;
-A is broadcast one element at a time through two strides, so A and its transpose use the same tile. The tile
-knows no edges: callers pad. Each element of C is one chain of fused multiply-adds in ascending k that starts
-at `init`; a reduction may therefore be cut anywhere, and continued from what was stored, without changing
-a bit of the result.
+A tile of C = A @ B, `TILE_ROWS` rows by a panel of columns, is kept in registers over the whole reduction; a
+row of B is loaded once, A is broadcast one element at a time. All three lie in panels (`fastnet.kernels.layout`
+says why): column j of row i is element i * width + j % width of panel j // width. A tile of C is then one
+contiguous run, B is read from front to back, and so is A.
+
+Each element of C is one chain of fused multiply-adds in ascending order of the reduction, whatever the width of
+the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without
+changing a bit of the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, vector_bits, vector_registers
+from fastnet._jit import INTERPRETED, emitted, is_x86, vector_bits
+from fastnet.kernels.emit import (
+    I32,
+    I64,
+    PTR,
+    Vectors,
+    call_function,
+    call_intrinsic,
+    lanes,
+    llvm_float,
+    loop,
+    phi,
+    whole,
+)
+from fastnet.kernels.updates import FORMULAS, STORE
 
-TILE_ROWS = 6 if vector_registers() == 16 else 12
-"""Rows of a tile. Times two vectors that is 12 accumulators of 16 registers, or 24 of 32: enough chains
-to hide the latency of the multiply-adds, with registers left for the operands."""
+TILE_ROWS = 8 if vector_bits() == 512 else 4
+"""Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,
+16 with the 32 of AVX-512 and NEON, enough to hide the latency of a multiply-add and few enough to stay in
+registers with their operands."""
 
-TILE_VECTORS = 2
+TILE_VECTORS = 2 if is_x86() else 4
 
-PTR, I32, I64 = ir.PointerType(), ir.IntType(32), ir.IntType(64)
-
-
-def lanes(itemsize: int) -> int:
-    """Count the elements in one vector register, for elements of `itemsize` bytes."""
-    return vector_bits() // (8 * itemsize)
+UNROLLED = 8
+"""Steps of a reduction that are emitted one after the other, with constant offsets."""
 
 
 def panel_width(itemsize: int) -> int:
-    """Count the columns in a packed panel, which is the width of the widest tile."""
+    """Count the columns of a panel."""
     return TILE_VECTORS * lanes(itemsize)
 
 
-def llvm_float(numba_type: Any) -> Any:
-    """Return the LLVM type of a Numba float."""
-    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[numba_type]
+class _Tile:
+    """Emits one tile; `at_a(pointer, row, k)` says where A lies relative to a pointer that moves along."""
+
+    def __init__(self, builder: Any, element: Any, vectors: int) -> None:
+        self.vec, self.builder, self.vectors = Vectors(builder, element), builder, vectors
+        self.width = TILE_VECTORS * self.vec.lanes
+
+    def columns(self, pointer: Any, row: int) -> list[Any]:
+        return [self.vec.at(pointer, row * self.width + v * self.vec.lanes) for v in range(self.vectors)]
+
+    def places(self, pointer: Any) -> list[Any]:
+        return [place for row in range(TILE_ROWS) for place in self.columns(pointer, row)]
+
+    def start(self, goes_on: Any, pointer: Any) -> list[Any]:
+        """Chains that start at zero, or go on from what is stored."""
+        zero = self.vec.constant(0.0)
+        before = self.builder.block
+        with self.builder.if_then(goes_on):
+            stored = [self.vec.load(place) for place in self.places(pointer)]
+            inside = self.builder.block
+        return [phi(self.builder, self.vec.type, (zero, before), (value, inside)) for value in stored]
+
+    def steps(self, a: Any, b: Any, chains: list[Any], count: int, a_row: int, a_step: int) -> list[Any]:
+        """Add `count` products to every chain, from A and B that lie at constant distances."""
+        for k in range(count):
+            b_row = [self.vec.load(place) for place in self.columns(b, k)]
+            sums = []
+            for row in range(TILE_ROWS):
+                x = self.vec.broadcast(self.vec.at(a, row * a_row + k * a_step))
+                old = chains[row * self.vectors : (row + 1) * self.vectors]
+                sums += [call_intrinsic(self.builder, "fma", x, y, z) for y, z in zip(b_row, old, strict=True)]
+            chains = sums
+        return chains
+
+    def run(
+        self, count: Any, a: Any, b: Any, chains: list[Any], n_steps: int, a_row: int, a_step: int
+    ) -> tuple[Any, Any, list[Any]]:
+        """Repeat `steps` in a loop; return A, B and the chains after it."""
+
+        def body(carried: list[Any]) -> list[Any]:
+            a, b, *chains = carried
+            chains = self.steps(a, b, chains, n_steps, a_row, a_step)
+            return [self.vec.at(a, n_steps * a_step), self.vec.at(b, n_steps * self.width), *chains]
+
+        a, b, *chains = loop(self.builder, count, [a, b, *chains], body)
+        return a, b, chains
 
 
-def itemsize(kind: Any) -> int:
-    """Return the bytes of an LLVM float."""
-    return 4 if isinstance(kind, ir.FloatType) else 8
+def _emit_row_tile(tile: _Tile, a: Any, a_panel: Any, b: Any, n_panels: Any, n_left: Any, c: Any, goes_on: Any) -> None:
+    """Rows of A times a panel of B: over whole panels of A, then over the columns left in one more."""
+    unrolled = min(UNROLLED, tile.width)
+
+    def body(carried: list[Any]) -> list[Any]:
+        a, b, *chains = carried
+        _, b, chains = tile.run(whole(tile.width // unrolled), a, b, chains, unrolled, tile.width, 1)
+        return [tile.vec.at(a, a_panel), b, *chains]
+
+    a, b, *chains = loop(tile.builder, n_panels, [a, b, *tile.start(goes_on, c)], body)
+    _, _, chains = tile.run(n_left, a, b, chains, 1, tile.width, 1)
+    for value, place in zip(chains, tile.places(c), strict=True):
+        tile.vec.store(value, place)
 
 
-def call_function(builder: Any, name: str, signature: Any, operands: Sequence[Any]) -> Any:
-    """Call a function of the module, of LLVM or of the process by its name."""
-    declare: Any = cgutils.get_or_insert_function
-    return builder.call(declare(builder.module, signature, name), operands)
+def _emit_weight_tile(
+    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, ending: Callable[[list[Any]], None], g: Any
+) -> None:
+    """Columns of A times a panel of B, summed over rows, and what becomes of the result."""
+    builder, width = tile.builder, tile.width
+    chains = tile.start(goes_on, g)
+    unrolled = UNROLLED // 2
+    a, b, chains = tile.run(builder.sdiv(n_rows, whole(unrolled)), a, b, chains, unrolled, 1, width)
+    _, _, chains = tile.run(builder.srem(n_rows, whole(unrolled)), a, b, chains, 1, 1, width)
+    ending(chains)
 
 
-def call_intrinsic(builder: Any, name: str, *operands: Any) -> Any:
-    """Call LLVM's `llvm.<name>` on operands of one floating-point type, scalar or vector."""
-    kind = operands[0].type
-    element = kind.element if isinstance(kind, ir.VectorType) else kind
-    suffix = f"f{8 * itemsize(element)}"
-    if isinstance(kind, ir.VectorType):
-        suffix = f"v{kind.count}{suffix}"
-    signature = ir.FunctionType(kind, [kind] * len(operands))
-    return call_function(builder, f"llvm.{name}.{suffix}", signature, operands)
+def _emit_ending(tile: _Tile, code: Any, coefficients: Any, places: list[list[Any]], g: list[Any]) -> None:
+    """Branch to what the step asks for: store the gradient `g`, or update parameters and slots with it."""
+    builder, vec = tile.builder, tile.vec
+    end, kept = builder.append_basic_block("end"), builder.append_basic_block("store")
+    switch = builder.switch(code, kept)
+    builder.position_at_end(kept)
+    for value, place in zip(g, places[STORE_PLACE], strict=True):
+        vec.store(value, place)
+    builder.branch(end)
+    blocks: dict[Any, Any] = {}
+    for number, (formula, n_slots) in FORMULAS.items():
+        if formula not in blocks:
+            blocks[formula] = builder.append_basic_block(formula.__name__)
+            builder.position_at_end(blocks[formula])
+            values = {i: vec.broadcast(vec.at(coefficients, i)) for i in range(7)}
+            for i, gradient in enumerate(g):
+                own = [places[s][i] for s in range(1 + n_slots)]
+                state = [vec.load(place) for place in own] + [gradient] * (2 - n_slots)
+                after = formula(builder, tuple(state), gradient, values.__getitem__)
+                for value, place in zip(after, own, strict=False):
+                    vec.store(value, place)
+            builder.branch(end)
+        switch.add_case(whole(number), blocks[formula])
+    builder.position_at_end(end)
 
 
-class _Vectors:
-    """Loads, stores and broadcasts of vectors of one element type, at the alignment that NumPy promises."""
-
-    def __init__(self, builder: Any, element: Any) -> None:
-        self.builder, self.element, self.align = builder, element, itemsize(element)
-        self.lanes = lanes(self.align)
-        self.type = ir.VectorType(element, self.lanes)
-
-    def at(self, pointer: Any, offset: Any) -> Any:
-        return self.builder.gep(pointer, [offset], source_etype=self.element)
-
-    def row(self, pointer: Any, vectors: int) -> list[Any]:
-        return [self.at(pointer, ir.Constant(I64, v * self.lanes)) for v in range(vectors)]
-
-    def rows(self, matrix: tuple[Any, Any], vectors: int) -> list[list[Any]]:
-        pointer, stride = matrix
-        starts = (self.at(pointer, self.builder.mul(stride, ir.Constant(I64, i))) for i in range(TILE_ROWS))
-        return [self.row(start, vectors) for start in starts]
-
-    def load(self, pointer: Any) -> Any:
-        return self.builder.load(pointer, align=self.align, typ=self.type)
-
-    def store(self, value: Any, pointer: Any) -> None:
-        # llvmlite checks what a pointer points to, though LLVM's have long had no type
-        self.builder.store(value, self.builder.bitcast(pointer, self.type.as_pointer()), align=self.align)
-
-    def constant(self, value: float) -> Any:
-        return ir.Constant(self.type, [ir.Constant(self.element, float(value))] * self.lanes)
-
-    def broadcast(self, pointer: Any) -> Any:
-        return self.splat(self.builder.load(pointer, align=self.align, typ=self.element))
-
-    def splat(self, scalar: Any) -> Any:
-        undefined = ir.Constant(self.type, ir.Undefined)
-        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
-        zeros = ir.Constant(ir.VectorType(I32, self.lanes), None)
-        return self.builder.shuffle_vector(first, undefined, zeros)
+STORE_PLACE = 3
+"""Index of the gradient among the places that a weight tile can write to, after parameters and two slots."""
 
 
-def _phi(builder: Any, kind: Any, *incoming: Any) -> Any:
-    value = builder.phi(kind)
-    for pair in incoming:
-        value.add_incoming(*pair)
-    return value
-
-
-def _emit_tile(builder: Any, vec: _Vectors, vectors: int, a: Any, b: Any, n_red: Any, init: Any, c: Any) -> None:
-    """Emit one tile; `a` is (pointer, row stride, reduction stride), `b`, `init`, `c` are (pointer, stride)."""
-    (a_start, a_row, a_red), (b_start, b_red) = a, b
-    initial = [[vec.load(p) for p in row] for row in vec.rows(init, vectors)]
-    a_offsets = [builder.mul(a_row, ir.Constant(I64, i)) for i in range(TILE_ROWS)]
-    entry = builder.block
-    loop, done = builder.append_basic_block("reduce"), builder.append_basic_block("reduced")
-    builder.cbranch(builder.icmp_signed(">", n_red, ir.Constant(I64, 0)), loop, done)
-
-    builder.position_at_end(loop)
-    k = _phi(builder, I64, (ir.Constant(I64, 0), entry))
-    a_k, b_k = _phi(builder, PTR, (a_start, entry)), _phi(builder, PTR, (b_start, entry))
-    chains = [[_phi(builder, vec.type, (start, entry)) for start in row] for row in initial]
-    b_vectors = [vec.load(p) for p in vec.row(b_k, vectors)]
-    sums = []
-    for offset, row in zip(a_offsets, chains, strict=True):
-        x = vec.broadcast(vec.at(a_k, offset))
-        sums.append([call_intrinsic(builder, "fma", x, y, z) for y, z in zip(b_vectors, row, strict=True)])
-    k_next = builder.add(k, ir.Constant(I64, 1))
-    for phi, following in ((k, k_next), (a_k, vec.at(a_k, a_red)), (b_k, vec.at(b_k, b_red))):
-        phi.add_incoming(following, loop)
-    for row, sum_row in zip(chains, sums, strict=True):
-        for phi, following in zip(row, sum_row, strict=True):
-            phi.add_incoming(following, loop)
-    builder.cbranch(builder.icmp_signed("<", k_next, n_red), loop, done)
-
-    builder.position_at_end(done)
-    results = [
-        [_phi(builder, vec.type, (start, entry), (total, loop)) for start, total in zip(*rows, strict=True)]
-        for rows in zip(initial, sums, strict=True)
-    ]
-    for row, pointers in zip(results, vec.rows(c, vectors), strict=True):
-        for value, pointer in zip(row, pointers, strict=True):
-            vec.store(value, pointer)
-
-
-def _make_tile(vectors: int) -> Any:
+def _make_row_tile(vectors: int) -> Any:
     @emitted
-    def tile(
-        _typing: Any, a: Any, a0: Any, a_row: Any, a_red: Any, b: Any, b0: Any, b_red: Any, n_red: Any,
-        init: Any, init0: Any, init_row: Any, c: Any, c0: Any, c_row: Any,
+    def row_tile(
+        _typing: Any, a: Any, a0: Any, a_panel: Any, b: Any, b0: Any, n_panels: Any, n_left: Any,
+        c: Any, c0: Any, goes_on: Any,
     ) -> Any:  # fmt: skip
-        whole = types.int64
-        signature = types.void(a, whole, whole, whole, b, whole, whole, whole, init, whole, whole, c, whole, whole)
+        i64 = types.int64
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vec = _Vectors(builder, llvm_float(c.dtype))
+            tile = _Tile(builder, llvm_float(c.dtype), vectors)
+            a_at, b_at, c_at = (tile.vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3, 7))
+            _emit_row_tile(tile, a_at, args[2], b_at, args[5], args[6], c_at, args[9])
+            return context.get_dummy_value()
 
-            def start(index: int) -> Any:
-                array = context.make_array(signature.args[index])(context, builder, args[index])
-                return vec.at(array.data, args[index + 1])
+        return types.void(a, i64, i64, b, i64, i64, i64, c, i64, types.boolean), codegen
 
-            _emit_tile(
-                builder, vec, vectors,
-                a=(start(0), args[2], args[3]), b=(start(4), args[6]), n_red=args[7],
-                init=(start(8), args[10]), c=(start(11), args[13]),
+    return row_tile
+
+
+def _make_weight_tile(vectors: int) -> Any:
+    @emitted
+    def weight_tile(
+        _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, code: Any, coefficients: Any,
+        p: Any, slot0: Any, slot1: Any, gradient: Any, w0: Any,
+    ) -> Any:  # fmt: skip
+        i64 = types.int64
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            tile = _Tile(builder, llvm_float(p.dtype), vectors)
+
+            def array(i: int, start: Any) -> Any:
+                return tile.vec.array(context, signature.args[i], args[i], start)
+
+            places = [tile.places(array(i, args[12])) for i in (8, 9, 10, 11)]
+            _emit_weight_tile(
+                tile, array(0, args[1]), array(2, args[3]), args[4], args[5],
+                lambda g: _emit_ending(tile, args[6], array(7, whole(0)), places, g), array(11, args[12]),
             )  # fmt: skip
             return context.get_dummy_value()
 
-        return signature, codegen
+        return types.void(
+            a, i64, b, i64, i64, types.boolean, i64, coefficients, p, slot0, slot1, gradient, i64
+        ), codegen
 
-    return tile
+    return weight_tile
 
 
-tile_wide, tile_narrow = _make_tile(TILE_VECTORS), _make_tile(1)
+row_tile_wide, row_tile_narrow = _make_row_tile(TILE_VECTORS), _make_row_tile(1)
+weight_tile_wide, weight_tile_narrow = _make_weight_tile(TILE_VECTORS), _make_weight_tile(1)
+
+
+@emitted
+def transpose_tile(_typing: Any, a: Any, a0: Any, b: Any, b0: Any) -> Any:
+    """Write a tile of a panel, contiguous at a[a0:], with its rows as columns of the panel at b[b0:]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        tile = _Tile(builder, llvm_float(a.dtype), TILE_VECTORS)
+        vec = tile.vec
+        source, target = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 2))
+        for v in range(TILE_VECTORS):
+            rows = [vec.load(tile.columns(source, row)[v]) for row in range(TILE_ROWS)]
+            for lane, column in enumerate(_transposed(builder, rows, vec.lanes)):
+                vec.store(column, vec.at(target, (v * vec.lanes + lane) * tile.width))
+        return context.get_dummy_value()
+
+    return types.void(a, types.int64, b, types.int64), codegen
+
+
+def _shuffle(builder: Any, x: Any, y: Any, indices: list[int]) -> Any:
+    mask = ir.Constant(ir.VectorType(I32, len(indices)), [ir.Constant(I32, i) for i in indices])
+    return builder.shuffle_vector(x, y, mask)
+
+
+def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
+    """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
+    n = len(rows)
+    while len(rows) > 1:
+        half, size = len(rows) // 2, rows[0].type.count
+        indices = [index for i in range(size) for index in (i, size + i)]
+        rows = [_shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
+    return [_shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
 
 
 @emitted
 def fma_chains(_typing: Any, rounds: Any, start: Any) -> Any:
-    """Run as many chains of multiply-adds as a tile has, with nothing to load: the roof of the tile."""
+    """Run as many chains of multiply-adds as hide their latency, with nothing to load: the roof of a tile."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        vec = _Vectors(builder, args[1].type)
+        vec = Vectors(builder, args[1].type)
         x = vec.splat(args[1])
-        entry = builder.block
-        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = _phi(builder, I64, (ir.Constant(I64, 0), entry))
-        chains = [_phi(builder, vec.type, (vec.constant(i), entry)) for i in range(TILE_ROWS * TILE_VECTORS)]
-        sums = [call_intrinsic(builder, "fma", x, chain, x) for chain in chains]
-        k_next = builder.add(k, ir.Constant(I64, 1))
-        for phi, following in zip([k, *chains], [k_next, *sums], strict=True):
-            phi.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", k_next, args[0]), loop, done)
-        builder.position_at_end(done)
-        total = sums[0]
-        for value in sums[1:]:
+        chains = [vec.constant(i) for i in range(FMA_CHAINS)]
+        chains = loop(
+            builder, args[0], chains, lambda now: [call_intrinsic(builder, "fma", x, chain, x) for chain in now]
+        )
+        total = chains[0]
+        for value in chains[1:]:
             total = builder.fadd(total, value)
         return builder.extract_element(total, ir.Constant(I32, 0))
 
     return start(types.int64, start), codegen
 
 
+FMA_CHAINS = 12
+
+
+@emitted
+def clock(_typing: Any) -> Any:
+    """Ticks of a counter that runs at a steady rate, the same for all threads."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+        if is_x86():
+            return call_function(builder, "llvm.readcyclecounter", ir.FunctionType(I64, []), [])
+        read = ir.InlineAsm(ir.FunctionType(I64, []), "mrs $0, cntvct_el0", "=r", side_effect=True)
+        return builder.call(read, [])
+
+    return types.int64(), codegen
+
+
+@emitted
+def prefetch(_typing: Any, array: Any, offset: Any) -> Any:
+    """Ask for the cache line that holds byte `offset` of an array, which need not be within it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.gep(data, [args[1]], source_etype=ir.IntType(8))
+        signature_ = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
+        read, keep, data_cache = (ir.Constant(I32, value) for value in (0, 2, 1))
+        call_function(builder, "llvm.prefetch.p0", signature_, [place, read, keep, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
+
+
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    fma_chains = interpreted.fma_chains
-    tile_wide, tile_narrow = (interpreted.make_tile(TILE_ROWS, width) for width in (panel_width, lanes))
+    fma_chains, transpose_tile = interpreted.fma_chains, interpreted.make_transpose(TILE_ROWS, panel_width)
+    clock, prefetch = interpreted.clock, interpreted.prefetch
+    row_tile_wide, row_tile_narrow = (
+        interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
+    )
+    weight_tile_wide, weight_tile_narrow = (
+        interpreted.make_weight_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
+    )

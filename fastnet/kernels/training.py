@@ -11,58 +11,85 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnet._jit import inlined, kernel
 from fastnet._threads import LINE, run_team
-from fastnet.kernels import losses, optimizers
+from fastnet.kernels import losses, updates
 from fastnet.kernels.arrays import locked
 from fastnet.kernels.barrier import meet
-from fastnet.kernels.gemm import padded, share, threads_for
-from fastnet.kernels.layout import Layout, Sizes, make_layout, pack, panels, transpose_tile, unpack
-from fastnet.kernels.passes import (
-    Samples,
-    Step,
-    Weights,
-    backward,
-    forward,
-    gather,
-    loss_and_gradient,
-    update_tile,
-)
-from fastnet.kernels.simd import TILE_ROWS, panel_width
+from fastnet.kernels.gemm import VECTOR_BYTES, panels_of, share, spaced_rows, threads_for, unpack
+from fastnet.kernels.layout import Layout, Sizes, make_layout, pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.optimizers import settings_vector
+from fastnet.kernels.passes import Samples, Weights, backward, forward, gather, loss_and_gradient, update_tile
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, clock
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import layer_slices
 
-__all__ = ["layer_slices", "predict_logits", "train_epoch"]
+__all__ = ["PHASES", "layer_slices", "predict_logits", "train_epoch"]
+
+PHASES = ("gather", "forward", "loss", "backward", "wait", "update", "wait")
+"""What a thread does in a step, in order; the ticks that each took are counted."""
 
 BLOCK_ELEMENTS = 256 * 1024
 """Activations of a block of rows, at most: about what a second-level cache holds beside the weights."""
 
+MAX_BLOCK_ROWS = 256
+
+
+class Run(NamedTuple):
+    """What stays the same during a call."""
+
+    loss: int
+    optimizer: int
+    settings: Any
+    batch_size: int
+    step: int  # steps taken before
+    capacity: int  # rows reserved in a panel
+    block: int  # rows of a block
+
+
+class Memory(NamedTuple):
+    """Working memory of a team: shared by its threads, or with a part for each, as it says."""
+
+    values: Any  # activations of a block of rows
+    gradients: Any  # of the loss with respect to them
+    row_losses: Any  # of a block
+    rows: Any  # (n_threads, ...): two rows of outputs
+    coefficients: Any  # (n_threads, ...): of the optimizer's step
+    ticks: Any  # (n_threads, ...): of each phase
+    totals: Any  # (n_threads, ...): sum of losses, count of correct answers
+
 
 def _block_rows(n_rows: int, sizes: Sizes) -> int:
     fitting = BLOCK_ELEMENTS // sizes.values
-    return padded(max(1, min(n_rows, max(fitting, 64), 256)), TILE_ROWS)
+    return max(1, min(n_rows, max(fitting, 64), MAX_BLOCK_ROWS))
 
 
 @inlined
-def _pack_all(
-    thread: int, n_threads: int, barrier: Any, layout: Layout, flat: Any, packed: Any, transposed: Any
-) -> bool:
-    """Pack a flat vector, and transpose its W where `transposed` asks for it, a share of panels each."""
-    itemsize = packed.itemsize
+def _pack_all(thread: int, n_threads: int, layout: Layout, flat: Any, packed: Any) -> None:
     for layer in range(layout.n_in.size):
-        first, last = share(panels(layout, layer, itemsize), thread, n_threads)
-        pack(layout, layer, first, last, flat, packed)
-        if layer > 0 and transposed.size > 0:
-            for panel in range(first, last):
-                for tile in range(layout.depth[layer] // TILE_ROWS):
-                    transpose_tile(layout, layer, tile, panel, packed, transposed)
-    return bool(meet(barrier, n_threads))
+        pack_layer(layout, layer, thread, n_threads, flat, packed)
+
+
+@inlined
+def _unpack_all(thread: int, n_threads: int, layout: Layout, packed: Any, flat: Any) -> None:
+    for layer in range(layout.n_in.size):
+        unpack_layer(layout, layer, thread, n_threads, packed, flat)
+
+
+@inlined
+def _transpose_all(thread: int, n_threads: int, layout: Layout, weights: Weights) -> None:
+    for layer in range(1, layout.n_in.size):
+        tiles = layout.depth[layer] // TILE_ROWS
+        first, last = share(tiles, thread, n_threads)
+        for panel in range(panels_of(layout.n_out[layer], weights.packed.itemsize)):
+            for tile in range(first, last):
+                transpose_weights(layout, layer, tile, panel, weights.packed, weights.transposed)
 
 
 @inlined
@@ -73,37 +100,51 @@ def _rows_of(n_rows: int, thread: int, n_threads: int) -> tuple[int, int, int]:
 
 
 @inlined
+def _tick(ticks: Any, phase: int, before: int) -> int:
+    now = clock()
+    ticks[phase] += now - before
+    return now  # type: ignore[no-any-return]
+
+
+@inlined
 def _train_rows(
-    loss: int, samples: Samples, start: int, n: int, first: int, last: int, last_tile: int, capacity: int,
-    layout: Layout, weights: Weights, values: Any, gradients: Any, row_losses: Any, zeros: Any,
-) -> int:  # fmt: skip
-    """Carry some rows of a block forward and back; return the count of correct answers."""
+    thread: int, n_threads: int, run: Run, layout: Layout, samples: Samples, start: int, n: int, n_rows: int,
+    weights: Weights, memory: Memory, before: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Carry a thread's rows of a block forward and back; return the count of correct answers, and the time."""
+    first, last, last_tile = _rows_of(n_rows, thread, n_threads)
+    values, gradients, capacity, ticks = memory.values, memory.gradients, run.capacity, memory.ticks[thread]
     n_layers, at = layout.n_in.size, layout.values
-    gather(samples, start, first, last, layout, values, 0)
+    gather(samples, start, first, last, layout, values, 0, capacity)
+    before = _tick(ticks, 0, before)
     for layer in range(n_layers):
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
-        forward(layout, layer, first, last_tile, weights.packed, values, v0, v1, zeros)
-    logits = at[n_layers] * capacity
-    correct = loss_and_gradient(loss, samples, start, first, last, n, layout, values, gradients, logits, row_losses)
+        forward(layout, layer, first, last_tile, weights.packed, values, v0, v1, capacity)
+    before = _tick(ticks, 1, before)
+    correct = loss_and_gradient(
+        run.loss, samples, start, first, last, n, layout, values, gradients, at[n_layers] * capacity, capacity,
+        memory.rows[thread], memory.row_losses,
+    )  # fmt: skip
+    before = _tick(ticks, 2, before)
     for layer in range(n_layers - 1, 0, -1):
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
-        backward(layout, layer, first, last_tile, weights.transposed, values, gradients, v0, v1, zeros)
-    return correct
+        backward(layout, layer, first, last_tile, weights.transposed, values, gradients, v0, v1, capacity)
+    return correct, _tick(ticks, 3, before)
 
 
 @inlined
 def _update_weights(
-    thread: int, n_threads: int, n_rows: int, capacity: int, layout: Layout, weights: Weights, step: Step,
-    values: Any, gradients: Any, scratch: Any, zeros: Any,
+    thread: int, n_threads: int, run: Run, layout: Layout, n_rows: int, goes_on: bool, code: int,
+    weights: Weights, memory: Memory,
 ) -> None:  # fmt: skip
     """Gradient and update of a thread's share of every layer's tiles.
 
     A share is a slab of rows of W where there are many, so that a thread reads but a slab of the inputs.
     """
-    s0 = thread * (scratch.size // n_threads)
+    capacity, coefficients = run.capacity, memory.coefficients[thread]
     for layer in range(layout.n_in.size):
         v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
-        tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels(layout, layer, values.itemsize)
+        tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], memory.values.itemsize)
         first, last, first_panel, last_panel = 0, tiles, 0, n_panels
         if tiles >= n_threads:
             first, last = share(tiles, thread, n_threads)
@@ -112,92 +153,80 @@ def _update_weights(
         for panel in range(first_panel, last_panel):
             for tile in range(first, last):
                 update_tile(
-                    layout,
-                    layer,
-                    tile,
-                    panel,
-                    n_rows,
-                    values,
-                    gradients,
-                    v0,
-                    v1,
-                    weights,
-                    step,
-                    scratch,
-                    s0,
-                    zeros,
-                )
+                    layout, layer, tile, panel, n_rows, memory.values, memory.gradients, v0, v1, capacity,
+                    weights, goes_on, code, coefficients,
+                )  # fmt: skip
+                if layer > 0 and code != updates.STORE:
+                    transpose_weights(layout, layer, tile, panel, weights.packed, weights.transposed)
 
 
 @kernel
 def _train(
-    thread: int, n_threads: int, barrier: Any, layout: Layout, parameters: Any, slot0: Any, slot1: Any,
-    samples: Samples, loss: int, optimizer: int, settings: Any, batch_size: int, step: int, capacity: int,
-    weights: Weights, values: Any, gradients: Any, scratch: Any, row_losses: Any, zeros: Any, totals: Any,
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, parameters: Any, slot0: Any, slot1: Any,
+    samples: Samples, weights: Weights, memory: Memory,
 ) -> None:  # fmt: skip
+    _pack_all(thread, n_threads, layout, parameters, weights.packed)
     if slot0.size > 0:
-        _pack_all(thread, n_threads, barrier, layout, slot0, weights.slot0, zeros[:0])
+        _pack_all(thread, n_threads, layout, slot0, weights.slot0)
     if slot1.size > 0:
-        _pack_all(thread, n_threads, barrier, layout, slot1, weights.slot1, zeros[:0])
-    if not _pack_all(thread, n_threads, barrier, layout, parameters, weights.packed, weights.transposed):
+        _pack_all(thread, n_threads, layout, slot1, weights.slot1)
+    if not meet(barrier, n_threads):
         return
-    total, correct = 0.0, 0
-    for batch in range(0, samples.order.size, batch_size):
-        n = min(batch_size, samples.order.size - batch)
+    _transpose_all(thread, n_threads, layout, weights)
+    if not meet(barrier, n_threads):
+        return
+    total, correct, step, before = 0.0, 0, run.step, clock()
+    for batch in range(0, samples.order.size, run.batch_size):
+        n = min(run.batch_size, samples.order.size - batch)
         step += 1
-        rate = optimizers.rate_of_step(optimizer, settings, step)
-        for start in range(0, n, capacity):
-            n_rows = min(capacity, n - start)
-            first, last, last_tile = _rows_of(n_rows, thread, n_threads)
-            correct += _train_rows(
-                loss, samples, batch + start, n, first, last, last_tile, capacity,
-                layout, weights, values, gradients, row_losses, zeros,
-            )  # fmt: skip
+        updates.fill_coefficients(run.optimizer, run.settings, step, memory.coefficients[thread])
+        for start in range(0, n, run.block):
+            n_rows = min(run.block, n - start)
+            right, before = _train_rows(
+                thread, n_threads, run, layout, samples, batch + start, n, n_rows, weights, memory, before
+            )
+            correct += right
             if not meet(barrier, n_threads):
                 return
-            now = Step(optimizer, settings, rate, start == 0, start + capacity >= n)
-            _update_weights(
-                thread, n_threads, n_rows, capacity, layout, weights, now, values, gradients, scratch, zeros
-            )
+            before = _tick(memory.ticks[thread], 4, before)
+            code = run.optimizer if start + run.block >= n else updates.STORE
+            _update_weights(thread, n_threads, run, layout, n_rows, start > 0, code, weights, memory)
             if thread == 0:  # one sum in one order, whatever the count of threads
                 for r in range(n_rows):
-                    total += row_losses[r]
+                    total += memory.row_losses[r]
+            before = _tick(memory.ticks[thread], 5, before)
             if not meet(barrier, n_threads):
                 return
-    for layer in range(layout.n_in.size):
-        first, last = share(panels(layout, layer, values.itemsize), thread, n_threads)
-        unpack(layout, layer, first, last, weights.packed, parameters)
-        if slot0.size > 0:
-            unpack(layout, layer, first, last, weights.slot0, slot0)
-        if slot1.size > 0:
-            unpack(layout, layer, first, last, weights.slot1, slot1)
-    totals[2 * LINE * thread] = total
-    totals[2 * LINE * thread + 1] = correct
+            before = _tick(memory.ticks[thread], 6, before)
+    _unpack_all(thread, n_threads, layout, weights.packed, parameters)
+    if slot0.size > 0:
+        _unpack_all(thread, n_threads, layout, weights.slot0, slot0)
+    if slot1.size > 0:
+        _unpack_all(thread, n_threads, layout, weights.slot1, slot1)
+    memory.totals[thread, 0] = total
+    memory.totals[thread, 1] = correct
 
 
 @kernel
 def _predict(
-    thread: int, n_threads: int, barrier: Any, layout: Layout, parameters: Any, samples: Samples, capacity: int,
-    packed: Any, values: Any, zeros: Any, logits: Any,
+    thread: int, n_threads: int, barrier: Any, capacity: int, block: int, layout: Layout, parameters: Any,
+    samples: Samples, packed: Any, values: Any, logits: Any,
 ) -> None:  # fmt: skip
-    if not _pack_all(thread, n_threads, barrier, layout, parameters, packed, zeros[:0]):
+    _pack_all(thread, n_threads, layout, parameters, packed)
+    if not meet(barrier, n_threads):
         return
-    n_layers, at, n_out = layout.n_in.size, layout.values, layout.n_out[-1]
-    base = thread * (values.size // n_threads)
+    n_layers, at = layout.n_in.size, layout.values
+    n_out, step = layout.n_out[-1], capacity * (TILE_VECTORS * VECTOR_BYTES // values.itemsize)
+    own = values[thread]
     first, last, _ = _rows_of(samples.order.size, thread, n_threads)
-    for start in range(first, last, capacity):
-        n_rows = min(capacity, last - start)
+    for start in range(first, last, block):
+        n_rows = min(block, last - start)
         tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-        gather(samples, start, 0, n_rows, layout, values, base)
+        gather(samples, start, 0, n_rows, layout, own, 0, capacity)
         for layer in range(n_layers):
-            v0, v1 = base + at[layer] * capacity, base + at[layer + 1] * capacity
-            forward(layout, layer, 0, tiles, packed, values, v0, v1, zeros)
-        for r in range(n_rows):
-            row = base + at[n_layers] * capacity + r * layout.row[n_layers]
-            target = logits[start + r]
-            source = values[row : row + n_out]
-            for j in range(n_out):
-                target[j] = source[j]
+            forward(layout, layer, 0, tiles, packed, own, at[layer] * capacity, at[layer + 1] * capacity, capacity)
+        source = at[n_layers] * capacity
+        unpack(own, source, step, n_rows, n_out, 0, panels_of(n_out, own.itemsize), logits, start * n_out, n_out)
 
 
 def _flop_per_sample(sizes: Sequence[int]) -> int:
@@ -219,12 +248,13 @@ def predict_logits(
     logits = checks.output(out, (len(x), int(sizes[-1])), dtype, (parameters, x))
     team = threads_for(_flop_per_sample(sizes) * len(x), n_threads)
     layout, needed = make_layout(sizes, activations, dtype.itemsize)
-    capacity = _block_rows(-(-len(x) // team), needed)
+    block = _block_rows(-(-len(x) // team), needed)
+    capacity = spaced_rows(block, dtype.itemsize)
     target = logits if logits.flags.c_contiguous else np.empty(logits.shape, dtype)
     run_team(
-        _predict, team, layout, locked(parameters), _samples(x, None, np.arange(len(x)), scale, dtype), capacity,
-        np.empty(needed.packed, dtype), np.zeros(team * capacity * needed.values, dtype),
-        np.zeros(panel_width(dtype.itemsize), dtype), target,
+        _predict, team, capacity, block, layout, locked(parameters),
+        _samples(x, None, np.arange(len(x)), scale, dtype), np.empty(needed.packed, dtype),
+        np.zeros((team, capacity * needed.values), dtype), target.reshape(-1),
     )  # fmt: skip
     if target is not logits:
         logits[...] = target
@@ -263,25 +293,28 @@ def train_epoch(
     dtype, size = parameters.dtype, parameters.dtype.itemsize
     layout, needed = make_layout(sizes, activations, size)
     n_batch = min(int(batch_size), max(len(order), 1))
-    capacity = _block_rows(n_batch, needed)
+    block = _block_rows(n_batch, needed)
+    capacity = spaced_rows(block, size)
     team = threads_for(3 * _flop_per_sample(sizes) * len(order), n_threads)
     name, *settings = optimizer
     vectors = [v if v.flags.c_contiguous else v.copy() for v in (parameters, *slots)]
     slot0, slot1 = (vectors[i] if i < len(vectors) else np.empty(0, dtype) for i in (1, 2))
+    run = Run(
+        losses.CODES[loss], updates.CODES[name], settings_vector(settings), int(batch_size), int(step), capacity, block
+    )
     weights = Weights(
         np.zeros(needed.packed, dtype), np.zeros(needed.packed if slot0.size else 0, dtype),
-        np.zeros(needed.packed if slot1.size else 0, dtype),
-        np.zeros(needed.packed if capacity < n_batch else 0, dtype), np.zeros(needed.transposed, dtype),
+        np.zeros(needed.packed if slot1.size else 0, dtype), np.zeros(needed.packed if block < n_batch else 0, dtype),
+        np.zeros(needed.transposed, dtype),
     )  # fmt: skip
-    scratch = padded(TILE_ROWS * panel_width(size), 1024)
-    totals = np.zeros(2 * LINE * team)
-    run_team(
-        _train, team, layout, vectors[0], slot0, slot1, _samples(x, y, order, scale, dtype), losses.CODES[loss],
-        optimizers.CODES[name], optimizers.settings_vector(settings), int(batch_size), int(step), capacity, weights,
-        np.zeros(capacity * needed.values, dtype), np.zeros(capacity * needed.values, dtype),
-        np.zeros(team * scratch, dtype), np.zeros(capacity), np.zeros(panel_width(size), dtype), totals,
+    memory = Memory(
+        np.zeros(capacity * needed.values, dtype), np.zeros(capacity * needed.values, dtype), np.zeros(capacity),
+        np.zeros((team, 2 * int(sizes[-1]) + 2 * LINE), dtype), np.zeros((team, 4 * LINE), dtype),
+        np.zeros((team, 2 * LINE), np.int64), np.zeros((team, 2 * LINE)),
     )  # fmt: skip
+    samples = _samples(x, y, order, scale, dtype)
+    run_team(_train, team, run, layout, vectors[0], slot0, slot1, samples, weights, memory)
     for vector, target in zip((parameters, *slots), vectors, strict=True):
         if target is not vector:
             vector[...] = target
-    return float(totals[0]), int(totals[1 :: 2 * LINE].sum())
+    return float(memory.totals[0, 0]), int(memory.totals[:, 1].sum())

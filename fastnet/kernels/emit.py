@@ -1,0 +1,113 @@
+"""Emitting LLVM code from Numba intrinsics: types, vectors, loops. Machinery, without a twin in the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from fastnet._jit import vector_bits
+
+PTR, BIT, I32, I64 = ir.PointerType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
+
+
+def lanes(itemsize: int) -> int:
+    """Count the elements in one vector register, for elements of `itemsize` bytes."""
+    return vector_bits() // (8 * itemsize)
+
+
+def whole(value: int) -> Any:
+    """Return an int64 constant."""
+    return ir.Constant(I64, value)
+
+
+def llvm_float(numba_type: Any) -> Any:
+    """Return the LLVM type of a Numba float."""
+    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[numba_type]
+
+
+def itemsize(kind: Any) -> int:
+    """Return the bytes of an LLVM float, or of an element of an LLVM vector of floats."""
+    element = kind.element if isinstance(kind, ir.VectorType) else kind
+    return 4 if isinstance(element, ir.FloatType) else 8
+
+
+def call_function(builder: Any, name: str, signature: Any, operands: Sequence[Any]) -> Any:
+    """Call a function of LLVM or of the process by its name."""
+    declare: Any = cgutils.get_or_insert_function
+    return builder.call(declare(builder.module, signature, name), operands)
+
+
+def call_intrinsic(builder: Any, name: str, *operands: Any) -> Any:
+    """Call LLVM's `llvm.<name>` on operands of one floating-point type, scalar or vector."""
+    kind = operands[0].type
+    prefix = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    signature = ir.FunctionType(kind, [kind] * len(operands))
+    return call_function(builder, f"llvm.{name}.{prefix}f{8 * itemsize(kind)}", signature, operands)
+
+
+def phi(builder: Any, kind: Any, *incoming: tuple[Any, Any]) -> Any:
+    """Return a value that depends on the block it was reached from."""
+    value = builder.phi(kind)
+    for pair in incoming:
+        value.add_incoming(*pair)
+    return value
+
+
+def loop(builder: Any, count: Any, carried: Sequence[Any], body: Callable[[list[Any]], Sequence[Any]]) -> list[Any]:
+    """Emit `for _ in range(count): carried = body(carried)`, with everything carried in registers."""
+    entry = builder.block
+    start, end = builder.append_basic_block("loop"), builder.append_basic_block("end")
+    builder.cbranch(builder.icmp_signed(">", count, whole(0)), start, end)
+    builder.position_at_end(start)
+    k = phi(builder, I64, (whole(0), entry))
+    now = [phi(builder, value.type, (value, entry)) for value in carried]
+    following = body(now)
+    k_next = builder.add(k, whole(1))
+    last = builder.block
+    for value, after in zip([k, *now], [k_next, *following], strict=True):
+        value.add_incoming(after, last)
+    builder.cbranch(builder.icmp_signed("<", k_next, count), start, end)
+    builder.position_at_end(end)
+    return [
+        phi(builder, before.type, (before, entry), (after, last))
+        for before, after in zip(carried, following, strict=True)
+    ]
+
+
+class Vectors:
+    """Loads, stores and broadcasts of vectors of one element type, at the alignment that NumPy promises."""
+
+    def __init__(self, builder: Any, element: Any) -> None:
+        self.builder, self.element, self.align = builder, element, itemsize(element)
+        self.lanes = lanes(self.align)
+        self.type = ir.VectorType(element, self.lanes)
+
+    def array(self, context: Any, array_type: Any, value: Any, start: Any) -> Any:
+        """Point at element `start` of an array."""
+        return self.at(context.make_array(array_type)(context, self.builder, value).data, start)
+
+    def at(self, pointer: Any, offset: Any) -> Any:
+        offset = whole(offset) if isinstance(offset, int) else offset
+        return self.builder.gep(pointer, [offset], source_etype=self.element)
+
+    def load(self, pointer: Any) -> Any:
+        return self.builder.load(pointer, align=self.align, typ=self.type)
+
+    def store(self, value: Any, pointer: Any) -> None:
+        # llvmlite checks what a pointer points to, though LLVM's have long had no type
+        self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=self.align)
+
+    def broadcast(self, pointer: Any) -> Any:
+        return self.splat(self.builder.load(pointer, align=self.align, typ=self.element))
+
+    def splat(self, scalar: Any) -> Any:
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), None)
+        return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(self.type, [ir.Constant(self.element, float(value))] * self.lanes)

@@ -1,0 +1,73 @@
+"""The optimizers' formulas, said once: for the vectors of a weight tile and for loops over whole vectors.
+
+Each takes the parameters, two slots of state and the gradient as LLVM values, scalars or vectors, and what is
+constant during a step as a function that gives the i-th coefficient in their type. The maths stands in
+`fastnet.reference.optimizers`; operations are in its order, so that results agree bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fastnet._jit import inlined
+from fastnet.kernels.emit import call_intrinsic
+
+CODES = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 3}
+SGD, MOMENTUM, ADAM, ADAMW = 0, 1, 2, 3
+STORE = 4
+"""In place of an optimizer: keep the gradient, for a batch that comes in blocks."""
+
+N_COEFFICIENTS = 8
+
+Coefficients = Callable[[int], Any]
+State = tuple[Any, Any, Any]
+
+
+@inlined
+def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> None:
+    """Work out in float64 what is constant in step t, from settings as `train_epoch` takes them."""
+    lr = settings[0]
+    coefficients[0] = lr
+    if code == MOMENTUM:
+        nesterov = settings[2] != 0.0
+        coefficients[1] = settings[1]
+        coefficients[2] = settings[1] if nesterov else 1.0
+        coefficients[3] = 1.0 if nesterov else 0.0
+    elif code != SGD:
+        beta1, beta2 = settings[1], settings[2]
+        coefficients[0] = lr * math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+        coefficients[1], coefficients[2] = beta1, 1.0 - beta1
+        coefficients[3], coefficients[4] = beta2, 1.0 - beta2
+        coefficients[5] = settings[3]
+        coefficients[6] = lr * settings[4]  # of weight decay; zero for Adam
+
+
+def sgd(builder: Any, state: State, g: Any, c: Coefficients) -> State:
+    """p -= lr * g."""
+    p, slot0, slot1 = state
+    return builder.fsub(p, builder.fmul(c(0), g)), slot0, slot1
+
+
+def momentum(builder: Any, state: State, g: Any, c: Coefficients) -> State:
+    """v = momentum * v - lr * g; p += v, or momentum * v - lr * g once more (Nesterov)."""
+    p, v, slot1 = state
+    step = builder.fmul(c(0), g)
+    v = builder.fsub(builder.fmul(c(1), v), step)
+    ahead = builder.fsub(builder.fmul(c(2), v), builder.fmul(c(3), step))
+    return builder.fadd(p, ahead), v, slot1
+
+
+def adam(builder: Any, state: State, g: Any, c: Coefficients) -> State:
+    """p -= lr * decay * p; m, v = running means of g and g * g; p -= rate * m / (sqrt(v) + eps)."""
+    p, m, v = state
+    p = builder.fsub(p, builder.fmul(c(6), p))
+    m = builder.fadd(builder.fmul(c(1), m), builder.fmul(c(2), g))
+    v = builder.fadd(builder.fmul(c(3), v), builder.fmul(c(4), builder.fmul(g, g)))
+    size = builder.fadd(call_intrinsic(builder, "sqrt", v), c(5))
+    return builder.fsub(p, builder.fdiv(builder.fmul(c(0), m), size)), m, v
+
+
+FORMULAS = {SGD: (sgd, 0), MOMENTUM: (momentum, 1), ADAM: (adam, 2), ADAMW: (adam, 2)}
+"""For each optimizer its formula, and the count of slots it keeps."""
