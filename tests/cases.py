@@ -384,10 +384,10 @@ class Training:
 
 EDGES = [
     (rows + by, width - by, width + by)
-    for width, rows in ((4, 6), (8, 12), (16, 6), (32, 12), (2, 12))
+    for width, rows in ((4, 4), (8, 4), (16, 4), (16, 8), (32, 8), (2, 4))
     for by in (-1, 0, 1)
 ]
-"""Rows, inputs and outputs around the tiles of all vector widths: 6 or 12 rows, 2 to 32 columns."""
+"""Rows, inputs and outputs around the tiles of all vector widths: 4 or 8 rows, 2 to 32 columns."""
 
 LAYERS = [(0, 3, 4), (1, 1, 1), (5, 0, 3), (3, 4, 0), (1, 37, 1), (13, 1100, 35), (70, 5, 3), *EDGES]
 REALISTIC_LAYERS = [(32, 128, 10), (128, 784, 128), (128, 784, 10)]

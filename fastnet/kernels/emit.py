@@ -90,24 +90,30 @@ class Vectors:
         return self.at(context.make_array(array_type)(context, self.builder, value).data, start)
 
     def at(self, pointer: Any, offset: Any) -> Any:
+        """Move a pointer by so many elements."""
         offset = whole(offset) if isinstance(offset, int) else offset
         return self.builder.gep(pointer, [offset], source_etype=self.element)
 
     def load(self, pointer: Any) -> Any:
+        """Load a vector."""
         return self.builder.load(pointer, align=self.align, typ=self.type)
 
     def store(self, value: Any, pointer: Any) -> None:
+        """Store a vector, of any count of lanes."""
         # llvmlite checks what a pointer points to, though LLVM's have long had no type
         self.builder.store(value, self.builder.bitcast(pointer, value.type.as_pointer()), align=self.align)
 
     def broadcast(self, pointer: Any) -> Any:
+        """Load one element into all lanes."""
         return self.splat(self.builder.load(pointer, align=self.align, typ=self.element))
 
     def splat(self, scalar: Any) -> Any:
+        """Put a scalar into all lanes."""
         undefined = ir.Constant(self.type, ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         zeros = ir.Constant(ir.VectorType(I32, self.lanes), None)
         return self.builder.shuffle_vector(first, undefined, zeros)
 
     def constant(self, value: float) -> Any:
+        """Return a number in all lanes."""
         return ir.Constant(self.type, [ir.Constant(self.element, float(value))] * self.lanes)

@@ -140,11 +140,10 @@ def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> 
 
 @kernel
 def _multiply(
-    thread: int, n_threads: int, barrier: Any, a: Operand, b: Operand, k: int, c: Any, bias: Any, relu: bool,
-    packed: Any, a_block: Any, c_block: Any, capacity: int,
+    thread: int, n_threads: int, barrier: Any, a: Operand, b: Operand, k: int, shape: tuple[int, int, int],
+    c: Any, bias: Any, relu: bool, packed: Any, a_block: Any, c_block: Any, capacity: int,
 ) -> None:  # fmt: skip
-    items, m, n = c.shape
-    target = c.reshape(c.size)
+    items, m, n = shape
     width = TILE_VECTORS * VECTOR_BYTES // c.itemsize
     k_panels, n_panels = panels_of(k, c.itemsize), panels_of(n, c.itemsize)
     first_panel, last_panel = share(n_panels, thread, n_threads)
@@ -159,8 +158,8 @@ def _multiply(
             rows = min(BLOCK_ROWS, last - row)
             pack(a.flat, a.starts[s] + row * a.row, a.row, a.col, rows, k, 0, k_panels, a_block, a0, step)
             multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n)
-            unpack(c_block, c0, step, rows, n, 0, n_panels, target, (s * m + row) * n, n)
-            _finish(target, (s * m + row) * n, rows, n, bias, relu)
+            unpack(c_block, c0, step, rows, n, 0, n_panels, c, (s * m + row) * n, n)
+            _finish(c, (s * m + row) * n, rows, n, bias, relu)
         if not meet(barrier, n_threads):
             return
 
@@ -194,8 +193,8 @@ def multiply(
     team = threads_for(2 * items * m * n * k)
     capacity = spaced_rows(min(BLOCK_ROWS, m), dtype.itemsize)
     run_team(
-        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, target.reshape(items, m, n),
-        locked(np.empty(0, dtype) if bias is None else bias), relu, np.empty(k * padded(n, width), dtype),
+        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, (items, m, n),
+        target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu, np.empty(k * padded(n, width), dtype),
         np.empty(team * capacity * padded(k, width), dtype), np.empty(team * capacity * padded(n, width), dtype),
         capacity,
     )  # fmt: skip

@@ -57,7 +57,8 @@ def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Call
         if code == STORE:
             tile_of(gradient)[:] = g
             return
-        formula, n_slots = (sgd, momentum, adam, adam)[code], (0, 1, 2, 2)[code]
+        formula: Any = (sgd, momentum, adam, adam)[code]
+        n_slots = (0, 1, 2, 2)[code]
         targets = [tile_of(array) for array in (p, slot0, slot1)[: 1 + n_slots]]
         after = formula(*targets, *[None] * (2 - n_slots), g, coefficients)
         for target, value in zip(targets, after, strict=False):
@@ -99,7 +100,7 @@ def clock() -> int:
 
 
 def prefetch(_array: Any, _offset: int) -> None:
-    """Caches are left to themselves."""
+    """Leave caches to themselves."""
 
 
 def fma_chains(_rounds: int, start: Any) -> Any:

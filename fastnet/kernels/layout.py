@@ -63,7 +63,7 @@ def make_layout(sizes: Sequence[int], activations: Sequence[str], itemsize: int)
         boundaries.append(values)
         values += padded(int(size) + 1, width)
     layers = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
-    return Layout(*layers, np.array(boundaries, np.int64)), Sizes(packed, transposed, values)
+    return Layout._make([*layers, np.array(boundaries, np.int64)]), Sizes(packed, transposed, values)
 
 
 @inlined

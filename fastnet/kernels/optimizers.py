@@ -31,7 +31,8 @@ def _element(formula: Any) -> Any:
             after = formula(builder, tuple(state), g, lambda i: builder.extract_value(constants, i))
             return context.make_tuple(builder, signature.return_type, after)
 
-        return types.UniTuple(p, 3)(p, slot0, slot1, g, coefficients), codegen
+        triple: Any = types.UniTuple
+        return triple(p, 3)(p, slot0, slot1, g, coefficients), codegen
 
     return element
 

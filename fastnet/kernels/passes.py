@@ -12,7 +12,7 @@ from fastnet._jit import inlined
 from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
 from fastnet.kernels.gemm import VECTOR_BYTES, multiply_panels, panels_of
-from fastnet.kernels.layout import Layout, transpose_weights
+from fastnet.kernels.layout import Layout
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, weight_tile_narrow, weight_tile_wide
 
 
@@ -38,7 +38,7 @@ class Weights(NamedTuple):
 
 @inlined
 def gather(
-    samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, base: int, capacity: int
+    samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, capacity: int
 ) -> None:
     """Copy rows [first, last) of the block of samples at `start` into panels, converted and scaled."""
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
@@ -48,13 +48,13 @@ def gather(
     for r in range(first, last):
         source = samples.x[samples.order[start + r]]
         for panel in range(n_in // width):
-            run = values[base + panel * step + r * width : base + panel * step + (r + 1) * width]
+            run = values[panel * step + r * width : panel * step + (r + 1) * width]
             row = source[panel * width : (panel + 1) * width]
             for j in range(width):
                 run[j] = real(row[j]) * scale
         for j in range(n_in // width * width, n_in):
-            values[base + (n_in // width) * step + r * width + j % width] = real(source[j]) * scale
-    _write_ones(n_in, first, last, values, base, step)
+            values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
+    _write_ones(n_in, first, last, values, layout.values[0], step)
 
 
 @inlined

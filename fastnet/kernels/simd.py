@@ -35,7 +35,7 @@ from fastnet.kernels.emit import (
     phi,
     whole,
 )
-from fastnet.kernels.updates import FORMULAS, STORE
+from fastnet.kernels.updates import FORMULAS
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,

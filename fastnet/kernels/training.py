@@ -32,8 +32,12 @@ from fastnet.reference.training import layer_slices
 
 __all__ = ["PHASES", "layer_slices", "predict_logits", "train_epoch"]
 
-PHASES = ("gather", "forward", "loss", "backward", "wait", "update", "wait")
+PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "wait for weights")
 """What a thread does in a step, in order; the ticks that each took are counted."""
+
+# NumPy integers: plain ones would be types of their own, and functions compiled anew for each.
+GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = map(np.int64, range(7))
+FIRST = np.int64(0)
 
 BLOCK_ELEMENTS = 256 * 1024
 """Activations of a block of rows, at most: about what a second-level cache holds beside the weights."""
@@ -115,21 +119,21 @@ def _train_rows(
     first, last, last_tile = _rows_of(n_rows, thread, n_threads)
     values, gradients, capacity, ticks = memory.values, memory.gradients, run.capacity, memory.ticks[thread]
     n_layers, at = layout.n_in.size, layout.values
-    gather(samples, start, first, last, layout, values, 0, capacity)
-    before = _tick(ticks, 0, before)
+    gather(samples, start, first, last, layout, values, capacity)
+    before = _tick(ticks, GATHER, before)
     for layer in range(n_layers):
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
         forward(layout, layer, first, last_tile, weights.packed, values, v0, v1, capacity)
-    before = _tick(ticks, 1, before)
+    before = _tick(ticks, FORWARD, before)
     correct = loss_and_gradient(
         run.loss, samples, start, first, last, n, layout, values, gradients, at[n_layers] * capacity, capacity,
         memory.rows[thread], memory.row_losses,
     )  # fmt: skip
-    before = _tick(ticks, 2, before)
+    before = _tick(ticks, LOSS, before)
     for layer in range(n_layers - 1, 0, -1):
         v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
         backward(layout, layer, first, last_tile, weights.transposed, values, gradients, v0, v1, capacity)
-    return correct, _tick(ticks, 3, before)
+    return correct, _tick(ticks, BACKWARD, before)
 
 
 @inlined
@@ -188,16 +192,16 @@ def _train(
             correct += right
             if not meet(barrier, n_threads):
                 return
-            before = _tick(memory.ticks[thread], 4, before)
+            before = _tick(memory.ticks[thread], WAIT_ROWS, before)
             code = run.optimizer if start + run.block >= n else updates.STORE
             _update_weights(thread, n_threads, run, layout, n_rows, start > 0, code, weights, memory)
             if thread == 0:  # one sum in one order, whatever the count of threads
                 for r in range(n_rows):
                     total += memory.row_losses[r]
-            before = _tick(memory.ticks[thread], 5, before)
+            before = _tick(memory.ticks[thread], UPDATE, before)
             if not meet(barrier, n_threads):
                 return
-            before = _tick(memory.ticks[thread], 6, before)
+            before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
     _unpack_all(thread, n_threads, layout, weights.packed, parameters)
     if slot0.size > 0:
         _unpack_all(thread, n_threads, layout, weights.slot0, slot0)
@@ -222,11 +226,11 @@ def _predict(
     for start in range(first, last, block):
         n_rows = min(block, last - start)
         tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-        gather(samples, start, 0, n_rows, layout, own, 0, capacity)
+        gather(samples, start, FIRST, n_rows, layout, own, capacity)
         for layer in range(n_layers):
-            forward(layout, layer, 0, tiles, packed, own, at[layer] * capacity, at[layer + 1] * capacity, capacity)
+            forward(layout, layer, FIRST, tiles, packed, own, at[layer] * capacity, at[layer + 1] * capacity, capacity)
         source = at[n_layers] * capacity
-        unpack(own, source, step, n_rows, n_out, 0, panels_of(n_out, own.itemsize), logits, start * n_out, n_out)
+        unpack(own, source, step, n_rows, n_out, FIRST, panels_of(n_out, own.itemsize), logits, start * n_out, n_out)
 
 
 def _flop_per_sample(sizes: Sequence[int]) -> int:
