@@ -1,0 +1,96 @@
+"""The application, and the one place where its errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from fastnet import __version__
+from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
+from fastnet.cli._evaluate import evaluate
+from fastnet.cli._info import info
+from fastnet.cli._predict import predict
+from fastnet.cli._train import EXAMPLES, train
+
+EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
+
+"fastnet COMMAND --help" explains a command."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command(epilog=EXAMPLES)(train)
+for command in (predict, evaluate, info):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"fastnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def _fastnet(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train and run dense neural networks on a CPU, at the speed of its arithmetic."""
+
+
+def _invoke(argv: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("fastnet", list(argv)) as context:
+            return command.invoke(context) or 0
+    except typer.Exit as exit_:
+        return exit_.exit_code
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        code = _invoke(argv)
+        print(end="", flush=True)
+        return code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        discard_output()
+        return 141
+    except KeyboardInterrupt:
+        print("fastnet: interrupted", file=sys.stderr)
+        return 130
+    except FloatingPointError as error:
+        return report(error, 1)
+    except (USAGE_ERROR, ValueError, TypeError, OSError, MemoryError) as error:
+        return report(error, 2)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process if not given. None at all mean ``--help``.
+
+    Returns
+    -------
+    int
+        0 after success; 1 if training diverged; 2 for an option, a file or data that cannot be used, which one
+        line on standard error explains; 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from fastnet.cli import main
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    fastnet ...
+    0
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
+    with warnings.catch_warnings():
+        warnings.showwarning = report_warning
+        return _run(argv or ["--help"])

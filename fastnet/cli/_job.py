@@ -1,0 +1,115 @@
+"""What `fastnet train` does once its options are understood."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastnet.cli._data import Parts, load_parts
+from fastnet.cli._output import percent, print_json, print_rows, rate
+from fastnet.cli._run import Run, run_training
+from fastnet.cli._settings import threads_used
+from fastnet.models import Model, save_model
+from fastnet.network import Network
+from fastnet.optimizers import Optimizer
+from fastnet.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of `fastnet train`; a batch of None samples is one of all samples."""
+
+    data: Path | None
+    label: str | None
+    test_fraction: float | None
+    hidden: list[int]
+    activation: str
+    init: str
+    dtype: str
+    epochs: int
+    n_batch: int | None
+    optimizer: Optimizer
+    seed: int
+    backend: str
+    threads: int | None
+    out: Path
+    json: bool
+
+    def run(self) -> int:
+        """Read the data, train, save the model and say what came out; return the exit code."""
+        parts = load_parts(self.data, self.label, self.test_fraction, self.seed)
+        trainer = self._make_trainer(parts)
+        if not self.json:
+            _print_head(parts, trainer)
+        run = run_training(trainer, parts, self.epochs, self.json)
+        self._save(trainer, parts, run)
+        if run.interrupted:
+            whole = f"{len(run.epochs)} whole epoch{'' if len(run.epochs) == 1 else 's'}"
+            print(f"fastnet: interrupted after {whole}; saved what there is", file=sys.stderr)
+        if self.json:
+            print_json(self._document(trainer, parts, run))
+        else:
+            self._print_end(run)
+        return 130 if run.interrupted else 0
+
+    def _make_trainer(self, parts: Parts) -> Trainer:
+        network = Network(
+            [parts.X.shape[1], *self.hidden, parts.n_classes],
+            self.activation,
+            init=self.init,
+            seed=self.seed,
+            dtype=self.dtype,
+            input_scale=parts.input_scale,
+        )
+        n_batch = self.n_batch or len(parts.X)
+        return Trainer(network, self.optimizer, "cross_entropy", n_batch, self.backend, self.threads, self.seed)
+
+    def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
+        assert run.test.accuracy is not None
+        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
+        save_model(self.out, Model(trainer.network, trainer.loss, parts.image_shape, metrics))
+
+    def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
+        network, (name, *_) = trainer.network, self.optimizer.as_tuple()
+        settings = {
+            "sizes": network.sizes,
+            "activations": network.activations,
+            "init": self.init,
+            "dtype": self.dtype,
+            "input_scale": network.input_scale,
+            "parameters": network.n_parameters,
+            "optimizer": {"name": name, **vars(self.optimizer)},
+            "epochs": self.epochs,
+            "batch_size": trainer.batch_size,
+            "seed": self.seed,
+            "backend": self.backend,
+            "threads": self.threads,
+        }
+        return {"settings": settings, "data": parts.as_json(), **run.as_json(), "model": str(self.out)}
+
+    def _print_end(self, run: Run) -> None:
+        speed = run.samples_per_second
+        times = f"trained in {run.run_seconds:.2f} s"
+        if self.backend == "numba":
+            times += f", kernels compiled or loaded in {run.compile_seconds:.2f} s"
+        print_rows(
+            {
+                "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}",
+                "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",
+                "saved": str(self.out),
+            }
+        )
+
+
+def _print_head(parts: Parts, trainer: Trainer) -> None:
+    network = trainer.network
+    shape = "-".join(map(str, network.sizes)) + (f" {network.activations[0]}" if network.activations else "")
+    machine = f"{trainer.backend}, {threads_used(trainer.backend, trainer.n_threads)}"
+    print_rows(
+        {
+            "data": str(parts),
+            "network": f"{shape}, {network.n_parameters:,} {network.dtype} parameters; {machine}",
+        }
+    )

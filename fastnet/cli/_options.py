@@ -1,0 +1,144 @@
+"""Options that commands share or that need many words, with the names that they accept.
+
+The names stand here again because the library, which checks them, would load NumPy.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Activation(StrEnum):
+    """Activations of hidden layers."""
+
+    relu = "relu"
+    sigmoid = "sigmoid"
+    tanh = "tanh"
+    identity = "identity"
+
+
+class Init(StrEnum):
+    """Ways to draw the first parameters."""
+
+    auto = "auto"
+    glorot_uniform = "glorot_uniform"
+    glorot_normal = "glorot_normal"
+    he_uniform = "he_uniform"
+    he_normal = "he_normal"
+    uniform = "uniform"
+
+
+class OptimizerName(StrEnum):
+    """Optimizers."""
+
+    sgd = "sgd"
+    momentum = "momentum"
+    nesterov = "nesterov"
+    adam = "adam"
+    adamw = "adamw"
+
+
+class Dtype(StrEnum):
+    """Precisions."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+class Backend(StrEnum):
+    """Implementations."""
+
+    numba = "numba"
+    numpy = "numpy"
+
+
+FORMATS = "A CSV, .npz, .npy or IDX file, plain or .gz; or a folder with the four MNIST files."
+
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that fastnet train wrote.")]
+DataPath = Annotated[Path, typer.Argument(metavar="DATA", help=FORMATS)]
+TrainingData = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DATA",
+        help=f"{FORMATS} Without it, scikit-learn's embedded digits.",
+        show_default=False,
+    ),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Label column of a CSV file.  [default: label]", show_default=False),
+]
+TestFraction = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of every class to hold out as the test part, where the data has none.  [default: 0.2]",
+        show_default=False,
+    ),
+]
+Hidden = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZES", help='Sizes of the hidden layers, such as 128 or 256,64; "none" for no hidden layer.'
+    ),
+]
+ActivationOption = Annotated[Activation, typer.Option(help="Activation of the hidden layers.")]
+InitOption = Annotated[
+    Init,
+    typer.Option(help="How the first parameters are drawn; auto is he_uniform before relu, else glorot_uniform."),
+]
+DtypeOption = Annotated[Dtype, typer.Option(help="Precision of parameters and arithmetic.")]
+Epochs = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Passes over the training part. 100 suit a thousand samples, 5 to 20 MNIST."),
+]
+BatchSize = Annotated[str, typer.Option(metavar="N|full", help="Samples per step, or all of them.")]
+OptimizerOption = Annotated[OptimizerName, typer.Option(help="How steps are made.")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        help="Learning rate.  [default: 0.001 for adam and adamw, else 0.1]",
+        show_default=False,
+    ),
+]
+Momentum = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Share of the last step that the next one keeps; for momentum and nesterov.  [default: 0.9]",
+        show_default=False,
+    ),
+]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        help="Share of a parameter, per unit of learning rate, that a step takes away; for adamw.  [default: 0.01]",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Seed of the first parameters, the order of samples and the held-out part.",
+    ),
+]
+BackendOption = Annotated[Backend, typer.Option(help="Compiled kernels (numba), or the reference (numpy).")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Threads of the kernels; results are the same bits for any number.  "
+        "[default: as many as are available and pay]",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

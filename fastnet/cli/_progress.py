@@ -1,0 +1,110 @@
+"""Progress of training: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TextIO
+
+from fastnet.cli._output import percent, rate
+from fastnet.history import Epoch
+
+COMPILING = "loading kernels (compiling them, once per machine, takes some ten seconds)"
+
+
+def _figures(epoch: Epoch) -> str:
+    text = f"loss {epoch.loss:.4f}  accuracy {percent(epoch.accuracy)}"
+    if epoch.validation is not None:
+        text += f"  test accuracy {percent(epoch.validation.accuracy)}"
+    return f"{text}  {rate(epoch.samples_per_second)}"
+
+
+class Lines(AbstractContextManager["Lines"]):
+    """A line for each epoch."""
+
+    def __init__(self, n_epochs: int, stream: TextIO) -> None:
+        self._n_epochs, self._stream = n_epochs, stream
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: every line is out."""
+
+    def compiled(self) -> None:
+        """Do nothing: it is a figure of the end."""
+
+    def chunk(self, done: int, n_samples: int) -> None:
+        """Do nothing: a log is read later."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Print an epoch's figures."""
+        count = f"{epoch.number:>{len(str(self._n_epochs))}}/{self._n_epochs}"
+        print(f"epoch {count}  {_figures(epoch)}", file=self._stream, flush=True)
+
+
+class Bar(AbstractContextManager["Bar"]):
+    """A bar over the samples of all epochs on standard error, with the figures of the last epoch below."""
+
+    def __init__(self, n_epochs: int, n_samples: int, compiles: bool) -> None:
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        self._n_epochs, self._n_samples, self._done = n_epochs, n_samples, 0
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TimeRemainingColumn(compact=True),
+            expand=True,
+        )
+        self._task = self._progress.add_task("", total=n_epochs * n_samples, start=False)
+        self._text = Text(COMPILING if compiles else "")
+        console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            Group(self._progress, self._text), console=console, redirect_stdout=False, refresh_per_second=10
+        )
+        self._describe()
+
+    def __enter__(self) -> Bar:
+        """Show the bar."""
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bar as it is."""
+        self._live.stop()
+
+    def compiled(self) -> None:
+        """Begin to count time."""
+        self._text.plain = ""
+        self._progress.start_task(self._task)
+
+    def chunk(self, done: int, n_samples: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._task, completed=self._done + done)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Show an epoch's figures."""
+        self._done += self._n_samples
+        self._text.plain = _figures(epoch)
+        self._describe()
+
+    def _describe(self) -> None:
+        number = min(self._done // self._n_samples + 1, self._n_epochs)
+        self._progress.update(self._task, description=f"epoch {number}/{self._n_epochs}")
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    return stream is not None and stream.isatty() and not dumb and not os.environ.get("CI")
+
+
+def make_progress(n_epochs: int, n_samples: int, compiles: bool, json: bool) -> Bar | Lines:
+    """Return a bar where standard error is a terminal, else lines, which leave standard output alone for JSON."""
+    if _is_terminal(sys.stderr):
+        return Bar(n_epochs, n_samples, compiles)
+    return Lines(n_epochs, sys.stderr if json else sys.stdout)

@@ -1,0 +1,62 @@
+"""`fastnet train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastnet.cli import _options as options
+from fastnet.cli._options import Activation, Backend, Dtype, Init, OptimizerName
+
+Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
+
+
+EXAMPLES = """\b
+Examples:
+  fastnet train
+  fastnet train mnist/ --epochs 5
+  fastnet train measurements.csv --label kind --hidden 64,32
+"""
+
+
+def train(
+    data: options.TrainingData = None,
+    hidden: options.Hidden = "128",
+    activation: options.ActivationOption = Activation.relu,
+    init: options.InitOption = Init.auto,
+    dtype: options.DtypeOption = Dtype.float32,
+    epochs: options.Epochs = 100,
+    batch_size: options.BatchSize = "32",
+    optimizer: options.OptimizerOption = OptimizerName.adam,
+    lr: options.LearningRate = None,
+    momentum: options.Momentum = None,
+    weight_decay: options.WeightDecay = None,
+    seed: options.Seed = 0,
+    label: options.Label = None,
+    test_fraction: options.TestFraction = None,
+    backend: options.BackendOption = Backend.numba,
+    threads: options.Threads = None,
+    out: Out = Path("model.safetensors"),
+    json: options.Json = False,
+) -> int:
+    """Train a network that tells classes apart, and save it.
+
+    Integers from 0 to 255 are scaled by the largest of them; other features are taken as they are. Data without
+    a test part has a share of every class held out. Ctrl-C ends training early and saves what there is.
+    """
+    from fastnet.cli._output import check_writable
+    from fastnet.cli._settings import check_threads, hidden_sizes, make_optimizer, samples_per_step
+
+    sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
+    steps = make_optimizer(optimizer, lr, momentum, weight_decay)
+    check_threads(backend, threads)
+    check_writable(out, None, data)
+
+    from fastnet.cli._job import Job
+
+    return Job(
+        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, seed,
+        str(backend), threads, out, json,
+    ).run()  # fmt: skip
