@@ -102,10 +102,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is no such file; IsADirectoryError for a folder.
     ValueError
         If the file is damaged, or is not a fastnet model; the message begins with the path.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path}: a folder, not a model file")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

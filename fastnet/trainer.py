@@ -131,7 +131,7 @@ class Trainer:
         TypeError, ValueError
             For data that does not fit the network or holds NaN or infinity; nothing is trained then.
         FloatingPointError
-            If the loss of an epoch is not finite: the learning rate is too high.
+            If the loss or the parameters are not finite after an epoch: the learning rate is too high.
         """
         training_checks.whole("epochs", epochs, 0)
         X, y = self._check(X, y, "")
@@ -237,9 +237,10 @@ class Trainer:
                 on_chunk(min(first + chunk, n), n)
         seconds = time.perf_counter() - start
         self._epochs += 1
-        if not math.isfinite(loss_sum):
+        if not (math.isfinite(loss_sum) and np.isfinite(self.network.parameters).all()):
+            what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
             raise FloatingPointError(
-                f"the loss became {loss_sum} in epoch {self._epochs}; lower the learning rate or scale the inputs"
+                f"the {what} became infinite or NaN in epoch {self._epochs}; lower the learning rate or scale the inputs"
             )
         validation = None if held_out is None else self._evaluate(*held_out)
         accuracy = self._accuracy(correct, n)

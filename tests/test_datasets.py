@@ -16,15 +16,11 @@ from hypothesis.extra import numpy as hnp
 from fastnet.datasets import Dataset, load, load_digits, read_csv, read_idx, stratified_split
 
 IDX_CODES = {"uint8": 8, "int8": 9, "int16": 11, "int32": 12, "float32": 13, "float64": 14}
-RELAXED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def idx_bytes(array):
-    header = bytes([0, 0, IDX_CODES[array.dtype.name], array.ndim]) + struct.pack(
-        f">{array.ndim}I", *array.shape
-    )
+    header = bytes([0, 0, IDX_CODES[array.dtype.name], array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
@@ -86,9 +82,7 @@ def mnist_directory(directory, dot=False, suffix=""):
 def test_import_loads_neither_scikit_learn_nor_numba():
     code = "import fastnet.datasets, sys; print({'sklearn', 'numba', 'pandas'} & set(sys.modules))"
     root = Path(__file__).parents[1]
-    actual = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
-    )
+    actual = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert actual.stdout.strip() == "set()"
 
 
@@ -331,9 +325,7 @@ def test_csv_of_floats_comes_back(tmp_path, X, position, end, quote):
 
 
 @RELAXED
-@given(
-    X=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)), y=st.integers(0, 2**31 - 1)
-)
+@given(X=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9)), y=st.integers(0, 2**31 - 1))
 def test_csv_of_bytes_comes_back(tmp_path, X, y):
     lines = [",".join([*map(str, range(X.shape[1])), "label"])]
     lines += [",".join(map(str, [*row, y])) for row in X.tolist()]
@@ -615,9 +607,7 @@ def samples():
     npz = io.BytesIO()
     np.savez_compressed(npz, x_train=X, y_train=y, x_test=X, y_test=y)
     csv = "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n"
-    csv += "\n".join(
-        ",".join(map(str, [label, *row])) for label, row in zip(y, X.reshape(9, 16), strict=True)
-    )
+    csv += "\n".join(",".join(map(str, [label, *row])) for label, row in zip(y, X.reshape(9, 16), strict=True))
     return {
         "a-idx3-ubyte.gz": gzip.compress(idx_bytes(X), mtime=0),
         "a-idx3-ubyte": idx_bytes(X),

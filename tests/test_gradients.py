@@ -49,9 +49,7 @@ def check_pair(forward, backward, arrays):
     """`forward` gives y, `backward` the gradients of `arrays` from dy and y."""
     y = forward()
     dy = random(99, *y.shape)
-    assert_gradients_agree(
-        backward(dy, y), lambda: float((dy * forward()).sum()), arrays, np.abs(dy * y).sum()
-    )
+    assert_gradients_agree(backward(dy, y), lambda: float((dy * forward()).sum()), arrays, np.abs(dy * y).sum())
 
 
 @pytest.mark.parametrize("name", [*ACTIVATIONS, "softmax", "log_softmax"])
@@ -98,9 +96,7 @@ def test_gradient_of_linear_relu():
 )
 def test_gradient_of_matmul(a_shape, b_shape):
     a, b = random(0, *a_shape), random(1, *b_shape)
-    check_pair(
-        lambda: reference.matmul_forward(a, b), lambda dc, _: reference.matmul_backward(dc, a, b), (a, b)
-    )
+    check_pair(lambda: reference.matmul_forward(a, b), lambda dc, _: reference.matmul_backward(dc, a, b), (a, b))
 
 
 def test_gradient_of_softmax_cross_entropy():

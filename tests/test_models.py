@@ -47,6 +47,11 @@ def test_a_missing_file_is_named(tmp_path):
         load_model(tmp_path / "gone.safetensors")
 
 
+def test_a_folder_is_named(tmp_path):
+    with pytest.raises(IsADirectoryError, match="a folder, not a model file"):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"label,a\n1,2\n", b"\xff" * 40, b"\x02\0\0\0\0\0\0\0{}"])
 def test_what_is_no_safetensors_model_is_named(tmp_path, content):
     path = tmp_path / "model.safetensors"

@@ -97,9 +97,7 @@ def test_losses_worked_by_hand():
     loss, probs = reference.binary_cross_entropy_forward(zeros, targets)
     assert loss == pytest.approx(2 * math.log(2), rel=4 * EPS)
     np.testing.assert_array_equal(probs, np.full((3, 2), 0.5))
-    np.testing.assert_array_equal(
-        reference.binary_cross_entropy_backward(probs, targets), (0.5 - targets) / 3
-    )
+    np.testing.assert_array_equal(reference.binary_cross_entropy_backward(probs, targets), (0.5 - targets) / 3)
     # (1/2 (4 + 1) + 1/2 (0 + 9)) / 2 = 3.5
     predictions, targets = np.array([[1.0, 2.0], [5.0, 0.0]]), np.array([[3.0, 1.0], [5.0, 3.0]])
     assert reference.squared_error_forward(predictions, targets) == 3.5

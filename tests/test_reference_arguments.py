@@ -12,10 +12,7 @@ ELEMENTWISE = ("relu", "sigmoid", "tanh", "identity")
 # name -> (shapes of the floating-point arguments, further arguments, shapes of what `out` receives)
 FORWARD = {
     **{f"{name}_forward": ({"x": (5, 3)}, {}, [(5, 3)]) for name in (*ELEMENTWISE, "softmax", "log_softmax")},
-    **{
-        f"{name}_forward": ({"x": (5, 4), "W": (4, 3), "b": (3,)}, {}, [(5, 3)])
-        for name in ("linear", "linear_relu")
-    },
+    **{f"{name}_forward": ({"x": (5, 4), "W": (4, 3), "b": (3,)}, {}, [(5, 3)]) for name in ("linear", "linear_relu")},
     "matmul_forward": ({"a": (2, 5, 4), "b": (4, 3)}, {}, [(2, 5, 3)]),
     "softmax_cross_entropy_forward": ({"logits": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
     "binary_cross_entropy_forward": ({"logits": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
@@ -59,9 +56,7 @@ WITH_OUT = [name for name, (_, _, results) in PURE.items() if results]
 WITH_LABELS = [name for name in PURE if name.startswith("softmax_cross_entropy")]
 ARGUMENTS = [(name, argument) for name, (shapes, _, _) in TABLE.items() for argument in shapes]
 # An elementwise operation of one argument takes any shape.
-SHAPED = [
-    (name, argument) for name, argument in ARGUMENTS if TABLE[name][0] != {"x": (5, 3)} or "max" in name
-]
+SHAPED = [(name, argument) for name, argument in ARGUMENTS if TABLE[name][0] != {"x": (5, 3)} or "max" in name]
 PAIRED = [(name, argument) for name, argument in ARGUMENTS if len(TABLE[name][0]) > 1]
 PRODUCTS = [name for name in WITH_OUT if name.startswith(("linear", "matmul", "predict"))]
 IN_PLACE = [name for name in WITH_OUT if name not in PRODUCTS]
@@ -229,9 +224,7 @@ def test_out_of_several_results_is_a_tuple_of_arrays_apart(name):
         call(name, make(name), out=tuple(views))
 
 
-@pytest.mark.parametrize(
-    ("name", "argument"), [(name, argument) for name in PRODUCTS for argument in TABLE[name][0]]
-)
+@pytest.mark.parametrize(("name", "argument"), [(name, argument) for name in PRODUCTS for argument in TABLE[name][0]])
 def test_out_of_a_product_must_not_overlap_an_input(name, argument):
     arguments = make(name)
     memory = np.full(1000, 0.5)

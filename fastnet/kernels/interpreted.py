@@ -23,6 +23,7 @@ def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ..
 def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
     """Return the row tile, `columns_of(itemsize)` columns of a panel."""
 
+    @np.errstate(all="ignore")  # what pads a panel may hold anything
     def row_tile(
         a: Any, a0: int, a_panel: int, b: Any, b0: int, n_panels: int, n_left: int, c: Any, c0: int, goes_on: bool
     ) -> None:
@@ -41,6 +42,7 @@ def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callabl
 def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
     """Return the weight tile, `columns_of(itemsize)` columns of a panel."""
 
+    @np.errstate(all="ignore")
     def weight_tile(
         a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, code: int, coefficients: Any,
         p: Any, slot0: Any, slot1: Any, gradient: Any, w0: int,

@@ -37,9 +37,7 @@ class Weights(NamedTuple):
 
 
 @inlined
-def gather(
-    samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, capacity: int
-) -> None:
+def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, capacity: int) -> None:
     """Copy rows [first, last) of the block of samples at `start` into panels, converted and scaled."""
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     n_in, step = layout.n_in[0], capacity * width
