@@ -239,9 +239,8 @@ class Trainer:
         self._epochs += 1
         if not (math.isfinite(loss_sum) and np.isfinite(self.network.parameters).all()):
             what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
-            raise FloatingPointError(
-                f"the {what} became infinite or NaN in epoch {self._epochs}; lower the learning rate or scale the inputs"
-            )
+            cure = "lower the learning rate or scale the inputs"
+            raise FloatingPointError(f"the {what} became infinite or NaN in epoch {self._epochs}; {cure}")
         validation = None if held_out is None else self._evaluate(*held_out)
         accuracy = self._accuracy(correct, n)
         return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds)

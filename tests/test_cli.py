@@ -57,7 +57,7 @@ def test_digits_reach_97_percent_with_default_settings(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("data ")
-    assert lines[1].startswith("network  64-128-10 relu, 9,610 float32 parameters; numba")
+    assert lines[1].startswith("network  64-128-64-10 relu, 17,226 float32 parameters; numba")
     assert sum(line.startswith("epoch ") for line in lines) == len(lines) - 5
     metrics = load_model(tmp_path / "model.safetensors").metrics
     assert metrics["test_accuracy"] >= 0.97
@@ -82,7 +82,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path):
     assert document["settings"]["optimizer"] == {
         "name": "adam", "lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8
     }  # fmt: skip
-    assert document["settings"]["sizes"] == [64, 128, 10]
+    assert document["settings"]["sizes"] == [64, 128, 64, 10]
     assert document["settings"]["input_scale"] == 1 / 16
     assert document["data"]["samples"] + document["data"]["test_samples"] == 1797
     assert [epoch["epoch"] for epoch in document["history"]] == [1, 2, 3]
@@ -97,7 +97,7 @@ def test_training_is_what_the_library_does():
     assert main(QUICK) == 0
     digits = load_digits()
     train, test = stratified_split(digits.y, 0.2, 0)
-    network = Network([64, 128, 10], seed=0, input_scale=1 / 16)
+    network = Network([64, 128, 64, 10], seed=0, input_scale=1 / 16)
     trainer = Trainer(network, Adam(), backend="numpy", seed=0)
     trainer.fit(digits.X[train], digits.y[train], epochs=3)
     actual = load_model("model.safetensors")

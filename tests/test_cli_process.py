@@ -70,7 +70,7 @@ def test_help_names_commands_options_and_defaults(tmp_path):
     assert all(f"  {name} " in output for name in ("train", "predict", "evaluate", "info"))
     assert start(cwd=tmp_path).communicate()[0] == output
     output = " ".join(start("train", "--help", cwd=tmp_path).communicate()[0].split())
-    for words in ("embedded digits", "--hidden", "--optimizer", "[default: 128]", "fastnet train mnist/"):
+    for words in ("embedded digits", "--hidden", "--optimizer", "[default: 128,64]", "fastnet train mnist/"):
         assert words in output
 
 

@@ -94,7 +94,7 @@ InitOption = Annotated[
 DtypeOption = Annotated[Dtype, typer.Option(help="Precision of parameters and arithmetic.")]
 Epochs = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Passes over the training part. 100 suit a thousand samples, 5 to 20 MNIST."),
+    typer.Option(min=1, metavar="N", help="Passes over the training part. 60 suit a thousand samples, 5 to 20 MNIST."),
 ]
 BatchSize = Annotated[str, typer.Option(metavar="N|full", help="Samples per step, or all of them.")]
 OptimizerOption = Annotated[OptimizerName, typer.Option(help="How steps are made.")]

@@ -23,11 +23,11 @@ Examples:
 
 def train(
     data: options.TrainingData = None,
-    hidden: options.Hidden = "128",
+    hidden: options.Hidden = "128,64",
     activation: options.ActivationOption = Activation.relu,
     init: options.InitOption = Init.auto,
     dtype: options.DtypeOption = Dtype.float32,
-    epochs: options.Epochs = 100,
+    epochs: options.Epochs = 60,
     batch_size: options.BatchSize = "32",
     optimizer: options.OptimizerOption = OptimizerName.adam,
     lr: options.LearningRate = None,

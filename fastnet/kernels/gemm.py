@@ -194,9 +194,9 @@ def multiply(
     capacity = spaced_rows(min(BLOCK_ROWS, m), dtype.itemsize)
     run_team(
         _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, (items, m, n),
-        target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu, np.empty(k * padded(n, width), dtype),
-        np.empty(team * capacity * padded(k, width), dtype), np.empty(team * capacity * padded(n, width), dtype),
-        capacity,
+        target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu,
+        np.empty(k * padded(n, width), dtype), np.empty(team * capacity * padded(k, width), dtype),
+        np.empty(team * capacity * padded(n, width), dtype), capacity,
     )  # fmt: skip
     if target is not result:
         result[...] = target

@@ -36,8 +36,9 @@ PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "w
 """What a thread does in a step, in order; the ticks that each took are counted."""
 
 # NumPy integers: plain ones would be types of their own, and functions compiled anew for each.
-GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = map(np.int64, range(7))
-FIRST = np.int64(0)
+_NUMBERS: list[Any] = [np.int64(i) for i in range(len(PHASES))]
+GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = _NUMBERS
+FIRST: Any = np.int64(0)
 
 BLOCK_ELEMENTS = 256 * 1024
 """Activations of a block of rows, at most: about what a second-level cache holds beside the weights."""
