@@ -9,6 +9,10 @@ nox.options.reuse_existing_virtualenvs = True
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
+# Examples in docstrings are tests too, those of the installed package.
+WHAT = ("--pyargs", "tests", "fastnet")
+
+
 def install(session: nox.Session, *groups: str) -> None:
     """Install the package as a user gets it, and the tools of some dependency groups."""
     session.install(".", *nox.project.dependency_groups(PROJECT, *groups))
@@ -18,7 +22,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on the installed package; arguments go to pytest."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or WHAT))
 
 
 @nox.session
@@ -26,7 +30,7 @@ def interpreted(session: nox.Session) -> None:
     """Run the tests with kernels as plain Python, which coverage can see."""
     install(session, "test", "coverage")
     session.env["NUMBA_DISABLE_JIT"] = "1"
-    session.run("coverage", "run", "-m", "pytest", "-m", "not compiled", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or WHAT))
     session.run("coverage", "report")
 
 

@@ -4,10 +4,11 @@ from types import ModuleType
 
 import pytest
 
+import fastnet.kernels
 import fastnet.reference
 
 # Every module here offers the same operations; tests that take `implementation` run once for each.
-IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference]
+IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__)
