@@ -29,6 +29,7 @@ import llvmlite.binding as llvm
 import numba
 import numba.core
 import numba.extending
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -127,7 +128,9 @@ def cache_directory() -> Path | None:
 
 def kernel(function: Function) -> Function:
     """Compile on first call and cache: for what Python calls."""
-    folder = None if INTERPRETED else cache_directory()
+    if INTERPRETED:
+        return np.errstate(all="ignore")(function)  # compiled code does not warn
+    folder = cache_directory()
     if folder is None:
         return njit(**_FLAGS)(function)  # type: ignore[no-any-return]
     asked, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # read once, while decorating

@@ -26,6 +26,9 @@ BLOCK_BYTES = 16 * 1024
 BLOCK_ROWS = 96
 """Rows of A that a thread packs, multiplies and unpacks while they stay in its second-level cache."""
 
+FIRST: Any = np.int64(0)
+"""For calls of inlined functions: a plain 0 would be a type of its own, and they would be compiled once more."""
+
 FLOP_PER_THREAD = 60_000_000
 """Work that is worth a thread of its own: about a millisecond, some ten times what starting one costs."""
 
@@ -96,17 +99,19 @@ def unpack(
 @inlined
 def multiply_panels(
     a: Any, a0: int, a_panel: int, b: Any, b0: int, b_panel: int, k: int,
-    c: Any, c0: int, c_panel: int, m: int, n: int,
+    c: Any, c0: int, c_panel: int, m: int, n: int, first: int, last: int,
 ) -> None:  # fmt: skip
-    """C[:m, :n] = A[:m, :k] @ B[:k, :n], all in panels, m and n rounded up to whole tiles."""
+    """Panels [first, last) of C[:m, :n] = A[:m, :k] @ B[:k, :n], all in panels, m and n up to whole tiles."""
     lanes = VECTOR_BYTES // c.itemsize
     width = TILE_VECTORS * lanes
-    block = max(1, BLOCK_BYTES // (width * width * c.itemsize))
     whole = k // width
+    fitting = max(1, BLOCK_BYTES // (width * width * c.itemsize))
+    blocks = max(1, (whole + fitting // 2) // fitting)
+    block = max(1, (whole + blocks - 1) // blocks)  # blocks of one size: a short last one would cost most
     for q in range(0, max(whole, 1), block):
         count = min(block, whole - q)
         left = k - whole * width if q + block >= whole else 0
-        for panel in range((n + width - 1) // width):
+        for panel in range(first, last):
             b_at = b0 + panel * b_panel + q * width * width
             for i in range(0, m, TILE_ROWS):
                 a_at, c_at = a0 + q * a_panel + i * width, c0 + panel * c_panel + i * width
@@ -157,8 +162,8 @@ def _multiply(
         for row in range(first, last, BLOCK_ROWS):
             rows = min(BLOCK_ROWS, last - row)
             pack(a.flat, a.starts[s] + row * a.row, a.row, a.col, rows, k, 0, k_panels, a_block, a0, step)
-            multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n)
-            unpack(c_block, c0, step, rows, n, 0, n_panels, c, (s * m + row) * n, n)
+            multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n, FIRST, n_panels)
+            unpack(c_block, c0, step, rows, n, FIRST, n_panels, c, (s * m + row) * n, n)
             _finish(c, (s * m + row) * n, rows, n, bias, relu)
         if not meet(barrier, n_threads):
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.kernels.updates import STORE
+from fastnet.kernels.updates import NONE
 
 
 def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -44,27 +44,22 @@ def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Call
 
     @np.errstate(all="ignore")
     def weight_tile(
-        a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, code: int, coefficients: Any,
-        p: Any, slot0: Any, slot1: Any, gradient: Any, w0: int,
+        a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, gradient: Any, w0: int, target: Any, t0: int,
+        code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int,
     ) -> None:  # fmt: skip
         width, columns = width_of(p.itemsize), columns_of(p.itemsize)
-
-        def tile_of(array: Any) -> Any:
-            return _view(array, w0, (rows, columns), (width, 1))
-
         left = _view(a, a0, (rows, n_rows), (1, width))
-        g = left @ _view(b, b0, (n_rows, columns), (width, 1))
+        total = left @ _view(b, b0, (n_rows, columns), (width, 1))
         if goes_on:
-            g = g + tile_of(gradient)
-        if code == STORE:
-            tile_of(gradient)[:] = g
-            return
-        formula: Any = (sgd, momentum, adam, adam)[code]
-        n_slots = (0, 1, 2, 2)[code]
-        targets = [tile_of(array) for array in (p, slot0, slot1)[: 1 + n_slots]]
-        after = formula(*targets, *[None] * (2 - n_slots), g, coefficients)
-        for target, value in zip(targets, after, strict=False):
-            target[:] = value
+            total = total + _view(gradient, w0, (rows, columns), (width, 1))
+        if code != NONE:
+            formula: Any = (sgd, momentum, adam, adam)[code]
+            n_slots = (0, 1, 2, 2)[code]
+            targets = [array[u0 : u0 + rows * width] for array in (p, slot0, slot1)[: 1 + n_slots]]
+            after = formula(*targets, *[None] * (2 - n_slots), g[g0 : g0 + rows * width], coefficients)
+            for own, value in zip(targets, after, strict=False):
+                own[:] = value
+        _view(target, t0, (rows, columns), (width, 1))[:] = total
 
     return weight_tile
 
@@ -77,6 +72,16 @@ def make_transpose(rows: int, width_of: Callable[[int], int]) -> Any:
         _view(b, b0, (width, rows), (width, 1))[:] = _view(a, a0, (rows, width), (width, 1)).T
 
     return transpose_tile
+
+
+def make_copy(width_of: Callable[[int], int]) -> Any:
+    """Return the scaled copy of one panel's width."""
+
+    def copy_scaled(source: Any, s0: int, target: Any, t0: int, scale: Any) -> None:
+        width = width_of(target.itemsize)
+        target[t0 : t0 + width] = source[s0 : s0 + width].astype(target.dtype) * scale
+
+    return copy_scaled
 
 
 def sgd(p: Any, slot0: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:

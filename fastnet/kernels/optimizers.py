@@ -48,6 +48,7 @@ if INTERPRETED:
 @kernel
 def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, slot0: Any, slot1: Any) -> None:
     fill_coefficients(code, settings, t, coefficients)
+    # all N_COEFFICIENTS of them
     c = (
         coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4], coefficients[5],
         coefficients[6],

@@ -11,15 +11,26 @@ from typing import Any, NamedTuple
 from fastnet._jit import inlined
 from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
-from fastnet.kernels.gemm import VECTOR_BYTES, multiply_panels, panels_of
-from fastnet.kernels.layout import Layout
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, weight_tile_narrow, weight_tile_wide
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of
+from fastnet.kernels.layout import Layout, transpose_weights
+from fastnet.kernels.simd import (
+    TILE_ROWS,
+    TILE_VECTORS,
+    copy_scaled,
+    prefetch,
+    weight_tile_narrow,
+    weight_tile_wide,
+)
+from fastnet.kernels.updates import NONE
+
+
+CACHE_LINE = 64
 
 
 class Samples(NamedTuple):
     """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
 
-    x: Any
+    x: Any  # all rows, one after the other
     labels: Any
     targets: Any
     order: Any
@@ -44,15 +55,36 @@ def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, 
     real = values.dtype.type
     scale = real(samples.scale)
     for r in range(first, last):
-        source = samples.x[samples.order[start + r]]
+        at = samples.order[start + r] * n_in
+        source = samples.x[at : at + n_in]
         for panel in range(n_in // width):
-            run = values[panel * step + r * width : panel * step + (r + 1) * width]
-            row = source[panel * width : (panel + 1) * width]
-            for j in range(width):
-                run[j] = real(row[j]) * scale
+            copy_scaled(samples.x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
             values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
     _write_ones(n_in, first, last, values, layout.values[0], step)
+
+
+class Ahead(NamedTuple):
+    """How far the rows that are gathered next were brought nearer: rows of the order, and bytes of a row."""
+
+    row: int
+    line: int  # in bytes
+    last: int  # row, exclusive
+
+
+@inlined
+def prefetch_lines(samples: Samples, n_in: int, count: int, ahead: Ahead) -> Ahead:
+    """Ask for some cache lines more of the samples ahead; return how far that came."""
+    row, line, last = ahead
+    row_bytes = n_in * samples.x.itemsize
+    for _ in range(count):
+        if row >= last:
+            break
+        prefetch(samples.x, samples.order[row] * row_bytes + line)
+        line += CACHE_LINE
+        if line >= row_bytes:
+            row, line = row + 1, 0
+    return Ahead(row, line, last)
 
 
 @inlined
@@ -67,21 +99,23 @@ def _write_ones(n: int, first: int, last: int, values: Any, base: int, step: int
 
 @inlined
 def forward(
-    layout: Layout, layer: int, first: int, last: int, packed: Any, values: Any, v0: int, v1: int, capacity: int
-) -> None:
-    """Compute a layer's outputs, at v1, from its inputs, at v0, for rows [first, last)."""
+    layout: Layout, layer: int, first: int, last: int, first_panel: int, last_panel: int, packed: Any, values: Any,
+    v0: int, v1: int, capacity: int,
+) -> None:  # fmt: skip
+    """Compute a layer's outputs, at v1, from its inputs, at v0: some panels of some rows."""
     n_in, n_out, code = layout.n_in[layer], layout.n_out[layer], layout.activation[layer]
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     step = capacity * width
     multiply_panels(
         values, v0 + first * width, step, packed, layout.packed[layer], layout.depth[layer] * width, n_in + 1,
-        values, v1 + first * width, step, last - first, n_out,
+        values, v1 + first * width, step, last - first, n_out, first_panel, last_panel,
     )  # fmt: skip
     if code != IDENTITY:
-        for panel in range(panels_of(n_out, values.itemsize)):
+        for panel in range(first_panel, last_panel):
             run = values[v1 + panel * step + first * width : v1 + panel * step + last * width]
             activate(code, run, run)
-    _write_ones(n_out, first, last, values, v1, step)
+    if last_panel == panels_of(n_out, values.itemsize):
+        _write_ones(n_out, first, last, values, v1, step)
 
 
 @inlined
@@ -95,7 +129,7 @@ def backward(
     step = capacity * width
     multiply_panels(
         gradients, v1 + first * width, step, transposed, layout.transposed[layer], layout.t_depth[layer] * width,
-        n_out, gradients, v0 + first * width, step, last - first, n_in,
+        n_out, gradients, v0 + first * width, step, last - first, n_in, FIRST, panels_of(n_in, values.itemsize),
     )  # fmt: skip
     if code != IDENTITY:
         for panel in range(panels_of(n_in, values.itemsize)):
@@ -132,6 +166,20 @@ def loss_and_gradient(
 
 
 @inlined
+def _is_first_largest(x: Any, place: int, columns: int) -> bool:
+    """Tell whether numpy.argmax, for which a NaN is the largest, finds this place; without a branch to mispredict."""
+    top = x[place]
+    beaten = 0
+    if top == top:
+        for j in range(columns):
+            beaten += int(not x[j] <= top) | (int(j < place) & int(x[j] == top))
+    else:
+        for j in range(place):
+            beaten += int(x[j] != x[j])
+    return beaten == 0
+
+
+@inlined
 def _loss_row(
     code: int, samples: Samples, place: int, r: int, n: int, logits: Any, dlogits: Any, columns: int, row_losses: Any
 ) -> int:
@@ -142,11 +190,7 @@ def _loss_row(
     if code == losses.CROSS_ENTROPY:
         label = samples.labels[sample]
         row_losses[r] = losses.cross_entropy_row(logits, label, dlogits, columns)
-        best = 0
-        for j in range(1, columns):  # the first largest, or the first NaN, as numpy.argmax finds it
-            if not logits[j] <= logits[best] and logits[best] == logits[best]:
-                best = j
-        correct = int(best == label)
+        correct = int(_is_first_largest(logits, label, columns))
         dlogits[label] -= one
     elif code == losses.BINARY_CROSS_ENTROPY:
         targets = samples.targets[sample]
@@ -164,24 +208,48 @@ def _loss_row(
     return correct
 
 
+class Pending(NamedTuple):
+    """The tile whose gradient is known and whose update comes next: where it lies, and the code of the update."""
+
+    code: int
+    start: int  # in the panels
+    gradient: int  # in the scratch memory
+    layer: int
+    tile: int
+    panel: int
+
+
 @inlined
-def update_tile(
+def gradient_tile(
     layout: Layout, layer: int, tile: int, panel: int, n_rows: int, values: Any, gradients: Any, v0: int, v1: int,
-    capacity: int, weights: Weights, goes_on: bool, code: int, coefficients: Any,
-) -> None:  # fmt: skip
-    """Gradient of one tile of weights over a block of rows, stored or used at once for the update, as `code` says."""
+    capacity: int, weights: Weights, goes_on: bool, is_last: bool, pending: Pending, coefficients: Any, scratch: Any,
+    s0: int,
+) -> int:  # fmt: skip
+    """Gradient of one tile of weights over a block of rows, to scratch[s0:] if the block is the batch's last.
+
+    Meanwhile the pending tile is updated. Returns where the gradient's tile lies in the panels.
+    """
     lanes = VECTOR_BYTES // values.itemsize
     width = TILE_VECTORS * lanes
     row = tile * TILE_ROWS
     w0 = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
     a0, b0 = v0 + (row // width) * capacity * width + row % width, v1 + panel * capacity * width
+    target, t0 = (scratch, s0) if is_last else (weights.gradient, w0)
     if layout.n_out[layer] - panel * width > lanes:
         weight_tile_wide(
-            values, a0, gradients, b0, n_rows, goes_on, code, coefficients,
-            weights.packed, weights.slot0, weights.slot1, weights.gradient, w0,
+            values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, pending.code, coefficients,
+            weights.packed, weights.slot0, weights.slot1, pending.start, scratch, pending.gradient,
         )  # fmt: skip
     else:
         weight_tile_narrow(
-            values, a0, gradients, b0, n_rows, goes_on, code, coefficients,
-            weights.packed, weights.slot0, weights.slot1, weights.gradient, w0,
+            values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, pending.code, coefficients,
+            weights.packed, weights.slot0, weights.slot1, pending.start, scratch, pending.gradient,
         )  # fmt: skip
+    return w0  # type: ignore[no-any-return]
+
+
+@inlined
+def finish_update(layout: Layout, pending: Pending, transposed: Any, packed: Any) -> None:
+    """Refresh what depends on the weights of a tile that was just updated."""
+    if pending.code != NONE and pending.layer > 0:
+        transpose_weights(layout, pending.layer, pending.tile, pending.panel, packed, transposed)

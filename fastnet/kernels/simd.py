@@ -15,8 +15,7 @@ changing a bit of the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
@@ -35,7 +34,7 @@ from fastnet.kernels.emit import (
     phi,
     whole,
 )
-from fastnet.kernels.updates import FORMULAS
+from fastnet.kernels.updates import FORMULAS, N_COEFFICIENTS
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,
@@ -43,6 +42,8 @@ TILE_ROWS = 8 if vector_bits() == 512 else 4
 registers with their operands."""
 
 TILE_VECTORS = 2 if is_x86() else 4
+
+N_VECTORS = TILE_ROWS * TILE_VECTORS
 
 UNROLLED = 8
 """Steps of a reduction that are emitted one after the other, with constant offsets."""
@@ -117,45 +118,71 @@ def _emit_row_tile(tile: _Tile, a: Any, a_panel: Any, b: Any, n_panels: Any, n_l
 
 
 def _emit_weight_tile(
-    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, ending: Callable[[list[Any]], None], g: Any
+    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, stored: Any, target: Any, update: _Update
 ) -> None:
-    """Columns of A times a panel of B, summed over rows, and what becomes of the result."""
-    builder, width = tile.builder, tile.width
-    chains = tile.start(goes_on, g)
-    unrolled = UNROLLED // 2
-    a, b, chains = tile.run(builder.sdiv(n_rows, whole(unrolled)), a, b, chains, unrolled, 1, width)
-    _, _, chains = tile.run(builder.srem(n_rows, whole(unrolled)), a, b, chains, 1, 1, width)
-    ending(chains)
+    """Columns of A times a panel of B, summed over rows; meanwhile, the update of the tile before.
 
-
-def _emit_ending(tile: _Tile, code: Any, coefficients: Any, places: list[list[Any]], g: list[Any]) -> None:
-    """Branch to what the step asks for: store the gradient `g`, or update parameters and slots with it."""
-    builder, vec = tile.builder, tile.vec
-    end, kept = builder.append_basic_block("end"), builder.append_basic_block("store")
-    switch = builder.switch(code, kept)
-    builder.position_at_end(kept)
-    for value, place in zip(g, places[STORE_PLACE], strict=True):
-        vec.store(value, place)
-    builder.branch(end)
+    An update is a chain of square root and division, or waits for the second-level cache; in the shade of products
+    that are independent of it, one vector every few steps, it costs little.
+    """
+    builder, width, unrolled = tile.builder, tile.width, UNROLLED // 2
+    rounds = builder.sdiv(n_rows, whole(unrolled))
+    shaded = builder.select(builder.icmp_signed("<", rounds, whole(N_VECTORS)), rounds, whole(N_VECTORS))
+    carried = [a, b, *tile.start(goes_on, stored)]
+    joined, arrivals = builder.append_basic_block("joined"), [([whole(0), *carried], builder.block)]
+    switch = builder.switch(update.code, joined)
     blocks: dict[Any, Any] = {}
     for number, (formula, n_slots) in FORMULAS.items():
         if formula not in blocks:
             blocks[formula] = builder.append_basic_block(formula.__name__)
             builder.position_at_end(blocks[formula])
-            values = {i: vec.broadcast(vec.at(coefficients, i)) for i in range(7)}
-            for i, gradient in enumerate(g):
-                own = [places[s][i] for s in range(1 + n_slots)]
-                state = [vec.load(place) for place in own] + [gradient] * (2 - n_slots)
-                after = formula(builder, tuple(state), gradient, values.__getitem__)
-                for value, place in zip(after, own, strict=False):
-                    vec.store(value, place)
-            builder.branch(end)
+            arrivals.append((_emit_shaded(tile, shaded, carried, formula, n_slots, update), builder.block))
+            builder.branch(joined)
         switch.add_case(whole(number), blocks[formula])
-    builder.position_at_end(end)
+    builder.position_at_end(joined)
+    done, a, b, *chains = (
+        phi(builder, values[0].type, *((value, block) for value, (_, block) in zip(values, arrivals, strict=True)))
+        for values in zip(*(values for values, _ in arrivals), strict=True)
+    )
+    a, b, chains = tile.run(builder.sub(rounds, done), a, b, chains, unrolled, 1, width)
+    _, _, chains = tile.run(builder.srem(n_rows, whole(unrolled)), a, b, chains, 1, 1, width)
+    for value, place in zip(chains, tile.places(target), strict=True):
+        tile.vec.store(value, place)
 
 
-STORE_PLACE = 3
-"""Index of the gradient among the places that a weight tile can write to, after parameters and two slots."""
+class _Update(NamedTuple):
+    """The tile whose gradient is known: its code, coefficients, parameters, slots and gradient."""
+
+    code: Any
+    coefficients: Any
+    state: list[Any]
+    gradient: Any
+
+
+def _emit_shaded(
+    tile: _Tile, rounds: Any, carried: list[Any], formula: Any, n_slots: int, update: _Update
+) -> list[Any]:
+    """Products for some rounds, in each one vector of the update, and then what is left of the update."""
+    builder, vec, unrolled = tile.builder, tile.vec, UNROLLED // 2
+    constants = [vec.broadcast(vec.at(update.coefficients, i)) for i in range(N_COEFFICIENTS)]
+
+    def update_vector(index: Any) -> Any:
+        place = builder.mul(index, whole(vec.lanes))
+        gradient = vec.load(vec.at(update.gradient, place))
+        places = [vec.at(array, place) for array in update.state[: 1 + n_slots]]
+        state = [vec.load(own) for own in places] + [gradient] * (2 - n_slots)
+        for value, own in zip(formula(builder, tuple(state), gradient, constants.__getitem__), places, strict=False):
+            vec.store(value, own)
+        return builder.add(index, whole(1))
+
+    def body(now: list[Any]) -> list[Any]:
+        index, a, b, *chains = now
+        chains = tile.steps(a, b, chains, unrolled, 1, tile.width)
+        return [update_vector(index), vec.at(a, unrolled * tile.width), vec.at(b, unrolled * tile.width), *chains]
+
+    done, *carried = loop(builder, rounds, [whole(0), *carried], body)
+    loop(builder, builder.sub(whole(N_VECTORS), done), [done], lambda now: [update_vector(now[0])])
+    return [rounds, *carried]
 
 
 def _make_row_tile(vectors: int) -> Any:
@@ -180,8 +207,8 @@ def _make_row_tile(vectors: int) -> Any:
 def _make_weight_tile(vectors: int) -> Any:
     @emitted
     def weight_tile(
-        _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, code: Any, coefficients: Any,
-        p: Any, slot0: Any, slot1: Any, gradient: Any, w0: Any,
+        _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, gradient: Any, w0: Any,
+        target: Any, t0: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any,
     ) -> Any:  # fmt: skip
         i64 = types.int64
 
@@ -191,16 +218,18 @@ def _make_weight_tile(vectors: int) -> Any:
             def array(i: int, start: Any) -> Any:
                 return tile.vec.array(context, signature.args[i], args[i], start)
 
-            places = [tile.places(array(i, args[12])) for i in (8, 9, 10, 11)]
+            state = [array(i, args[15]) for i in (12, 13, 14)]
+            update = _Update(args[10], array(11, whole(0)), state, array(16, args[17]))
             _emit_weight_tile(
-                tile, array(0, args[1]), array(2, args[3]), args[4], args[5],
-                lambda g: _emit_ending(tile, args[6], array(7, whole(0)), places, g), array(11, args[12]),
+                tile, array(0, args[1]), array(2, args[3]), args[4], args[5], array(6, args[7]), array(8, args[9]),
+                update,
             )  # fmt: skip
             return context.get_dummy_value()
 
         return types.void(
-            a, i64, b, i64, i64, types.boolean, i64, coefficients, p, slot0, slot1, gradient, i64
-        ), codegen
+            a, i64, b, i64, i64, types.boolean, gradient, i64, target, i64, i64, coefficients, p, slot0, slot1, i64,
+            g, i64,
+        ), codegen  # fmt: skip
 
     return weight_tile
 
@@ -239,6 +268,27 @@ def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
         indices = [index for i in range(size) for index in (i, size + i)]
         rows = [_shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
     return [_shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
+
+
+@emitted
+def copy_scaled(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any) -> Any:
+    """Copy one panel's width of elements, converted from uint8 if they are that, times `scale`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vec = Vectors(builder, llvm_float(target.dtype))
+        element = vec.element if source.dtype == target.dtype else ir.IntType(8)
+        data = context.make_array(source)(context, builder, args[0]).data
+        place, factor = vec.array(context, target, args[2], args[3]), vec.splat(args[4])
+        for v in range(TILE_VECTORS):
+            at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
+            align = 1 if element != vec.element else vec.align
+            value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
+            if element != vec.element:
+                value = builder.uitofp(value, vec.type)
+            vec.store(builder.fmul(value, factor), vec.at(place, v * vec.lanes))
+        return context.get_dummy_value()
+
+    return types.void(source, types.int64, target, types.int64, scale), codegen
 
 
 @emitted
@@ -296,6 +346,7 @@ if INTERPRETED:
 
     fma_chains, transpose_tile = interpreted.fma_chains, interpreted.make_transpose(TILE_ROWS, panel_width)
     clock, prefetch = interpreted.clock, interpreted.prefetch
+    copy_scaled = interpreted.make_copy(panel_width)
     row_tile_wide, row_tile_narrow = (
         interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
     )

@@ -16,10 +16,10 @@ from fastnet.kernels.emit import call_intrinsic
 
 CODES = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 3}
 SGD, MOMENTUM, ADAM, ADAMW = 0, 1, 2, 3
-STORE = 4
-"""In place of an optimizer: keep the gradient, for a batch that comes in blocks."""
+NONE = 4
+"""In place of an optimizer: nothing is to be updated yet."""
 
-N_COEFFICIENTS = 8
+N_COEFFICIENTS = 7
 
 Coefficients = Callable[[int], Any]
 State = tuple[Any, Any, Any]

@@ -1,0 +1,287 @@
+"""What a team of threads runs in one compiled call: steps of training, or inference.
+
+The threads meet twice a step, or a few times more. Between the first meeting and the second each owns some tiles of
+weights: their gradient, from all rows of the batch, and their update. Between the second and the next first each owns
+some rows of the batch, from the gather to the gradients of every layer's outputs. Where a layer's outputs are many
+and the rows are few, its forward is shared out by columns instead, with a meeting before and after it: the weights
+that a thread updates are then the ones it reads, and stay in its second-level cache. A large batch goes through in blocks of
+rows that stay in the second-level cache, and its gradient is kept between blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnet._jit import inlined, kernel
+from fastnet.kernels import updates
+from fastnet.kernels.barrier import meet
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, unpack
+from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.passes import (
+    CACHE_LINE,
+    Ahead,
+    Pending,
+    Samples,
+    Weights,
+    backward,
+    finish_update,
+    forward,
+    gather,
+    gradient_tile,
+    loss_and_gradient,
+    prefetch_lines,
+)
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, clock
+
+PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "wait for weights")
+"""What a thread does in a step, in order; the ticks that each took are counted."""
+
+# NumPy integers: plain ones would be types of their own, and functions compiled anew for each.
+_NUMBERS: list[Any] = [np.int64(i) for i in range(len(PHASES))]
+GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = _NUMBERS
+
+
+class Run(NamedTuple):
+    """What stays the same during a call."""
+
+    loss: int
+    optimizer: int
+    settings: Any
+    batch_size: int
+    step: int  # steps taken before
+    capacity: int  # rows reserved in a panel
+    block: int  # rows of a block
+    by_columns: Any  # of each layer: whether threads share out its columns, or the rows of the block
+
+
+class Memory(NamedTuple):
+    """Working memory of a team: shared by its threads, or with a part for each, as it says."""
+
+    values: Any  # activations of a block of rows
+    gradients: Any  # of the loss with respect to them
+    row_losses: Any  # of a block
+    rows: Any  # (n_threads, ...): two rows of outputs
+    coefficients: Any  # (n_threads, ...): of the optimizer's step
+    scratch: Any  # (n_threads, ...): gradients of two tiles
+    ticks: Any  # (n_threads, ...): of each phase
+    totals: Any  # (n_threads, ...): sum of losses, count of correct answers
+
+
+@inlined
+def _pack_all(thread: int, n_threads: int, layout: Layout, flat: Any, packed: Any) -> None:
+    for layer in range(layout.n_in.size):
+        pack_layer(layout, layer, thread, n_threads, flat, packed)
+
+
+@inlined
+def _unpack_all(thread: int, n_threads: int, layout: Layout, packed: Any, flat: Any) -> None:
+    for layer in range(layout.n_in.size):
+        unpack_layer(layout, layer, thread, n_threads, packed, flat)
+
+
+@inlined
+def _transpose_all(thread: int, n_threads: int, layout: Layout, weights: Weights) -> None:
+    for layer in range(1, layout.n_in.size):
+        tiles = layout.depth[layer] // TILE_ROWS
+        first, last = share(tiles, thread, n_threads)
+        for panel in range(panels_of(layout.n_out[layer], weights.packed.itemsize)):
+            for tile in range(first, last):
+                transpose_weights(layout, layer, tile, panel, weights.packed, weights.transposed)
+
+
+@inlined
+def _rows_of(n_rows: int, thread: int, n_threads: int) -> tuple[int, int, int]:
+    """Rows of a block that a thread works on: first, last, and last rounded up to whole tiles."""
+    first, last = share((n_rows + TILE_ROWS - 1) // TILE_ROWS, thread, n_threads)
+    return first * TILE_ROWS, min(last * TILE_ROWS, n_rows), last * TILE_ROWS
+
+
+@inlined
+def _tick(ticks: Any, phase: int, before: int) -> int:
+    now = clock()
+    ticks[phase] += now - before
+    return now  # type: ignore[no-any-return]
+
+
+@inlined
+def _forward_layers(
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, n_rows: int, weights: Weights, memory: Memory
+) -> bool:
+    """Carry a block forward; between layers shared out by rows threads need not meet."""
+    first, _, last = _rows_of(n_rows, thread, n_threads)
+    n_layers, at, capacity = layout.n_in.size, layout.values, run.capacity
+    by_columns = False
+    for layer in range(n_layers):
+        before, by_columns = by_columns, run.by_columns[layer] != 0
+        if (before or by_columns) and not meet(barrier, n_threads):
+            return False
+        count = panels_of(layout.n_out[layer], memory.values.itemsize)
+        first_row, last_row, first_panel, last_panel = first, last, FIRST, count
+        if by_columns:
+            first_row, last_row = FIRST, (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+            first_panel, last_panel = share(count, thread, n_threads)
+        v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
+        forward(
+            layout, layer, first_row, last_row, first_panel, last_panel, weights.packed, memory.values, v0, v1, capacity
+        )
+    return not by_columns or meet(barrier, n_threads)
+
+
+@inlined
+def _train_rows(
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples, start: int, n: int,
+    n_rows: int, weights: Weights, memory: Memory, before: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Carry a block forward and back; return the count of a thread's correct answers, or -1 to stop, and the time."""
+    first, last, last_tile = _rows_of(n_rows, thread, n_threads)
+    values, gradients, capacity, ticks = memory.values, memory.gradients, run.capacity, memory.ticks[thread]
+    n_layers, at = layout.n_in.size, layout.values
+    gather(samples, start, first, last, layout, values, capacity)
+    before = _tick(ticks, GATHER, before)
+    if not _forward_layers(thread, n_threads, barrier, run, layout, n_rows, weights, memory):
+        return -1, before
+    before = _tick(ticks, FORWARD, before)
+    correct = loss_and_gradient(
+        run.loss, samples, start, first, last, n, layout, values, gradients, at[n_layers] * capacity, capacity,
+        memory.rows[thread], memory.row_losses,
+    )  # fmt: skip
+    before = _tick(ticks, LOSS, before)
+    for layer in range(n_layers - 1, 0, -1):
+        v0, v1 = at[layer] * capacity, at[layer + 1] * capacity
+        backward(layout, layer, first, last_tile, weights.transposed, values, gradients, v0, v1, capacity)
+    return correct, _tick(ticks, BACKWARD, before)
+
+
+@inlined
+def _rows_ahead(samples: Samples, following: int, run: Run, thread: int, n_threads: int) -> Ahead:
+    """Rows that a thread will gather for the next block, which begins at `following`."""
+    n_rows = min(run.block, max(samples.order.size - following, 0))
+    first, last, _ = _rows_of(n_rows, thread, n_threads)
+    return Ahead(following + first, FIRST, following + last)
+
+
+@inlined
+def _lines_per_tile(layout: Layout, samples: Samples, ahead: Ahead, n_threads: int, values: Any) -> int:
+    """Spread the rows ahead over a thread's tiles of the first layer."""
+    tiles = layout.depth[0] // TILE_ROWS * panels_of(layout.n_out[0], values.itemsize) // n_threads
+    lines = (layout.n_in[0] * samples.x.itemsize + CACHE_LINE - 1) // CACHE_LINE
+    return (ahead.last - ahead.row) * lines // max(tiles, 1) + 1  # type: ignore[no-any-return]
+
+
+@inlined
+def _update_weights(
+    thread: int, n_threads: int, run: Run, layout: Layout, samples: Samples, following: int, n_rows: int,
+    goes_on: bool, code: int, weights: Weights, memory: Memory,
+) -> None:  # fmt: skip
+    """Gradient and update of a thread's share of every layer's tiles.
+
+    A share is those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that
+    it reads but a slab of the inputs. Between tiles the rows that the thread will gather next, from `following` on, are brought nearer.
+    """
+    values, gradients, capacity, scratch = memory.values, memory.gradients, run.capacity, memory.scratch[thread]
+    ahead = _rows_ahead(samples, following, run, thread, n_threads)
+    at_once = _lines_per_tile(layout, samples, ahead, n_threads, values)
+    is_last, coefficients = code != updates.NONE, memory.coefficients[thread]
+    half = scratch.size // 2
+    pending = Pending(updates.NONE, 0, 0, 0, 0, 0)
+    for layer in range(layout.n_in.size):
+        v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
+        tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], values.itemsize)
+        first, last, first_panel, last_panel = 0, tiles, 0, n_panels
+        if run.by_columns[layer] != 0 or tiles < n_threads:
+            first_panel, last_panel = share(n_panels, thread, n_threads)
+        else:
+            first, last = share(tiles, thread, n_threads)
+        for panel in range(first_panel, last_panel):
+            for tile in range(first, last):
+                ahead = prefetch_lines(samples, layout.n_in[0], at_once, ahead)
+                s0 = half - pending.gradient
+                w0 = gradient_tile(
+                    layout, layer, tile, panel, n_rows, values, gradients, v0, v1, capacity, weights, goes_on,
+                    is_last, pending, coefficients, scratch, s0,
+                )  # fmt: skip
+                finish_update(layout, pending, weights.transposed, weights.packed)
+                pending = Pending(code, w0, s0, layer, tile, panel)
+    s0 = half - pending.gradient
+    gradient_tile(  # of no rows: only for the update of the last tile
+        layout, FIRST, FIRST, FIRST, FIRST, values, gradients, FIRST, FIRST, capacity, weights, False,
+        True, pending, coefficients, scratch, s0,
+    )  # fmt: skip
+    finish_update(layout, pending, weights.transposed, weights.packed)
+
+
+@kernel
+def train(
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, parameters: Any, slot0: Any, slot1: Any,
+    samples: Samples, weights: Weights, memory: Memory,
+) -> None:  # fmt: skip
+    _pack_all(thread, n_threads, layout, parameters, weights.packed)
+    if slot0.size > 0:
+        _pack_all(thread, n_threads, layout, slot0, weights.slot0)
+    if slot1.size > 0:
+        _pack_all(thread, n_threads, layout, slot1, weights.slot1)
+    if not meet(barrier, n_threads):
+        return
+    _transpose_all(thread, n_threads, layout, weights)
+    if not meet(barrier, n_threads):
+        return
+    total, correct, step, before = 0.0, 0, run.step, clock()
+    for batch in range(0, samples.order.size, run.batch_size):
+        n = min(run.batch_size, samples.order.size - batch)
+        step += 1
+        updates.fill_coefficients(run.optimizer, run.settings, step, memory.coefficients[thread])
+        for start in range(0, n, run.block):
+            n_rows = min(run.block, n - start)
+            right, before = _train_rows(
+                thread, n_threads, barrier, run, layout, samples, batch + start, n, n_rows, weights, memory, before
+            )
+            correct += right
+            if right < 0 or not meet(barrier, n_threads):
+                return
+            before = _tick(memory.ticks[thread], WAIT_ROWS, before)
+            code = run.optimizer if start + run.block >= n else updates.NONE
+            following = batch + start + n_rows
+            _update_weights(
+                thread, n_threads, run, layout, samples, following, n_rows, start > 0, code, weights, memory
+            )
+            if thread == 0:  # one sum in one order, whatever the count of threads
+                for r in range(n_rows):
+                    total += memory.row_losses[r]
+            before = _tick(memory.ticks[thread], UPDATE, before)
+            if not meet(barrier, n_threads):
+                return
+            before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
+    _unpack_all(thread, n_threads, layout, weights.packed, parameters)
+    if slot0.size > 0:
+        _unpack_all(thread, n_threads, layout, weights.slot0, slot0)
+    if slot1.size > 0:
+        _unpack_all(thread, n_threads, layout, weights.slot1, slot1)
+    memory.totals[thread, 0] = total
+    memory.totals[thread, 1] = correct
+
+
+@kernel
+def predict(
+    thread: int, n_threads: int, barrier: Any, capacity: int, block: int, layout: Layout, parameters: Any,
+    samples: Samples, packed: Any, values: Any, logits: Any,
+) -> None:  # fmt: skip
+    _pack_all(thread, n_threads, layout, parameters, packed)
+    if not meet(barrier, n_threads):
+        return
+    n_layers, at = layout.n_in.size, layout.values
+    n_out, step = layout.n_out[-1], capacity * (TILE_VECTORS * VECTOR_BYTES // values.itemsize)
+    own = values[thread]
+    first, last, _ = _rows_of(samples.order.size, thread, n_threads)
+    for start in range(first, last, block):
+        n_rows = min(block, last - start)
+        tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+        gather(samples, start, FIRST, n_rows, layout, own, capacity)
+        for layer in range(n_layers):
+            forward(
+                layout, layer, FIRST, tiles, FIRST, panels_of(layout.n_out[layer], own.itemsize), packed, own,
+                at[layer] * capacity, at[layer + 1] * capacity, capacity,
+            )  # fmt: skip
+        source = at[n_layers] * capacity
+        unpack(own, source, step, n_rows, n_out, FIRST, panels_of(n_out, own.itemsize), logits, start * n_out, n_out)
