@@ -17,6 +17,7 @@ import numpy as np
 from fastnet._jit import inlined, kernel
 from fastnet.kernels import updates
 from fastnet.kernels.barrier import meet
+from fastnet.kernels.denormals import flush, restore
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, unpack
 from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.passes import (
@@ -212,6 +213,43 @@ def _update_weights(
     finish_update(layout, pending, weights.transposed, weights.packed)
 
 
+@inlined
+def _steps(
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples,
+    weights: Weights, memory: Memory,
+) -> bool:  # fmt: skip
+    """Take all steps; False if the team was told to stop."""
+    total, correct, step, before = 0.0, 0, run.step, clock()
+    for batch in range(0, samples.order.size, run.batch_size):
+        n = min(run.batch_size, samples.order.size - batch)
+        step += 1
+        updates.fill_coefficients(run.optimizer, run.settings, step, memory.coefficients[thread])
+        for start in range(0, n, run.block):
+            n_rows = min(run.block, n - start)
+            right, before = _train_rows(
+                thread, n_threads, barrier, run, layout, samples, batch + start, n, n_rows, weights, memory, before
+            )
+            correct += right
+            if right < 0 or not meet(barrier, n_threads):
+                return False
+            before = _tick(memory.ticks[thread], WAIT_ROWS, before)
+            code = run.optimizer if start + run.block >= n else updates.NONE
+            following = batch + start + n_rows
+            _update_weights(
+                thread, n_threads, run, layout, samples, following, n_rows, start > 0, code, weights, memory
+            )
+            if thread == 0:  # one sum in one order, whatever the count of threads
+                for r in range(n_rows):
+                    total += memory.row_losses[r]
+            before = _tick(memory.ticks[thread], UPDATE, before)
+            if not meet(barrier, n_threads):
+                return False
+            before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
+    memory.totals[thread, 0] = total
+    memory.totals[thread, 1] = correct
+    return True
+
+
 @kernel
 def train(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, parameters: Any, slot0: Any, slot1: Any,
@@ -227,39 +265,16 @@ def train(
     _transpose_all(thread, n_threads, layout, weights)
     if not meet(barrier, n_threads):
         return
-    total, correct, step, before = 0.0, 0, run.step, clock()
-    for batch in range(0, samples.order.size, run.batch_size):
-        n = min(run.batch_size, samples.order.size - batch)
-        step += 1
-        updates.fill_coefficients(run.optimizer, run.settings, step, memory.coefficients[thread])
-        for start in range(0, n, run.block):
-            n_rows = min(run.block, n - start)
-            right, before = _train_rows(
-                thread, n_threads, barrier, run, layout, samples, batch + start, n, n_rows, weights, memory, before
-            )
-            correct += right
-            if right < 0 or not meet(barrier, n_threads):
-                return
-            before = _tick(memory.ticks[thread], WAIT_ROWS, before)
-            code = run.optimizer if start + run.block >= n else updates.NONE
-            following = batch + start + n_rows
-            _update_weights(
-                thread, n_threads, run, layout, samples, following, n_rows, start > 0, code, weights, memory
-            )
-            if thread == 0:  # one sum in one order, whatever the count of threads
-                for r in range(n_rows):
-                    total += memory.row_losses[r]
-            before = _tick(memory.ticks[thread], UPDATE, before)
-            if not meet(barrier, n_threads):
-                return
-            before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
+    state = flush()
+    done = _steps(thread, n_threads, barrier, run, layout, samples, weights, memory)
+    restore(state)
+    if not done:
+        return
     _unpack_all(thread, n_threads, layout, weights.packed, parameters)
     if slot0.size > 0:
         _unpack_all(thread, n_threads, layout, weights.slot0, slot0)
     if slot1.size > 0:
         _unpack_all(thread, n_threads, layout, weights.slot1, slot1)
-    memory.totals[thread, 0] = total
-    memory.totals[thread, 1] = correct
 
 
 @kernel
