@@ -18,10 +18,9 @@ IDENTITY, RELU, SIGMOID, TANH = 0, 1, 2, 3
 @inlined
 def activate(code: int, x: Any, y: Any) -> None:
     """Write f(x) to y, both 1-D; they may be the same array."""
-    zero = x.dtype.type(0)
     if code == RELU:
         for i in range(x.size):
-            y[i] = zero if x[i] <= zero else x[i]  # a NaN is not <= 0 and stays
+            y[i] = elementary.relu(x[i])
     elif code == SIGMOID:
         for i in range(x.size):
             y[i] = elementary.sigmoid(x[i])
@@ -36,10 +35,10 @@ def activate(code: int, x: Any, y: Any) -> None:
 @inlined
 def differentiate(code: int, dy: Any, y: Any, dx: Any) -> None:
     """Write dy * f'(x) to dx, with f' in terms of the output y, all 1-D; dx may be dy."""
-    zero, one = y.dtype.type(0), y.dtype.type(1)
+    one = y.dtype.type(1)
     if code == RELU:
         for i in range(y.size):
-            dx[i] = dy[i] if y[i] > zero else (zero if y[i] <= zero else y[i])
+            dx[i] = elementary.relu_gradient(dy[i], y[i])
     elif code == SIGMOID:
         for i in range(y.size):
             dx[i] = dy[i] * (y[i] * (one - y[i]))

@@ -1,4 +1,4 @@
-"""exp, sigmoid and tanh as polynomials of our own, for float32 and float64.
+"""exp, sigmoid and tanh as polynomials of our own, and ReLU without branches, for float32 and float64.
 
 A loop over `np.exp` becomes scalar library calls, and libraries differ in the last bit. These are emitted as
 plain arithmetic, so loops over them become vector code and every machine computes the same bits.
@@ -114,6 +114,24 @@ class _Emitter:
         return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
 
 
+    def relu(self, x: Any) -> Any:
+        """0 where x <= 0, else x: a NaN is not <= 0 and stays."""
+        return self.builder.select(self.builder.fcmp_ordered("<=", x, self.real(0.0)), self.real(0.0), x)
+
+
+@emitted
+def relu_gradient(_typing: Any, dy: Any, y: Any) -> Any:
+    """Choose dy where y > 0, y where that is NaN, else 0; a choice without a branch, which becomes vector code."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        dy, y = args
+        zero = ir.Constant(y.type, 0.0)
+        otherwise = builder.select(builder.fcmp_unordered("uno", y, y), y, zero)
+        return builder.select(builder.fcmp_ordered(">", y, zero), dy, otherwise)
+
+    return y(dy, y), codegen
+
+
 def _scalar_function(name: str) -> Any:
     @emitted
     def function(_typing: Any, x: Any) -> Any:
@@ -125,9 +143,10 @@ def _scalar_function(name: str) -> Any:
     return function
 
 
-exp, sigmoid, tanh = _scalar_function("exp"), _scalar_function("sigmoid"), _scalar_function("tanh")
+exp, sigmoid, tanh, relu = (_scalar_function(name) for name in ("exp", "sigmoid", "tanh", "relu"))
 
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
     exp, sigmoid, tanh = interpreted.exp, interpreted.sigmoid, interpreted.tanh
+    relu, relu_gradient = interpreted.relu, interpreted.relu_gradient

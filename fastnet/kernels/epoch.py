@@ -23,16 +23,15 @@ from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack
 from fastnet.kernels.passes import (
     CACHE_LINE,
     Ahead,
-    Pending,
     Samples,
+    Share,
+    Step,
     Weights,
     backward,
-    finish_update,
     forward,
     gather,
-    gradient_tile,
     loss_and_gradient,
-    prefetch_lines,
+    update_layer,
 )
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, clock
 
@@ -179,14 +178,12 @@ def _update_weights(
     """Gradient and update of a thread's share of every layer's tiles.
 
     A share is those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that
-    it reads but a slab of the inputs. Between tiles the rows that the thread will gather next, from `following` on, are brought nearer.
+    it reads but a slab of the inputs. Meanwhile the rows that it will gather next, from `following` on, are fetched.
     """
-    values, gradients, capacity, scratch = memory.values, memory.gradients, run.capacity, memory.scratch[thread]
+    values, gradients, capacity = memory.values, memory.gradients, run.capacity
     ahead = _rows_ahead(samples, following, run, thread, n_threads)
     at_once = _lines_per_tile(layout, samples, ahead, n_threads, values)
-    is_last, coefficients = code != updates.NONE, memory.coefficients[thread]
-    half = scratch.size // 2
-    pending = Pending(updates.NONE, 0, 0, 0, 0, 0)
+    step = Step(n_rows, goes_on, code, memory.coefficients[thread], memory.scratch[thread])
     for layer in range(layout.n_in.size):
         v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
         tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], values.itemsize)
@@ -195,22 +192,10 @@ def _update_weights(
             first_panel, last_panel = share(n_panels, thread, n_threads)
         else:
             first, last = share(tiles, thread, n_threads)
-        for panel in range(first_panel, last_panel):
-            for tile in range(first, last):
-                ahead = prefetch_lines(samples, layout.n_in[0], at_once, ahead)
-                s0 = half - pending.gradient
-                w0 = gradient_tile(
-                    layout, layer, tile, panel, n_rows, values, gradients, v0, v1, capacity, weights, goes_on,
-                    is_last, pending, coefficients, scratch, s0,
-                )  # fmt: skip
-                finish_update(layout, pending, weights.transposed, weights.packed)
-                pending = Pending(code, w0, s0, layer, tile, panel)
-    s0 = half - pending.gradient
-    gradient_tile(  # of no rows: only for the update of the last tile
-        layout, FIRST, FIRST, FIRST, FIRST, values, gradients, FIRST, FIRST, capacity, weights, False,
-        True, pending, coefficients, scratch, s0,
-    )  # fmt: skip
-    finish_update(layout, pending, weights.transposed, weights.packed)
+        own = Share(first, last, first_panel, last_panel)
+        ahead = update_layer(
+            layout, layer, own, step, values, gradients, v0, v1, capacity, weights, samples, at_once, ahead
+        )
 
 
 @inlined

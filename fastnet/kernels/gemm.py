@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads, run_team
+from fastnet.kernels import elementary
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, row_tile_narrow, row_tile_wide
@@ -133,14 +134,13 @@ class Operand(NamedTuple):
 @inlined
 def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> None:
     """Add the bias, and apply ReLU, to rows that are still in the cache."""
-    zero = c.dtype.type(0)
     for r in range(rows):
         row = c[c0 + r * columns : c0 + (r + 1) * columns]
         for j in range(bias.size):
             row[j] += bias[j]
         if relu:
             for j in range(columns):
-                row[j] = zero if row[j] <= zero else row[j]  # a NaN is not <= 0 and stays
+                row[j] = elementary.relu(row[j])
 
 
 @kernel

@@ -41,6 +41,7 @@ def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callabl
 
 def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
     """Return the weight tile, `columns_of(itemsize)` columns of a panel."""
+    update_tile = make_update(rows, width_of)
 
     @np.errstate(all="ignore")
     def weight_tile(
@@ -52,16 +53,28 @@ def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Call
         total = left @ _view(b, b0, (n_rows, columns), (width, 1))
         if goes_on:
             total = total + _view(gradient, w0, (rows, columns), (width, 1))
-        if code != NONE:
-            formula: Any = (sgd, momentum, adam, adam)[code]
-            n_slots = (0, 1, 2, 2)[code]
-            targets = [array[u0 : u0 + rows * width] for array in (p, slot0, slot1)[: 1 + n_slots]]
-            after = formula(*targets, *[None] * (2 - n_slots), g[g0 : g0 + rows * width], coefficients)
-            for own, value in zip(targets, after, strict=False):
-                own[:] = value
+        update_tile(code, coefficients, p, slot0, slot1, u0, g, g0)
         _view(target, t0, (rows, columns), (width, 1))[:] = total
 
     return weight_tile
+
+
+def make_update(rows: int, width_of: Callable[[int], int]) -> Any:
+    """Return the update of a tile."""
+
+    @np.errstate(all="ignore")
+    def update_tile(code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int) -> None:
+        if code == NONE:
+            return
+        size = rows * width_of(p.itemsize)
+        formula: Any = (sgd, momentum, adam, adam)[code]
+        n_slots = (0, 1, 2, 2)[code]
+        targets = [array[u0 : u0 + size] for array in (p, slot0, slot1)[: 1 + n_slots]]
+        after = formula(*targets, *[None] * (2 - n_slots), g[g0 : g0 + size], coefficients)
+        for own, value in zip(targets, after, strict=False):
+            own[:] = value
+
+    return update_tile
 
 
 def make_transpose(rows: int, width_of: Callable[[int], int]) -> Any:
@@ -119,6 +132,16 @@ def exp(x: Any) -> Any:
     """exp, inf where it overflows."""
     with np.errstate(over="ignore", under="ignore"):
         return np.exp(x)
+
+
+def relu(x: Any) -> Any:
+    """0 where x <= 0, else x."""
+    return type(x)(0) if x <= 0 else x
+
+
+def relu_gradient(dy: Any, y: Any) -> Any:
+    """Choose dy where y > 0, y where that is NaN, else 0."""
+    return dy if y > 0 else (type(y)(0) if y <= 0 else y)
 
 
 def sigmoid(x: Any) -> Any:

@@ -18,11 +18,11 @@ from fastnet.kernels.simd import (
     TILE_VECTORS,
     copy_scaled,
     prefetch,
+    update_tile,
     weight_tile_narrow,
     weight_tile_wide,
 )
 from fastnet.kernels.updates import NONE
-
 
 CACHE_LINE = 64
 
@@ -208,48 +208,62 @@ def _loss_row(
     return correct
 
 
-class Pending(NamedTuple):
-    """The tile whose gradient is known and whose update comes next: where it lies, and the code of the update."""
+class Share(NamedTuple):
+    """A thread's share of a layer's tiles of weights: tiles [first, last) of panels [first_panel, last_panel)."""
 
-    code: int
-    start: int  # in the panels
-    gradient: int  # in the scratch memory
-    layer: int
-    tile: int
-    panel: int
+    first: int
+    last: int
+    first_panel: int
+    last_panel: int
+
+
+class Step(NamedTuple):
+    """How gradients of a block of rows are made and used."""
+
+    n_rows: int
+    goes_on: bool  # not the batch's first block: gradients go on from those stored
+    code: int  # of the optimizer, or NONE if more blocks follow: gradients are stored
+    coefficients: Any
+    scratch: Any  # gradients of two tiles
 
 
 @inlined
-def gradient_tile(
-    layout: Layout, layer: int, tile: int, panel: int, n_rows: int, values: Any, gradients: Any, v0: int, v1: int,
-    capacity: int, weights: Weights, goes_on: bool, is_last: bool, pending: Pending, coefficients: Any, scratch: Any,
-    s0: int,
-) -> int:  # fmt: skip
-    """Gradient of one tile of weights over a block of rows, to scratch[s0:] if the block is the batch's last.
+def update_layer(
+    layout: Layout, layer: int, own: Share, step: Step, values: Any, gradients: Any, v0: int, v1: int, capacity: int,
+    weights: Weights, samples: Samples, at_once: int, ahead: Ahead,
+) -> Ahead:  # fmt: skip
+    """Gradient and update of some tiles of a layer's weights; between tiles, lines of the rows ahead are fetched.
 
-    Meanwhile the pending tile is updated. Returns where the gradient's tile lies in the panels.
+    A tile is updated while the gradient of the next one is computed, and W transposed is refreshed after that.
     """
     lanes = VECTOR_BYTES // values.itemsize
     width = TILE_VECTORS * lanes
-    row = tile * TILE_ROWS
-    w0 = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
-    a0, b0 = v0 + (row // width) * capacity * width + row % width, v1 + panel * capacity * width
-    target, t0 = (scratch, s0) if is_last else (weights.gradient, w0)
-    if layout.n_out[layer] - panel * width > lanes:
-        weight_tile_wide(
-            values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, pending.code, coefficients,
-            weights.packed, weights.slot0, weights.slot1, pending.start, scratch, pending.gradient,
-        )  # fmt: skip
-    else:
-        weight_tile_narrow(
-            values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, pending.code, coefficients,
-            weights.packed, weights.slot0, weights.slot1, pending.start, scratch, pending.gradient,
-        )  # fmt: skip
-    return w0  # type: ignore[no-any-return]
-
-
-@inlined
-def finish_update(layout: Layout, pending: Pending, transposed: Any, packed: Any) -> None:
-    """Refresh what depends on the weights of a tile that was just updated."""
-    if pending.code != NONE and pending.layer > 0:
-        transpose_weights(layout, pending.layer, pending.tile, pending.panel, packed, transposed)
+    depth, n_out, size = layout.depth[layer], layout.n_out[layer], TILE_ROWS * width
+    code, before, before_tile, before_panel, s0 = NONE, FIRST, FIRST, FIRST, FIRST
+    for panel in range(own.first_panel, own.last_panel):
+        start, b0 = layout.packed[layer] + panel * depth * width, v1 + panel * capacity * width
+        for tile in range(own.first, own.last):
+            ahead = prefetch_lines(samples, layout.n_in[0], at_once, ahead)
+            w0, row = start + tile * size, tile * TILE_ROWS
+            a0 = v0 + (row // width) * capacity * width + row % width
+            target, t0 = (weights.gradient, w0) if step.code == NONE else (step.scratch, s0)
+            if n_out - panel * width > lanes:
+                weight_tile_wide(
+                    values, a0, gradients, b0, step.n_rows, step.goes_on, weights.gradient, w0, target, t0, code,
+                    step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
+                )  # fmt: skip
+            else:
+                weight_tile_narrow(
+                    values, a0, gradients, b0, step.n_rows, step.goes_on, weights.gradient, w0, target, t0, code,
+                    step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
+                )  # fmt: skip
+            if code != NONE and layer > 0:
+                transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
+            code, before, before_tile, before_panel, s0 = step.code, w0, tile, panel, size - s0
+    if code != NONE:
+        update_tile(
+            code, step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0
+        )
+        if layer > 0:
+            transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
+    return ahead

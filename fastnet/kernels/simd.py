@@ -15,6 +15,7 @@ changing a bit of the result.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -159,11 +160,9 @@ class _Update(NamedTuple):
     gradient: Any
 
 
-def _emit_shaded(
-    tile: _Tile, rounds: Any, carried: list[Any], formula: Any, n_slots: int, update: _Update
-) -> list[Any]:
-    """Products for some rounds, in each one vector of the update, and then what is left of the update."""
-    builder, vec, unrolled = tile.builder, tile.vec, UNROLLED // 2
+def _update_vectors(vec: Vectors, formula: Any, n_slots: int, update: _Update) -> Callable[[Any], Any]:
+    """Return what emits the update of one vector of the tile, and returns the index of the next."""
+    builder = vec.builder
     constants = [vec.broadcast(vec.at(update.coefficients, i)) for i in range(N_COEFFICIENTS)]
 
     def update_vector(index: Any) -> Any:
@@ -175,6 +174,16 @@ def _emit_shaded(
             vec.store(value, own)
         return builder.add(index, whole(1))
 
+    return update_vector
+
+
+def _emit_shaded(
+    tile: _Tile, rounds: Any, carried: list[Any], formula: Any, n_slots: int, update: _Update
+) -> list[Any]:
+    """Products for some rounds, in each one vector of the update, and then what is left of the update."""
+    builder, vec, unrolled = tile.builder, tile.vec, UNROLLED // 2
+    update_vector = _update_vectors(vec, formula, n_slots, update)
+
     def body(now: list[Any]) -> list[Any]:
         index, a, b, *chains = now
         chains = tile.steps(a, b, chains, unrolled, 1, tile.width)
@@ -183,6 +192,35 @@ def _emit_shaded(
     done, *carried = loop(builder, rounds, [whole(0), *carried], body)
     loop(builder, builder.sub(whole(N_VECTORS), done), [done], lambda now: [update_vector(now[0])])
     return [rounds, *carried]
+
+
+@emitted
+def update_tile(
+    _typing: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any
+) -> Any:
+    """Update a tile with its gradient."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vec = Vectors(builder, llvm_float(p.dtype))
+
+        def array(i: int, start: Any) -> Any:
+            return vec.array(context, signature.args[i], args[i], start)
+
+        update = _Update(args[0], array(1, whole(0)), [array(i, args[5]) for i in (2, 3, 4)], array(6, args[7]))
+        end = builder.append_basic_block("updated")
+        switch = builder.switch(update.code, end)
+        for number, (formula, n_slots) in FORMULAS.items():
+            block = builder.append_basic_block(formula.__name__)
+            switch.add_case(whole(number), block)
+            builder.position_at_end(block)
+            update_vector = _update_vectors(vec, formula, n_slots, update)
+            loop(builder, whole(N_VECTORS), [whole(0)], lambda now, one=update_vector: [one(now[0])])
+            builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, coefficients, p, slot0, slot1, i64, g, i64), codegen
 
 
 def _make_row_tile(vectors: int) -> Any:
@@ -346,6 +384,7 @@ if INTERPRETED:
 
     fma_chains, transpose_tile = interpreted.fma_chains, interpreted.make_transpose(TILE_ROWS, panel_width)
     clock, prefetch = interpreted.clock, interpreted.prefetch
+    update_tile = interpreted.make_update(TILE_ROWS, panel_width)
     copy_scaled = interpreted.make_copy(panel_width)
     row_tile_wide, row_tile_narrow = (
         interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
