@@ -46,7 +46,9 @@ class Row(NamedTuple):
     def name(self) -> str:
         batch = str(self.batch_size) if self.batch_size else "full"
         words = ["-".join(map(str, self.sizes)), f"batch {batch}"]
-        words += [word for word in (self.activation, self.optimizer, self.dtype) if word not in Row._field_defaults.values()]
+        words += [
+            word for word in (self.activation, self.optimizer, self.dtype) if word not in Row._field_defaults.values()
+        ]
         return ", ".join(words) + (f", {self.samples:,} rows" if self.samples != 60_000 else "")
 
     @property
@@ -217,14 +219,24 @@ def spread(values: list[float], form: str) -> str:
 
 def as_markdown(result: dict[str, object], peers: list[str]) -> str:
     row, times, ratios = result["row"], result["times"], result["ratios"]
-    cells = [row.name, f"{statistics.median(times['fastnet']) / row.repeats * 1e3:.1f}", spread(result["fractions"], ".2f")]
+    cells = [
+        row.name,
+        f"{statistics.median(times['fastnet']) / row.repeats * 1e3:.1f}",
+        spread(result["fractions"], ".2f"),
+    ]
     cells += [spread(ratios[name], ".1f") for name in peers]
     cells.append(spread(ratios["one thread"], ".2f"))
     return "| " + " | ".join(cells) + " |"
 
 
 def heading(peers: list[str]) -> str:
-    names = ["network", "ms an epoch", "fraction of peak", *(f"{PACKAGES[p]} / fastnet" for p in peers), "1 thread / all"]
+    names = [
+        "network",
+        "ms an epoch",
+        "fraction of peak",
+        *(f"{PACKAGES[p]} / fastnet" for p in peers),
+        "1 thread / all",
+    ]
     return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
 
 

@@ -66,6 +66,16 @@ def test_training_of_nets_with_fewer_tiles_than_threads(sizes):
         assert bits_of(train(training, np.float32, n_threads=n_threads)) == bits_of(expected)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@dtypes
+def test_layers_shared_out_by_columns_for_some_counts_of_threads(dtype, optimizer):
+    """Wide layers and few rows: two threads share out columns, three cannot evenly and share out rows."""
+    training = Training(90, (30, 96, 64, 5), ("relu", "tanh"), "cross_entropy", optimizer, 24)
+    expected = train(training, dtype, n_threads=1)
+    for n_threads in (2, 3, 4, 6):
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
 @pytest.mark.parametrize("batch_size", [1, 16, 280])
 @pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
 @dtypes

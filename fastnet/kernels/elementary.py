@@ -113,7 +113,6 @@ class _Emitter:
         value = self.builder.fdiv(self.builder.fsub(self.real(-0.0), q), self.builder.fadd(self.real(2.0), q))
         return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
 
-
     def relu(self, x: Any) -> Any:
         """0 where x <= 0, else x: a NaN is not <= 0 and stays."""
         return self.builder.select(self.builder.fcmp_ordered("<=", x, self.real(0.0)), self.real(0.0), x)

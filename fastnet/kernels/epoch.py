@@ -4,8 +4,8 @@ The threads meet twice a step, or a few times more. Between the first meeting an
 weights: their gradient, from all rows of the batch, and their update. Between the second and the next first each owns
 some rows of the batch, from the gather to the gradients of every layer's outputs. Where a layer's outputs are many
 and the rows are few, its forward is shared out by columns instead, with a meeting before and after it: the weights
-that a thread updates are then the ones it reads, and stay in its second-level cache. A large batch goes through in blocks of
-rows that stay in the second-level cache, and its gradient is kept between blocks.
+that a thread updates are then the ones it reads, and stay in its second-level cache. A large batch goes through in
+blocks of rows that stay in the second-level cache, and its gradient is kept between blocks.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "w
 # NumPy integers: plain ones would be types of their own, and functions compiled anew for each.
 _NUMBERS: list[Any] = [np.int64(i) for i in range(len(PHASES))]
 GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = _NUMBERS
+
+
+MAX_LINES_PER_TILE = 6
+"""Cache lines asked for between two tiles: more of them at once keep a tile's own loads waiting."""
 
 
 class Run(NamedTuple):
@@ -167,7 +171,7 @@ def _lines_per_tile(layout: Layout, samples: Samples, ahead: Ahead, n_threads: i
     """Spread the rows ahead over a thread's tiles of the first layer."""
     tiles = layout.depth[0] // TILE_ROWS * panels_of(layout.n_out[0], values.itemsize) // n_threads
     lines = (layout.n_in[0] * samples.x.itemsize + CACHE_LINE - 1) // CACHE_LINE
-    return (ahead.last - ahead.row) * lines // max(tiles, 1) + 1  # type: ignore[no-any-return]
+    return min(MAX_LINES_PER_TILE, (ahead.last - ahead.row) * lines // max(tiles, 1) + 1)  # type: ignore[no-any-return]
 
 
 @inlined
@@ -240,6 +244,7 @@ def train(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, parameters: Any, slot0: Any, slot1: Any,
     samples: Samples, weights: Weights, memory: Memory,
 ) -> None:  # fmt: skip
+    """Pack parameters and optimizer state, take all steps, and unpack them again; what a thread of the team does."""
     _pack_all(thread, n_threads, layout, parameters, weights.packed)
     if slot0.size > 0:
         _pack_all(thread, n_threads, layout, slot0, weights.slot0)
@@ -267,6 +272,7 @@ def predict(
     thread: int, n_threads: int, barrier: Any, capacity: int, block: int, layout: Layout, parameters: Any,
     samples: Samples, packed: Any, values: Any, logits: Any,
 ) -> None:  # fmt: skip
+    """Carry a thread's rows through all layers, a block of them at a time."""
     _pack_all(thread, n_threads, layout, parameters, packed)
     if not meet(barrier, n_threads):
         return

@@ -214,7 +214,7 @@ def update_tile(
             switch.add_case(whole(number), block)
             builder.position_at_end(block)
             update_vector = _update_vectors(vec, formula, n_slots, update)
-            loop(builder, whole(N_VECTORS), [whole(0)], lambda now, one=update_vector: [one(now[0])])
+            loop(builder, whole(N_VECTORS), [whole(0)], lambda now: [update_vector(now[0])])  # noqa: B023, called at once
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
