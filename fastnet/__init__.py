@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
     from fastnet.optimizers import SGD, Adam, AdamW
+    from fastnet.predictor import Predictor
     from fastnet.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ _HOME = {
     "History": "history",
     "Model": "models",
     "Network": "network",
+    "Predictor": "predictor",
     "SGD": "optimizers",
     "Trainer": "trainer",
     "load_model": "models",
@@ -39,6 +41,7 @@ __all__ = [
     "History",
     "Model",
     "Network",
+    "Predictor",
     "Trainer",
     "load_model",
     "save_model",

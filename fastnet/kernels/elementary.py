@@ -131,6 +131,16 @@ def relu_gradient(_typing: Any, dy: Any, y: Any) -> Any:
     return y(dy, y), codegen
 
 
+@emitted
+def fma(_typing: Any, x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded once."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return call_intrinsic(builder, "fma", *args)
+
+    return x(x, x, x), codegen
+
+
 def _scalar_function(name: str) -> Any:
     @emitted
     def function(_typing: Any, x: Any) -> Any:
@@ -148,4 +158,4 @@ if INTERPRETED:
     from fastnet.kernels import interpreted
 
     exp, sigmoid, tanh = interpreted.exp, interpreted.sigmoid, interpreted.tanh
-    relu, relu_gradient = interpreted.relu, interpreted.relu_gradient
+    relu, relu_gradient, fma = interpreted.relu, interpreted.relu_gradient, interpreted.fma

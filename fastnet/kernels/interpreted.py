@@ -134,6 +134,11 @@ def exp(x: Any) -> Any:
         return np.exp(x)
 
 
+def fma(x: Any, y: Any, z: Any) -> Any:
+    """x * y + z, rounded twice."""
+    return x * y + z
+
+
 def relu(x: Any) -> Any:
     """0 where x <= 0, else x."""
     return type(x)(0) if x <= 0 else x

@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from fastnet._threads import LINE, run_team
 from fastnet.kernels import epoch, losses, updates
+from fastnet.kernels.activations import CODES
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.epoch import PHASES, Memory, Run
 from fastnet.kernels.gemm import padded, spaced_rows, threads_for
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.passes import Samples, Weights
+from fastnet.kernels.row import MOST_ROWS, predict_rows
 from fastnet.kernels.simd import TILE_ROWS, panel_width
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
@@ -69,6 +71,16 @@ def predict_logits(
     """Run a network forward; a thread carries a block of rows through all layers while they are in its cache."""
     training_checks.network(parameters, x, sizes, activations, scale)
     dtype = parameters.dtype
+    if 0 < len(x) <= MOST_ROWS:
+        logits = checks.output(out, (len(x), int(sizes[-1])), dtype, (parameters, x))
+        codes = np.array([CODES[name] for name in (*activations, "identity")], np.int64)
+        rows = np.empty(logits.shape, dtype)
+        predict_rows(
+            locked(parameters), locked(x), float(scale), np.array(sizes, np.int64), codes,
+            np.empty((2, max(sizes)), dtype), rows,
+        )  # fmt: skip
+        logits[...] = rows
+        return logits
     logits = checks.output(out, (len(x), int(sizes[-1])), dtype, (parameters, x))
     team = threads_for(_flop_per_sample(sizes) * len(x), n_threads)
     layout, needed = make_layout(sizes, activations, dtype.itemsize)
