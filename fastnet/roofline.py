@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fastnet._jit import INTERPRETED, inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads, run_team
 from fastnet.kernels.barrier import meet
-from fastnet.kernels.simd import FMA_CHAINS, fma_chains
+from fastnet.kernels.measure import FMA_CHAINS, fma_chains
 
 ROUNDS = 20_000
 

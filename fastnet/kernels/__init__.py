@@ -1,8 +1,9 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
 `linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each the twin of the
-reference's file of that name. The others are what they are made of: `simd` (the register tile), `elementary` (exp,
-sigmoid, tanh), `gemm` (packing and blocking), `layout` and `passes` (a training step), `barrier`, `arrays`.
+reference's file of that name. The others are what they are made of: `simd` (the register tiles), `updates` (the
+optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blocking), `layout`, `passes` and `epoch` (a
+network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
 """
 
 from fastnet.kernels.activations import (

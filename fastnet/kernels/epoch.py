@@ -20,6 +20,7 @@ from fastnet.kernels.barrier import meet
 from fastnet.kernels.denormals import flush, restore
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, unpack
 from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.measure import clock
 from fastnet.kernels.passes import (
     CACHE_LINE,
     Ahead,
@@ -33,7 +34,7 @@ from fastnet.kernels.passes import (
     loss_and_gradient,
     update_layer,
 )
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, clock
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 
 PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "wait for weights")
 """What a thread does in a step, in order; the ticks that each took are counted."""

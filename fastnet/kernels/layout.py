@@ -21,7 +21,8 @@ import numpy as np
 from fastnet._jit import inlined
 from fastnet.kernels.activations import CODES
 from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, unpack
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, transpose_tile
+from fastnet.kernels.moves import transpose_tile
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
 
 
 class Layout(NamedTuple):

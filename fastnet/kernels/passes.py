@@ -13,11 +13,10 @@ from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of
 from fastnet.kernels.layout import Layout, transpose_weights
+from fastnet.kernels.moves import copy_scaled, prefetch
 from fastnet.kernels.simd import (
     TILE_ROWS,
     TILE_VECTORS,
-    copy_scaled,
-    prefetch,
     update_tile,
     weight_tile_narrow,
     weight_tile_wide,

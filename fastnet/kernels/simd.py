@@ -18,16 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted, is_x86, vector_bits
 from fastnet.kernels.emit import (
-    I32,
-    I64,
-    PTR,
     Vectors,
-    call_function,
     call_intrinsic,
     lanes,
     llvm_float,
@@ -276,116 +271,10 @@ row_tile_wide, row_tile_narrow = _make_row_tile(TILE_VECTORS), _make_row_tile(1)
 weight_tile_wide, weight_tile_narrow = _make_weight_tile(TILE_VECTORS), _make_weight_tile(1)
 
 
-@emitted
-def transpose_tile(_typing: Any, a: Any, a0: Any, b: Any, b0: Any) -> Any:
-    """Write a tile of a panel, contiguous at a[a0:], with its rows as columns of the panel at b[b0:]."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        tile = _Tile(builder, llvm_float(a.dtype), TILE_VECTORS)
-        vec = tile.vec
-        source, target = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 2))
-        for v in range(TILE_VECTORS):
-            rows = [vec.load(tile.columns(source, row)[v]) for row in range(TILE_ROWS)]
-            for lane, column in enumerate(_transposed(builder, rows, vec.lanes)):
-                vec.store(column, vec.at(target, (v * vec.lanes + lane) * tile.width))
-        return context.get_dummy_value()
-
-    return types.void(a, types.int64, b, types.int64), codegen
-
-
-def _shuffle(builder: Any, x: Any, y: Any, indices: list[int]) -> Any:
-    mask = ir.Constant(ir.VectorType(I32, len(indices)), [ir.Constant(I32, i) for i in indices])
-    return builder.shuffle_vector(x, y, mask)
-
-
-def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
-    """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
-    n = len(rows)
-    while len(rows) > 1:
-        half, size = len(rows) // 2, rows[0].type.count
-        indices = [index for i in range(size) for index in (i, size + i)]
-        rows = [_shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
-    return [_shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
-
-
-@emitted
-def copy_scaled(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any) -> Any:
-    """Copy one panel's width of elements, converted from uint8 if they are that, times `scale`."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(target.dtype))
-        element = vec.element if source.dtype == target.dtype else ir.IntType(8)
-        data = context.make_array(source)(context, builder, args[0]).data
-        place, factor = vec.array(context, target, args[2], args[3]), vec.splat(args[4])
-        for v in range(TILE_VECTORS):
-            at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
-            align = 1 if element != vec.element else vec.align
-            value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
-            if element != vec.element:
-                value = builder.uitofp(value, vec.type)
-            vec.store(builder.fmul(value, factor), vec.at(place, v * vec.lanes))
-        return context.get_dummy_value()
-
-    return types.void(source, types.int64, target, types.int64, scale), codegen
-
-
-@emitted
-def fma_chains(_typing: Any, rounds: Any, start: Any) -> Any:
-    """Run as many chains of multiply-adds as hide their latency, with nothing to load: the roof of a tile."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, args[1].type)
-        x = vec.splat(args[1])
-        chains = [vec.constant(i) for i in range(FMA_CHAINS)]
-        chains = loop(
-            builder, args[0], chains, lambda now: [call_intrinsic(builder, "fma", x, chain, x) for chain in now]
-        )
-        total = chains[0]
-        for value in chains[1:]:
-            total = builder.fadd(total, value)
-        return builder.extract_element(total, ir.Constant(I32, 0))
-
-    return start(types.int64, start), codegen
-
-
-FMA_CHAINS = 12
-
-
-@emitted
-def clock(_typing: Any) -> Any:
-    """Ticks of a counter that runs at a steady rate, the same for all threads."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
-        if is_x86():
-            return call_function(builder, "llvm.readcyclecounter", ir.FunctionType(I64, []), [])
-        read = ir.InlineAsm(ir.FunctionType(I64, []), "mrs $0, cntvct_el0", "=r", side_effect=True)
-        return builder.call(read, [])
-
-    return types.int64(), codegen
-
-
-@emitted
-def prefetch(_typing: Any, array: Any, offset: Any) -> Any:
-    """Ask for the cache line that holds byte `offset` of an array, which need not be within it."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.gep(data, [args[1]], source_etype=ir.IntType(8))
-        signature_ = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
-        read, keep, data_cache = (ir.Constant(I32, value) for value in (0, 2, 1))
-        call_function(builder, "llvm.prefetch.p0", signature_, [place, read, keep, data_cache])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), codegen
-
-
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    fma_chains, transpose_tile = interpreted.fma_chains, interpreted.make_transpose(TILE_ROWS, panel_width)
-    clock, prefetch = interpreted.clock, interpreted.prefetch
     update_tile = interpreted.make_update(TILE_ROWS, panel_width)
-    copy_scaled = interpreted.make_copy(panel_width)
     row_tile_wide, row_tile_narrow = (
         interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
     )
