@@ -51,16 +51,18 @@ def panel_width(itemsize: int) -> int:
 
 
 class _Tile:
-    """Emits one tile; `at_a(pointer, row, k)` says where A lies relative to a pointer that moves along."""
+    """Emits the parts of a tile: where its vectors lie, how its chains start, and steps of the reduction."""
 
     def __init__(self, builder: Any, element: Any, vectors: int) -> None:
         self.vec, self.builder, self.vectors = Vectors(builder, element), builder, vectors
         self.width = TILE_VECTORS * self.vec.lanes
 
     def columns(self, pointer: Any, row: int) -> list[Any]:
+        """Where the vectors of a row of a panel lie."""
         return [self.vec.at(pointer, row * self.width + v * self.vec.lanes) for v in range(self.vectors)]
 
     def places(self, pointer: Any) -> list[Any]:
+        """Where all vectors of a tile lie."""
         return [place for row in range(TILE_ROWS) for place in self.columns(pointer, row)]
 
     def start(self, goes_on: Any, pointer: Any) -> list[Any]:
