@@ -2,8 +2,8 @@
 
 `linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each the twin of the
 reference's file of that name. The others are what they are made of: `simd` (the register tiles), `updates` (the
-optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blocking), `layout`, `passes` and `epoch` (a
-network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
+optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
+(a network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
 """
 
 from fastnet.kernels.activations import (
