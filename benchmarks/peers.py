@@ -246,6 +246,59 @@ def versions(peers: list[str]) -> str:
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
 
 
+def one_row(peers: list[str], rounds: int) -> str:
+    """Time the whole call that gives the class of one sample, checked array in, label out."""
+    rng = np.random.default_rng(0)
+    network = fastnet.Network([784, 128, 10], seed=0)
+    x = rng.random(784, dtype=np.float32)
+    (W1, W2), (b1, b2) = network.weights, network.biases
+    predictor = fastnet.Predictor(network)
+    calls: dict[str, Epoch] = {
+        "fastnet": lambda: predictor(x),
+        "NumPy": lambda: int((np.maximum(x @ W1 + b1, 0) @ W2 + b2).argmax()),
+    }
+    if "torch" in peers:
+        import torch
+
+        model = torch.nn.Sequential(torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)).eval()
+        sample = torch.from_numpy(x)
+
+        def with_torch() -> int:
+            with torch.inference_mode():
+                return int(model(sample).argmax())
+
+        calls["PyTorch"] = with_torch
+    if "sklearn" in peers:
+        from sklearn.neural_network import MLPClassifier
+
+        fitted = MLPClassifier((128,), max_iter=1).fit(rng.random((200, 784), dtype=np.float32), np.arange(200) % 10)
+        calls["scikit-learn"] = lambda: fitted.predict(x[None])
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(20 * rounds):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(50):
+                call()
+            best[name] = min(best[name], (time.perf_counter() - start) / 50)
+    figures = ", ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in best.items())
+    return f"One row of 784-128-10, a call from array to class, best of {20 * rounds} runs of 50: {figures}."
+
+
+def many_rows(rounds: int) -> str:
+    """Time inference of 60,000 rows."""
+    from fastnet.kernels import predict_logits
+
+    network = fastnet.Network([784, 512, 512, 10], seed=0)
+    X = np.random.default_rng(0).random((60_000, 784), dtype=np.float32)
+    flop = 2 * len(X) * sum(a * b for a, b in pairwise(network.sizes))
+    fractions = []
+    for _ in range(2 * rounds):
+        before = fma_peak(seconds=0.03)
+        seconds = timed(lambda: predict_logits(network.parameters, X, network.sizes, network.activations))
+        fractions.append(flop / seconds / 1e9 / ((before + fma_peak(seconds=0.03)) / 2))
+    return f"Inference of 60,000 rows of 784-512-512-10: {spread(fractions, '.2f')} of the peak."
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
@@ -273,6 +326,8 @@ def main() -> None:
         if args.rows is None or i in args.rows:
             lines.append(as_markdown(measure(row, peers, args.rounds), peers))
             print(lines[-1], flush=True)
+    lines += ["", one_row(peers, args.rounds), "", many_rows(args.rounds)]
+    print("\n".join(lines[-3:]))
     if args.markdown:
         text = " ".join(__doc__.split("\n\n", 2)[2].split())
         args.markdown.parent.mkdir(parents=True, exist_ok=True)

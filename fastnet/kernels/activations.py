@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from fastnet._jit import inlined, kernel
 from fastnet.kernels import elementary
 from fastnet.kernels.arrays import fill, flat, locked
@@ -16,38 +18,35 @@ IDENTITY, RELU, SIGMOID, TANH = 0, 1, 2, 3
 
 
 @inlined
-def activate(code: int, x: Any, y: Any) -> None:
-    """Write f(x) to y, both 1-D; they may be the same array."""
+def activate(code: int, y: Any) -> None:
+    """Replace y, 1-D, by f(y).
+
+    In place, with one array: given two, the vector code begins by asking whether they overlap.
+    """
     if code == RELU:
-        for i in range(x.size):
-            y[i] = elementary.relu(x[i])
+        for i in range(y.size):
+            y[i] = elementary.relu(y[i])
     elif code == SIGMOID:
-        for i in range(x.size):
-            y[i] = elementary.sigmoid(x[i])
+        for i in range(y.size):
+            y[i] = elementary.sigmoid(y[i])
     elif code == TANH:
-        for i in range(x.size):
-            y[i] = elementary.tanh(x[i])
-    else:
-        for i in range(x.size):
-            y[i] = x[i]
+        for i in range(y.size):
+            y[i] = elementary.tanh(y[i])
 
 
 @inlined
-def differentiate(code: int, dy: Any, y: Any, dx: Any) -> None:
-    """Write dy * f'(x) to dx, with f' in terms of the output y, all 1-D; dx may be dy."""
+def differentiate(code: int, d: Any, y: Any) -> None:
+    """Replace d by d * f'(x), with f' in terms of the output y = f(x), another array; both 1-D."""
     one = y.dtype.type(1)
     if code == RELU:
         for i in range(y.size):
-            dx[i] = elementary.relu_gradient(dy[i], y[i])
+            d[i] = elementary.relu_gradient(d[i], y[i])
     elif code == SIGMOID:
         for i in range(y.size):
-            dx[i] = dy[i] * (y[i] * (one - y[i]))
+            d[i] = d[i] * (y[i] * (one - y[i]))
     elif code == TANH:
         for i in range(y.size):
-            dx[i] = dy[i] * (one - y[i] * y[i])
-    else:
-        for i in range(y.size):
-            dx[i] = dy[i]
+            d[i] = d[i] * (one - y[i] * y[i])
 
 
 @inlined
@@ -72,12 +71,16 @@ def softmax_row(x: Any, y: Any, columns: int) -> Any:
 
 @kernel
 def _activate(code: int, x: Any, y: Any) -> None:
-    activate(code, x, y)
+    for i in range(x.size):
+        y[i] = x[i]
+    activate(code, y)
 
 
 @kernel
 def _differentiate(code: int, dy: Any, y: Any, dx: Any) -> None:
-    differentiate(code, dy, y, dx)
+    for i in range(dy.size):
+        dx[i] = dy[i]
+    differentiate(code, dx, y)
 
 
 @kernel
@@ -128,6 +131,7 @@ def _elementwise_forward(code: int, out: FloatArray, x: FloatArray) -> FloatArra
 
 
 def _elementwise_backward(code: int, out: FloatArray, dy: FloatArray, y: FloatArray) -> FloatArray:
+    y = y.copy() if np.may_share_memory(out, y) else y  # which is read after dy is written to out
     fill(out, lambda dy, y, target: _differentiate(code, dy, y, target.reshape(-1)), flat(dy), flat(y))
     return out
 

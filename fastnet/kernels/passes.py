@@ -112,7 +112,7 @@ def forward(
     if code != IDENTITY:
         for panel in range(first_panel, last_panel):
             run = values[v1 + panel * step + first * width : v1 + panel * step + last * width]
-            activate(code, run, run)
+            activate(code, run)
     if last_panel == panels_of(n_out, values.itemsize):
         _write_ones(n_out, first, last, values, v1, step)
 
@@ -133,8 +133,7 @@ def backward(
     if code != IDENTITY:
         for panel in range(panels_of(n_in, values.itemsize)):
             begin, end = v0 + panel * step + first * width, v0 + panel * step + last * width
-            run = gradients[begin:end]
-            differentiate(code, run, values[begin:end], run)
+            differentiate(code, gradients[begin:end], values[begin:end])
 
 
 @inlined

@@ -55,7 +55,7 @@ def predict_rows(parameters: Any, x: Any, scale: float, sizes: Any, codes: Any, 
             n_in, n_out = sizes[layer], sizes[layer + 1]
             size = (n_in + 1) * n_out
             _layer(parameters[start : start + size], source, n_in, n_out, target)
-            activate(codes[layer], target[:n_out], target[:n_out])
+            activate(codes[layer], target[:n_out])
             source, target = target, source
             start += size
         best = 0
