@@ -20,7 +20,7 @@ import numpy as np
 
 from fastnet._jit import inlined
 from fastnet.kernels.activations import CODES
-from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, unpack
+from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, share, unpack
 from fastnet.kernels.moves import transpose_tile
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
 
@@ -87,8 +87,7 @@ def unpack_layer(layout: Layout, layer: int, thread: int, n_threads: int, packed
 
 @inlined
 def _share_of_panels(layout: Layout, layer: int, thread: int, n_threads: int, packed: Any) -> tuple[int, int]:
-    count = panels_of(layout.n_out[layer], packed.itemsize)
-    return count * thread // n_threads, count * (thread + 1) // n_threads
+    return share(panels_of(layout.n_out[layer], packed.itemsize), thread, n_threads)
 
 
 @inlined

@@ -7,6 +7,7 @@ import numpy as np
 from fastnet.kernels.gemm import multiply
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
+from fastnet.reference.matmul import sum_to_shape
 
 
 def matmul_forward(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -29,11 +30,5 @@ def _summed(target: FloatArray, left: FloatArray, right: FloatArray) -> None:
     batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     if target.shape[:-2] == batch:
         multiply(left, right, out=target)
-        return
-    product = multiply(left, right)
-    added = len(batch) - (target.ndim - 2)
-    stretched = [
-        added + i for i, (own, full) in enumerate(zip(target.shape, batch[added:], strict=False)) if own != full
-    ]
-    total = product.sum(axis=(*range(added), *stretched), keepdims=True)
-    target[...] = total.reshape(target.shape)
+    else:
+        target[...] = sum_to_shape(multiply(left, right), target.shape)

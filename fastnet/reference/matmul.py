@@ -6,7 +6,7 @@ from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray, Shape
 
 
-def _sum_to_shape(gradient: FloatArray, shape: Shape) -> FloatArray:
+def sum_to_shape(gradient: FloatArray, shape: Shape) -> FloatArray:
     """Add up a gradient over the dimensions along which its operand of `shape` was repeated."""
     n_new = gradient.ndim - len(shape)
     repeated = [n_new + i for i, n in enumerate(shape) if n == 1 and gradient.shape[n_new + i] != 1]
@@ -96,6 +96,6 @@ def matmul_backward(
     ((5, 2, 3), (3, 4), 10.0)
     """
     da, db = checks.matmul_backward(dc, a, b, out)
-    da[...] = _sum_to_shape(dc @ b.swapaxes(-1, -2), a.shape)
-    db[...] = _sum_to_shape(a.swapaxes(-1, -2) @ dc, b.shape)
+    da[...] = sum_to_shape(dc @ b.swapaxes(-1, -2), a.shape)
+    db[...] = sum_to_shape(a.swapaxes(-1, -2) @ dc, b.shape)
     return da, db
