@@ -424,6 +424,9 @@ TRAININGS = [
     Training(20, (7, 12, 32), ("relu",), "binary_cross_entropy", "sgd", 13, np.uint8),
     Training(600, (13, 16, 4), ("relu",), "cross_entropy", "momentum", 600),
     Training(540, (9, 40, 2), ("tanh",), "squared_error", "adamw", 517),
+    Training(33, (300, 7, 3), ("relu",), "cross_entropy", "momentum", 8),  # few outputs of many inputs, gathered
+    Training(21, (256, 10), (), "squared_error", "adamw", 5),  # read where they are
+    Training(290, (400, 5, 2), ("tanh",), "binary_cross_entropy", "adam", 270, np.uint8),
     Training(300, (11, 31, 9), ("sigmoid",), "binary_cross_entropy", "adam", 1000, np.uint8),
 ]
 REALISTIC_TRAININGS = [

@@ -66,6 +66,18 @@ def test_training_of_nets_with_fewer_tiles_than_threads(sizes):
         assert bits_of(train(training, np.float32, n_threads=n_threads)) == bits_of(expected)
 
 
+@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+@pytest.mark.parametrize("sizes", [(400, 10, 3), (300, 3), (784, 7, 12, 4)], ids=str)
+@pytest.mark.parametrize("x_dtype", [np.uint8, None])
+@dtypes
+def test_training_of_a_first_layer_with_few_outputs(dtype, x_dtype, sizes, optimizer):
+    """Its lanes run along the inputs, and threads share those out."""
+    training = Training(330, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", optimizer, 129, x_dtype)
+    expected = train(training, dtype, n_threads=1)
+    for n_threads in (*THREADS[1:], 8):
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @dtypes
 def test_layers_shared_out_by_columns_for_some_counts_of_threads(dtype, optimizer):
@@ -180,6 +192,8 @@ def digest_of_all_bits():
         for loss in LOSSES:
             for bits in bits_of(train(Training(290, SIZES, ACTIVATIONS, loss, optimizer, 270), np.float32)):
                 digest.update(bits)
+        for bits in bits_of(train(Training(290, (784, 10, 10), ("relu",), "cross_entropy", optimizer, 70), np.float32)):
+            digest.update(bits)
     return digest.hexdigest()
 
 

@@ -48,6 +48,19 @@ def call_intrinsic(builder: Any, name: str, *operands: Any) -> Any:
     return call_function(builder, f"llvm.{name}.{prefix}f{8 * itemsize(kind)}", signature, operands)
 
 
+def shuffle(builder: Any, x: Any, y: Any, indices: Sequence[int]) -> Any:
+    """Return the chosen lanes of two vectors, those of y counted on from those of x."""
+    mask = ir.Constant(ir.VectorType(I32, len(indices)), [ir.Constant(I32, i) for i in indices])
+    return builder.shuffle_vector(x, y, mask)
+
+
+def prefetch_line(builder: Any, place: Any) -> None:
+    """Ask for the cache line of an address, which need not be one of this process."""
+    signature = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
+    read, keep, data_cache = (ir.Constant(I32, value) for value in (0, 2, 1))
+    call_function(builder, "llvm.prefetch.p0", signature, [place, read, keep, data_cache])
+
+
 def phi(builder: Any, kind: Any, *incoming: tuple[Any, Any]) -> Any:
     """Return a value that depends on the block it was reached from."""
     value = builder.phi(kind)
@@ -80,9 +93,9 @@ def loop(builder: Any, count: Any, carried: Sequence[Any], body: Callable[[list[
 class Vectors:
     """Loads, stores and broadcasts of vectors of one element type, at the alignment that NumPy promises."""
 
-    def __init__(self, builder: Any, element: Any) -> None:
+    def __init__(self, builder: Any, element: Any, bits: int | None = None) -> None:
         self.builder, self.element, self.align = builder, element, itemsize(element)
-        self.lanes = lanes(self.align)
+        self.lanes = (bits or vector_bits()) // (8 * self.align)
         self.type = ir.VectorType(element, self.lanes)
 
     def array(self, context: Any, array_type: Any, value: Any, start: Any) -> Any:

@@ -21,6 +21,8 @@ from fastnet.kernels.denormals import flush, restore
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, unpack
 from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.measure import clock
+from fastnet.kernels.moves import CHUNK_BYTES
+from fastnet.kernels.narrow import add_sums, dot_products, find_rows, gather_columns, owns_columns, update_columns
 from fastnet.kernels.passes import (
     CACHE_LINE,
     Ahead,
@@ -29,6 +31,7 @@ from fastnet.kernels.passes import (
     Step,
     Weights,
     backward,
+    finish_outputs,
     forward,
     gather,
     loss_and_gradient,
@@ -68,6 +71,9 @@ class Memory(NamedTuple):
     gradients: Any  # of the loss with respect to them
     row_losses: Any  # of a block
     rows: Any  # (n_threads, ...): two rows of outputs
+    sums: Any  # of a narrow first layer
+    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
+    outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
     coefficients: Any  # (n_threads, ...): of the optimizer's step
     scratch: Any  # (n_threads, ...): gradients of two tiles
     ticks: Any  # (n_threads, ...): of each phase
@@ -112,13 +118,14 @@ def _tick(ticks: Any, phase: int, before: int) -> int:
 
 @inlined
 def _forward_layers(
-    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, n_rows: int, weights: Weights, memory: Memory
-) -> bool:
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, first_layer: int, n_rows: int,
+    weights: Weights, memory: Memory,
+) -> bool:  # fmt: skip
     """Carry a block forward; between layers shared out by rows threads need not meet."""
     first, _, last = _rows_of(n_rows, thread, n_threads)
     n_layers, at, capacity = layout.n_in.size, layout.values, run.capacity
     by_columns = False
-    for layer in range(n_layers):
+    for layer in range(first_layer, n_layers):
         before, by_columns = by_columns, run.by_columns[layer] != 0
         if (before or by_columns) and not meet(barrier, n_threads):
             return False
@@ -135,6 +142,33 @@ def _forward_layers(
 
 
 @inlined
+def _narrow_forward(
+    thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples, start: int, n_rows: int,
+    weights: Weights, memory: Memory, before: int,
+) -> tuple[bool, int]:  # fmt: skip
+    """Carry a block through a narrow first layer; between its products and its sums the threads meet."""
+    narrow, n_in, n_out, places = layout.narrow, layout.n_in[0], layout.n_out[0], memory.places[thread]
+    values, ticks, v1 = memory.values, memory.ticks[thread], layout.values[1] * run.capacity
+    find_rows(
+        narrow, samples, n_in, start, n_rows, start + n_rows, places, run.capacity, CHUNK_BYTES // values.itemsize
+    )
+    if narrow.direct == 0:
+        gather_columns(narrow, samples, n_in, thread, n_threads, start, n_rows, values)
+        if not meet(barrier, n_threads):
+            return False, before
+    before = _tick(ticks, GATHER, before)
+    dot_products(narrow, thread, n_threads, n_rows, samples.rows, places, run.capacity, weights.packed, memory.sums)
+    before = _tick(ticks, FORWARD, before)
+    if not meet(barrier, n_threads):
+        return False, before
+    before = _tick(ticks, WAIT_WEIGHTS, before)
+    first, last, last_tile = _rows_of(n_rows, thread, n_threads)
+    add_sums(narrow, first, last, n_rows, n_out, memory.sums, weights.packed, values, v1, run.capacity)
+    finish_outputs(layout, FIRST, first, last_tile, FIRST, panels_of(n_out, values.itemsize), values, v1, run.capacity)
+    return True, before
+
+
+@inlined
 def _train_rows(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples, start: int, n: int,
     n_rows: int, weights: Weights, memory: Memory, before: int,
@@ -143,9 +177,18 @@ def _train_rows(
     first, last, last_tile = _rows_of(n_rows, thread, n_threads)
     values, gradients, capacity, ticks = memory.values, memory.gradients, run.capacity, memory.ticks[thread]
     n_layers, at = layout.n_in.size, layout.values
-    gather(samples, start, first, last, layout, values, capacity)
-    before = _tick(ticks, GATHER, before)
-    if not _forward_layers(thread, n_threads, barrier, run, layout, n_rows, weights, memory):
+    first_layer = FIRST
+    if layout.narrow.groups > 0:
+        on, before = _narrow_forward(
+            thread, n_threads, barrier, run, layout, samples, start, n_rows, weights, memory, before
+        )
+        if not on:
+            return -1, before
+        first_layer += 1
+    else:
+        gather(samples, start, first, last, layout, values, capacity)
+        before = _tick(ticks, GATHER, before)
+    if not _forward_layers(thread, n_threads, barrier, run, layout, first_layer, n_rows, weights, memory):
         return -1, before
     before = _tick(ticks, FORWARD, before)
     correct = loss_and_gradient(
@@ -189,7 +232,15 @@ def _update_weights(
     ahead = _rows_ahead(samples, following, run, thread, n_threads)
     at_once = _lines_per_tile(layout, samples, ahead, n_threads, values)
     step = Step(n_rows, goes_on, code, memory.coefficients[thread], memory.scratch[thread])
-    for layer in range(layout.n_in.size):
+    first_layer = FIRST
+    if layout.narrow.groups > 0:
+        update_columns(
+            layout.narrow, thread, n_threads, layout.n_out[0], step, samples.rows, memory.places[thread],
+            memory.outputs[thread], gradients, layout.values[1] * capacity, capacity, weights,
+        )  # fmt: skip
+        first_layer += 1
+        ahead = Ahead(FIRST, FIRST, FIRST)
+    for layer in range(first_layer, layout.n_in.size):
         v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
         tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], values.itemsize)
         first, last, first_panel, last_panel = 0, tiles, 0, n_panels
@@ -232,9 +283,10 @@ def _steps(
                 for r in range(n_rows):
                     total += memory.row_losses[r]
             before = _tick(memory.ticks[thread], UPDATE, before)
-            if not meet(barrier, n_threads):
-                return False
-            before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
+            if not owns_columns(layout.narrow, n_threads):
+                if not meet(barrier, n_threads):
+                    return False
+                before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
     memory.totals[thread, 0] = total
     memory.totals[thread, 1] = correct
     return True
@@ -259,7 +311,7 @@ def train(
     state = flush()
     done = _steps(thread, n_threads, barrier, run, layout, samples, weights, memory)
     restore(state)
-    if not done:
+    if not done or not meet(barrier, n_threads):
         return
     _unpack_all(thread, n_threads, layout, weights.packed, parameters)
     if slot0.size > 0:

@@ -39,9 +39,10 @@ def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callabl
     return row_tile
 
 
-def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
+def make_weight_tile(
+    rows: int, n_vectors: int, width_of: Callable[[int], int], columns_of: Callable[[int], int], update_run: Any
+) -> Any:
     """Return the weight tile, `columns_of(itemsize)` columns of a panel."""
-    update_tile = make_update(rows, width_of)
 
     @np.errstate(all="ignore")
     def weight_tile(
@@ -53,20 +54,22 @@ def make_weight_tile(rows: int, width_of: Callable[[int], int], columns_of: Call
         total = left @ _view(b, b0, (n_rows, columns), (width, 1))
         if goes_on:
             total = total + _view(gradient, w0, (rows, columns), (width, 1))
-        update_tile(code, coefficients, p, slot0, slot1, u0, g, g0)
+        update_run(code, coefficients, p, slot0, slot1, u0, g, g0, n_vectors)
         _view(target, t0, (rows, columns), (width, 1))[:] = total
 
     return weight_tile
 
 
-def make_update(rows: int, width_of: Callable[[int], int]) -> Any:
-    """Return the update of a tile."""
+def make_update(lanes_of: Callable[[int], int]) -> Any:
+    """Return the update of a run of vectors."""
 
     @np.errstate(all="ignore")
-    def update_tile(code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int) -> None:
+    def update_run(
+        code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int, count: int
+    ) -> None:
         if code == NONE:
             return
-        size = rows * width_of(p.itemsize)
+        size = count * lanes_of(p.itemsize)
         formula: Any = (sgd, momentum, adam, adam)[code]
         n_slots = (0, 1, 2, 2)[code]
         targets = [array[u0 : u0 + size] for array in (p, slot0, slot1)[: 1 + n_slots]]
@@ -74,7 +77,40 @@ def make_update(rows: int, width_of: Callable[[int], int]) -> Any:
         for own, value in zip(targets, after, strict=False):
             own[:] = value
 
-    return update_tile
+    return update_run
+
+
+def make_dot_tile(outputs: int, chunk_bytes: int) -> Any:
+    """Return the tile of dot products."""
+
+    @np.errstate(all="ignore")
+    def dot_tile(
+        x: Any, x0: int, x1: int, _ahead: int, w: Any, w0: int, w_step: int, n_chunks: int, sums: Any, s0: int,
+        s_step: int,
+    ) -> None:  # fmt: skip
+        n = n_chunks * chunk_bytes // x.itemsize
+        rows = _view(w, w0, (outputs, n), (w_step, 1))
+        for i, at in enumerate((x0, x1)):
+            sums[s0 + i * s_step : s0 + i * s_step + outputs] = rows @ x[at : at + n]
+
+    return dot_tile
+
+
+def make_outer_tile(outputs: int, chunk_bytes: int) -> Any:
+    """Return the tile of outer products."""
+
+    @np.errstate(all="ignore")
+    def outer_tile(
+        x: Any, places: Any, _ahead: Any, column: int, n_rows: int, d: Any, d_at: Any, d_step: int, gradient: Any,
+        g0: int, g_step: int, goes_on: bool,
+    ) -> None:  # fmt: skip
+        n = chunk_bytes // x.itemsize
+        rows = np.stack([x[at + column : at + column + n] for at in places[:n_rows]])
+        numbers = np.stack([_view(d, at, (n_rows,), (d_step,)) for at in d_at[:outputs]])
+        target = _view(gradient, g0, (outputs, n), (g_step, 1))
+        target[:] = numbers @ rows + (target if goes_on else 0)
+
+    return outer_tile
 
 
 def make_transpose(rows: int, width_of: Callable[[int], int]) -> Any:
@@ -87,14 +123,14 @@ def make_transpose(rows: int, width_of: Callable[[int], int]) -> Any:
     return transpose_tile
 
 
-def make_copy(width_of: Callable[[int], int]) -> Any:
-    """Return the scaled copy of one panel's width."""
+def make_copy(size: int) -> Any:
+    """Return the scaled copy of `size` bytes."""
 
-    def copy_scaled(source: Any, s0: int, target: Any, t0: int, scale: Any) -> None:
-        width = width_of(target.itemsize)
-        target[t0 : t0 + width] = source[s0 : s0 + width].astype(target.dtype) * scale
+    def copy(source: Any, s0: int, target: Any, t0: int, scale: Any) -> None:
+        count = size // target.itemsize
+        target[t0 : t0 + count] = source[s0 : s0 + count].astype(target.dtype) * scale
 
-    return copy_scaled
+    return copy
 
 
 def sgd(p: Any, slot0: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:

@@ -21,7 +21,8 @@ import numpy as np
 from fastnet._jit import inlined
 from fastnet.kernels.activations import CODES
 from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, share, unpack
-from fastnet.kernels.moves import transpose_tile
+from fastnet.kernels.moves import CHUNK_BYTES, transpose_tile
+from fastnet.kernels.narrow import PANELS, Narrow, pack_rows, packed_size, unpack_rows
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
 
 
@@ -37,6 +38,7 @@ class Layout(NamedTuple):
     transposed: Any  # start of the panels of W transposed; the first layer has none
     t_depth: Any  # rows of a panel of W transposed
     values: Any  # by boundary: start of the activations, in rows' worth of elements: times the rows reserved
+    narrow: Narrow  # the first layer, if its outputs are few
 
 
 class Sizes(NamedTuple):
@@ -47,7 +49,9 @@ class Sizes(NamedTuple):
     values: int  # for each row reserved
 
 
-def make_layout(sizes: Sequence[int], activations: Sequence[str], itemsize: int) -> tuple[Layout, Sizes]:
+def make_layout(
+    sizes: Sequence[int], activations: Sequence[str], itemsize: int, narrow: Narrow = PANELS
+) -> tuple[Layout, Sizes]:
     """Lay out a network of elements of `itemsize` bytes."""
     width = panel_width(itemsize)
     rows: list[tuple[int, ...]] = []
@@ -57,30 +61,36 @@ def make_layout(sizes: Sequence[int], activations: Sequence[str], itemsize: int)
         code = CODES[activations[i]] if i < len(activations) else CODES["identity"]
         rows.append((n_in, n_out, code, start, depth, packed, transposed, t_depth))
         start += (n_in + 1) * n_out
-        packed += padded(n_out, width) * depth
+        packed += packed_size(narrow, itemsize) if narrow.groups and i == 0 else padded(n_out, width) * depth
         transposed += padded(n_in + 1, width) * t_depth if i else 0
     boundaries = []
     for size in sizes:
         boundaries.append(values)
-        values += padded(int(size) + 1, width)
+        values += padded(int(size) + 1, max(width, CHUNK_BYTES // itemsize))
     layers = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
-    return Layout._make([*layers, np.array(boundaries, np.int64)]), Sizes(packed, transposed, values)
+    return Layout._make([*layers, np.array(boundaries, np.int64), narrow]), Sizes(packed, transposed, values)
 
 
 @inlined
 def pack_layer(layout: Layout, layer: int, thread: int, n_threads: int, flat: Any, packed: Any) -> None:
-    """Copy a thread's share of a layer's panels from a flat vector."""
-    first, last = _share_of_panels(layout, layer, thread, n_threads, packed)
+    """Copy a thread's share of a layer's weights from a flat vector."""
     n_in, n_out = layout.n_in[layer], layout.n_out[layer]
+    if layer == 0 and layout.narrow.groups > 0:
+        pack_rows(layout.narrow, thread, n_threads, n_in, n_out, flat, packed)
+        return
+    first, last = _share_of_panels(layout, layer, thread, n_threads, packed)
     step = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
     pack(flat, layout.start[layer], n_out, 1, n_in + 1, n_out, first, last, packed, layout.packed[layer], step)
 
 
 @inlined
 def unpack_layer(layout: Layout, layer: int, thread: int, n_threads: int, packed: Any, flat: Any) -> None:
-    """Copy a thread's share of a layer's panels back into a flat vector."""
-    first, last = _share_of_panels(layout, layer, thread, n_threads, packed)
+    """Copy a thread's share of a layer's weights back into a flat vector."""
     n_in, n_out = layout.n_in[layer], layout.n_out[layer]
+    if layer == 0 and layout.narrow.groups > 0:
+        unpack_rows(layout.narrow, thread, n_threads, n_in, n_out, packed, flat)
+        return
+    first, last = _share_of_panels(layout, layer, thread, n_threads, packed)
     step = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
     unpack(packed, layout.packed[layer], step, n_in + 1, n_out, first, last, flat, layout.start[layer], n_out)
 

@@ -7,9 +7,14 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted
-from fastnet.kernels.emit import I32, PTR, Vectors, call_function, llvm_float, whole
+from fastnet._jit import INTERPRETED, emitted, vector_bits
+from fastnet.kernels.emit import Vectors, llvm_float, prefetch_line, shuffle, whole
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
+
+CHUNK_BYTES = 64
+"""A cache line, and a whole number of registers of any width."""
+
+PANEL_BYTES = TILE_VECTORS * vector_bits() // 8
 
 
 @emitted
@@ -29,40 +34,41 @@ def transpose_tile(_typing: Any, a: Any, a0: Any, b: Any, b0: Any) -> Any:
     return types.void(a, types.int64, b, types.int64), codegen
 
 
-def _shuffle(builder: Any, x: Any, y: Any, indices: list[int]) -> Any:
-    mask = ir.Constant(ir.VectorType(I32, len(indices)), [ir.Constant(I32, i) for i in indices])
-    return builder.shuffle_vector(x, y, mask)
-
-
 def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
     n = len(rows)
     while len(rows) > 1:
         half, size = len(rows) // 2, rows[0].type.count
         indices = [index for i in range(size) for index in (i, size + i)]
-        rows = [_shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
-    return [_shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
+        rows = [shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
+    return [shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
 
 
-@emitted
-def copy_scaled(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any) -> Any:
-    """Copy one panel's width of elements, converted from uint8 if they are that, times `scale`."""
+def _make_copy(size: int) -> Any:
+    @emitted
+    def copy(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any) -> Any:
+        """Copy elements that are `size` bytes of the target's, converted from uint8 if they are that, times `scale`."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(target.dtype))
-        element = vec.element if source.dtype == target.dtype else ir.IntType(8)
-        data = context.make_array(source)(context, builder, args[0]).data
-        place, factor = vec.array(context, target, args[2], args[3]), vec.splat(args[4])
-        for v in range(TILE_VECTORS):
-            at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
-            align = 1 if element != vec.element else vec.align
-            value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
-            if element != vec.element:
-                value = builder.uitofp(value, vec.type)
-            vec.store(builder.fmul(value, factor), vec.at(place, v * vec.lanes))
-        return context.get_dummy_value()
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vec = Vectors(builder, llvm_float(target.dtype))
+            element = vec.element if source.dtype == target.dtype else ir.IntType(8)
+            data = context.make_array(source)(context, builder, args[0]).data
+            place, factor = vec.array(context, target, args[2], args[3]), vec.splat(args[4])
+            for v in range(size // (vec.lanes * vec.align)):
+                at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
+                align = 1 if element != vec.element else vec.align
+                value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
+                if element != vec.element:
+                    value = builder.uitofp(value, vec.type)
+                vec.store(builder.fmul(value, factor), vec.at(place, v * vec.lanes))
+            return context.get_dummy_value()
 
-    return types.void(source, types.int64, target, types.int64, scale), codegen
+        return types.void(source, types.int64, target, types.int64, scale), codegen
+
+    return copy
+
+
+copy_row, copy_chunk = _make_copy(PANEL_BYTES), _make_copy(CHUNK_BYTES)
 
 
 @emitted
@@ -72,9 +78,7 @@ def prefetch(_typing: Any, array: Any, offset: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         place = builder.gep(data, [args[1]], source_etype=ir.IntType(8))
-        signature_ = ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32])
-        read, keep, data_cache = (ir.Constant(I32, value) for value in (0, 2, 1))
-        call_function(builder, "llvm.prefetch.p0", signature_, [place, read, keep, data_cache])
+        prefetch_line(builder, place)
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
@@ -84,4 +88,5 @@ if INTERPRETED:
     from fastnet.kernels import interpreted
 
     transpose_tile = interpreted.make_transpose(TILE_ROWS, panel_width)
-    copy_scaled, prefetch = interpreted.make_copy(panel_width), interpreted.prefetch
+    copy_row, copy_chunk = interpreted.make_copy(PANEL_BYTES), interpreted.make_copy(CHUNK_BYTES)
+    prefetch = interpreted.prefetch

@@ -13,11 +13,12 @@ from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of
 from fastnet.kernels.layout import Layout, transpose_weights
-from fastnet.kernels.moves import copy_scaled, prefetch
+from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
+    N_VECTORS,
     TILE_ROWS,
     TILE_VECTORS,
-    update_tile,
+    update_run,
     weight_tile_narrow,
     weight_tile_wide,
 )
@@ -30,6 +31,7 @@ class Samples(NamedTuple):
     """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
 
     x: Any  # all rows, one after the other
+    rows: Any  # what a narrow first layer reads: the same, or the rows gathered
     labels: Any
     targets: Any
     order: Any
@@ -57,7 +59,7 @@ def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, 
         at = samples.order[start + r] * n_in
         source = samples.x[at : at + n_in]
         for panel in range(n_in // width):
-            copy_scaled(samples.x, at + panel * width, values, panel * step + r * width, scale)
+            copy_row(samples.x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
             values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
     _write_ones(n_in, first, last, values, layout.values[0], step)
@@ -102,13 +104,25 @@ def forward(
     v0: int, v1: int, capacity: int,
 ) -> None:  # fmt: skip
     """Compute a layer's outputs, at v1, from its inputs, at v0: some panels of some rows."""
-    n_in, n_out, code = layout.n_in[layer], layout.n_out[layer], layout.activation[layer]
+    n_in, n_out = layout.n_in[layer], layout.n_out[layer]
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     step = capacity * width
     multiply_panels(
         values, v0 + first * width, step, packed, layout.packed[layer], layout.depth[layer] * width, n_in + 1,
         values, v1 + first * width, step, last - first, n_out, first_panel, last_panel,
     )  # fmt: skip
+    finish_outputs(layout, layer, first, last, first_panel, last_panel, values, v1, capacity)
+
+
+@inlined
+def finish_outputs(
+    layout: Layout, layer: int, first: int, last: int, first_panel: int, last_panel: int, values: Any, v1: int,
+    capacity: int,
+) -> None:  # fmt: skip
+    """Apply a layer's activation to some panels of some rows, and write the ones that follow the last panel."""
+    n_out, code = layout.n_out[layer], layout.activation[layer]
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    step = capacity * width
     if code != IDENTITY:
         for panel in range(first_panel, last_panel):
             run = values[v1 + panel * step + first * width : v1 + panel * step + last * width]
@@ -259,9 +273,10 @@ def update_layer(
                 transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
             code, before, before_tile, before_panel, s0 = step.code, w0, tile, panel, size - s0
     if code != NONE:
-        update_tile(
-            code, step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0
-        )
+        update_run(
+            code, step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
+            N_VECTORS,
+        )  # fmt: skip
         if layer > 0:
             transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
     return ahead

@@ -192,10 +192,10 @@ def _emit_shaded(
 
 
 @emitted
-def update_tile(
-    _typing: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any
+def update_run(
+    _typing: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any, count: Any
 ) -> Any:
-    """Update a tile with its gradient."""
+    """Update `count` vectors of parameters, from p[u0:], with their gradient, from g[g0:]."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vec = Vectors(builder, llvm_float(p.dtype))
@@ -211,13 +211,13 @@ def update_tile(
             switch.add_case(whole(number), block)
             builder.position_at_end(block)
             update_vector = _update_vectors(vec, formula, n_slots, update)
-            loop(builder, whole(N_VECTORS), [whole(0)], lambda now: [update_vector(now[0])])  # noqa: B023, called at once
+            loop(builder, args[8], [whole(0)], lambda now: [update_vector(now[0])])  # noqa: B023, called at once
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(i64, coefficients, p, slot0, slot1, i64, g, i64), codegen
+    return types.void(i64, coefficients, p, slot0, slot1, i64, g, i64, i64), codegen
 
 
 def _make_row_tile(vectors: int) -> Any:
@@ -276,10 +276,11 @@ weight_tile_wide, weight_tile_narrow = _make_weight_tile(TILE_VECTORS), _make_we
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    update_tile = interpreted.make_update(TILE_ROWS, panel_width)
+    update_run = interpreted.make_update(lanes)
     row_tile_wide, row_tile_narrow = (
         interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
     )
     weight_tile_wide, weight_tile_narrow = (
-        interpreted.make_weight_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
+        interpreted.make_weight_tile(TILE_ROWS, N_VECTORS, panel_width, width, update_run)
+        for width in (panel_width, lanes)
     )

@@ -19,6 +19,7 @@ from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.epoch import PHASES, Memory, Run
 from fastnet.kernels.gemm import padded, spaced_rows, threads_for
 from fastnet.kernels.layout import Sizes, make_layout
+from fastnet.kernels.narrow import packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.passes import Samples, Weights
 from fastnet.kernels.row import MOST_ROWS, predict_rows
@@ -103,7 +104,8 @@ def _samples(x: npt.NDArray[Any], y: npt.NDArray[Any] | None, order: IntArray, s
         labels = y.astype(np.int32, copy=False)
     elif y is not None:
         targets = y
-    return Samples(flat(x), locked(labels), locked(targets), locked(order.astype(np.int64, copy=False)), float(scale))
+    rows, indices = flat(x), locked(order.astype(np.int64, copy=False))
+    return Samples(rows, rows, locked(labels), locked(targets), indices, float(scale))
 
 
 def train_epoch(
@@ -140,7 +142,8 @@ def _train(
 ) -> Memory:  # fmt: skip
     """Run the steps and return the team's memory, which holds what they came to."""
     dtype, n_samples = parameters.dtype, samples.order.size
-    layout, needed = make_layout(sizes, activations, dtype.itemsize)
+    narrow = plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, samples.x.dtype == dtype and samples.scale == 1.0)
+    layout, needed = make_layout(sizes, activations, dtype.itemsize, narrow)
     n_batch = min(batch_size, max(n_samples, 1))
     block = _block_rows(n_batch, needed)
     capacity = spaced_rows(block, dtype.itemsize)
@@ -161,12 +164,17 @@ def _train(
     )
     weights = Weights(
         np.zeros(needed.packed, dtype), np.zeros(needed.packed if slot0.size else 0, dtype),
-        np.zeros(needed.packed if slot1.size else 0, dtype), np.zeros(needed.packed if block < n_batch else 0, dtype),
+        np.zeros(needed.packed if slot1.size else 0, dtype),
+        np.zeros(needed.packed if block < n_batch else packed_size(narrow, dtype.itemsize), dtype),
         np.zeros(needed.transposed, dtype),
     )  # fmt: skip
+    values = np.zeros(capacity * needed.values, dtype)
+    samples = samples._replace(rows=samples.x if narrow.direct else locked(values))
     memory = Memory(
-        np.zeros(capacity * needed.values, dtype), np.zeros(capacity * needed.values, dtype), np.zeros(capacity),
-        np.zeros((team, 2 * int(sizes[-1]) + 2 * LINE), dtype), np.zeros((team, 4 * LINE), dtype),
+        values, np.zeros(capacity * needed.values, dtype), np.zeros(capacity),
+        np.zeros((team, 2 * int(sizes[-1]) + 2 * LINE), dtype), np.zeros(sums_size(narrow, capacity), dtype),
+        np.zeros((team, 4 * capacity + 2 * LINE), np.int64), np.zeros((team, 2 * LINE), np.int64),
+        np.zeros((team, 4 * LINE), dtype),
         np.zeros((team, 2 * padded(TILE_ROWS * panel_width(dtype.itemsize), 4 * LINE)), dtype),
         np.zeros((team, 2 * LINE), np.int64), np.zeros((team, 2 * LINE)),
     )  # fmt: skip
