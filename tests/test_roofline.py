@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 from fastnet._jit import INTERPRETED, kernel
 from fastnet.kernels.denormals import flush, restore
 from fastnet.profile import profile, step_flop
-from fastnet.roofline import fma_peak
+from fastnet.roofline import L2_BYTES, fma_peak, read_bandwidth, roofline
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 
@@ -43,6 +44,31 @@ def test_peaks_are_rates_that_a_processor_can_have():
 def test_peak_of_another_dtype_is_an_error():
     with pytest.raises(TypeError, match="dtype must be float32 or float64, got float16"):
         fma_peak(np.float16)
+
+
+def test_caches_are_read_at_rates_that_a_processor_can_have():
+    assert 0.5 < read_bandwidth(16 * 1024 * 1024, 1, 0.02) < 5000
+    assert 0.5 < read_bandwidth(L2_BYTES, 2, 0.02) < 5000
+
+
+def test_what_cannot_be_read_is_an_error():
+    with pytest.raises(ValueError, match=r"size must be at least [0-9]+ bytes for 2 threads, got 100"):
+        read_bandwidth(100, 2)
+    with pytest.raises(TypeError, match="size must be an integer, got float"):
+        read_bandwidth(1e6)
+
+
+def test_the_roofline_is_printed_for_people_and_for_programs():
+    command = [sys.executable, "-m", "fastnet.roofline"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "float32 FMA" in shown
+    assert "read from memory" in shown
+    measured = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout)
+    assert set(measured) == set(roofline(1)._fields)
+    assert all(value > 0 for value in measured.values())
+    wrong = subprocess.run([*command, "--fast"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "unknown argument --fast" in wrong.stderr
 
 
 @pytest.mark.parametrize("batch_size", [16, 200, 600])

@@ -1,14 +1,15 @@
-"""What speed is measured with: a clock that costs some cycles, and multiply-adds with nothing else to do."""
+"""What speed is measured with: a clock, multiply-adds with nothing to load, loads with nothing to compute."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted, is_x86
-from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, loop
+from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, llvm_float, loop
 
 FMA_CHAINS = 12
 """Independent chains of multiply-adds: more than hide the latency of one, and few enough for 16 registers."""
@@ -25,12 +26,33 @@ def fma_chains(_typing: Any, rounds: Any, start: Any) -> Any:
         chains = loop(
             builder, args[0], chains, lambda now: [call_intrinsic(builder, "fma", x, chain, x) for chain in now]
         )
-        total = chains[0]
-        for value in chains[1:]:
-            total = builder.fadd(total, value)
-        return builder.extract_element(total, ir.Constant(I32, 0))
+        return builder.extract_element(functools.reduce(builder.fadd, chains), ir.Constant(I32, 0))
 
     return start(types.int64, start), codegen
+
+
+READ_CHAINS = 8
+"""Vectors that are loaded one after the other, each added to a sum of its own."""
+
+
+@emitted
+def read_vectors(_typing: Any, array: Any, start: Any, rounds: Any) -> Any:
+    """Load `rounds` times `READ_CHAINS` vectors from array[start:] and return a sum, so that the loads are needed."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vec = Vectors(builder, llvm_float(array.dtype))
+
+        def body(now: list[Any]) -> list[Any]:
+            place, *sums = now
+            loads = [vec.load(vec.at(place, i * vec.lanes)) for i in range(READ_CHAINS)]
+            added = [builder.fadd(total, value) for total, value in zip(sums, loads, strict=True)]
+            return [vec.at(place, READ_CHAINS * vec.lanes), *added]
+
+        first = vec.array(context, signature.args[0], args[0], args[1])
+        _, *sums = loop(builder, args[2], [first, *[vec.constant(0.0)] * READ_CHAINS], body)
+        return builder.extract_element(functools.reduce(builder.fadd, sums), ir.Constant(I32, 0))
+
+    return array.dtype(array, types.int64, types.int64), codegen
 
 
 @emitted
@@ -49,4 +71,4 @@ def clock(_typing: Any) -> Any:
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    fma_chains, clock = interpreted.fma_chains, interpreted.clock
+    fma_chains, read_vectors, clock = interpreted.fma_chains, interpreted.read_vectors, interpreted.clock
