@@ -133,6 +133,12 @@ def make_copy(size: int) -> Any:
     return copy
 
 
+@np.errstate(all="ignore")
+def multiply_row(x: Any, x0: int, w: Any, w0: int, n_in: int, n_out: int, z: Any) -> None:
+    """z += x @ W."""
+    z[:n_out] += x[x0 : x0 + n_in] @ w[w0 : w0 + n_in * n_out].reshape(n_in, n_out)
+
+
 def sgd(p: Any, slot0: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
     """`fastnet.kernels.updates.sgd`."""
     return p - c[0] * g, slot0, slot1

@@ -1,38 +1,95 @@
 """Inference of a few rows: no packing, no team, no more Python than a call.
 
-A row of weights is added to the outputs, times its input, four rows at a time: weights are read once, from front to
-back, which is all that one row of inputs leaves to be done well. Each output is the same chain of fused multiply-adds
-as in a tile, so a row's result is the same bits as among others.
+Weights are read once, which is all that one row of inputs leaves to be done well: some columns of some rows of W,
+then the next columns, with their sums in registers. Each output is the same chain of fused multiply-adds as in a
+tile, so a row's result is the same bits as among others.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import inlined, kernel
+from numba.core import types
+
+from fastnet._jit import INTERPRETED, emitted, inlined, kernel
 from fastnet.kernels.activations import activate
-from fastnet.kernels.elementary import fma
+from fastnet.kernels.emit import Vectors, call_intrinsic, itemsize, llvm_float, loop, whole
 
 MOST_ROWS = 3
 """Rows up to which this is faster than packing the weights first."""
 
+ROW_VECTORS = 8
+"""Sums that are kept in registers at once: enough chains to hide the latency of a multiply-add."""
+
+ROWS_AT_ONCE = 32
+"""Rows of W of which all columns are used before those that follow: weights are then read nearly in order, which
+is what prefetchers are made for."""
+
+
+def _emit_columns(vec: Vectors, vectors: int, x: Any, w: Any, step: Any, n_in: Any, z: Any) -> None:
+    """Add to z the products of x with as many columns of W as some vectors hold, its rows `step` apart."""
+    builder = vec.builder
+    places = [v * vec.lanes for v in range(vectors)]
+
+    def body(now: list[Any]) -> list[Any]:
+        x, w, *chains = now
+        factor = vec.broadcast(x)
+        rows = [vec.load(vec.at(w, place)) for place in places]
+        chains = [call_intrinsic(builder, "fma", factor, row, chain) for row, chain in zip(rows, chains, strict=True)]
+        return [vec.at(x, 1), vec.at(w, step), *chains]
+
+    _, _, *chains = loop(builder, n_in, [x, w, *[vec.load(vec.at(z, place)) for place in places]], body)
+    for chain, place in zip(chains, places, strict=True):
+        vec.store(chain, vec.at(z, place))
+
+
+@emitted
+def multiply_row(_typing: Any, x: Any, x0: Any, w: Any, w0: Any, n_in: Any, n_out: Any, z: Any) -> Any:
+    """Add x[x0:x0+n_in] @ W to z, with W (n_in, n_out) at w[w0:]: many columns at once, then fewer and fewer.
+
+    Each sum is one chain of fused multiply-adds in ascending order, however wide the vectors are.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        element = llvm_float(z.dtype)
+        n, step = Vectors(builder, element).lanes, args[5]
+        shapes = [(ROW_VECTORS, n)] + [(1, n >> i) for i in range(n.bit_length())]
+        done = whole(0)
+        for vectors, lanes in shapes:
+            vec = Vectors(builder, element, 8 * itemsize(element) * lanes)
+            x_at, w_at, z_at = (
+                vec.array(context, signature.args[i], args[i], start)
+                for i, start in ((0, args[1]), (2, builder.add(args[3], done)), (6, done))
+            )
+            count = builder.sdiv(builder.sub(step, done), whole(vectors * lanes))
+
+            def body(now: list[Any], vec: Vectors = vec, vectors: int = vectors, x_at: Any = x_at) -> list[Any]:
+                w, z = now
+                _emit_columns(vec, vectors, x_at, w, step, args[4], z)
+                return [vec.at(w, vectors * vec.lanes), vec.at(z, vectors * vec.lanes)]
+
+            loop(builder, count, [w_at, z_at], body)
+            done = builder.add(done, builder.mul(count, whole(vectors * lanes)))
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(x, i64, w, i64, i64, i64, z), codegen
+
+
+if INTERPRETED:
+    from fastnet.kernels import interpreted
+
+    multiply_row = interpreted.multiply_row
+
 
 @inlined
-def _layer(weights: Any, x: Any, n_in: int, n_out: int, z: Any) -> None:
-    """Write x @ W + b to z, with W and b one after the other in `weights`."""
+def _layer(parameters: Any, start: int, x: Any, n_in: int, n_out: int, z: Any) -> None:
+    """Write x @ W + b to z, with W and b one after the other from `start` on."""
     for j in range(n_out):
         z[j] = 0
-    for k in range(0, n_in - n_in % 4, 4):
-        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
-        w0, w1 = weights[k * n_out : (k + 1) * n_out], weights[(k + 1) * n_out : (k + 2) * n_out]
-        w2, w3 = weights[(k + 2) * n_out : (k + 3) * n_out], weights[(k + 3) * n_out : (k + 4) * n_out]
-        for j in range(n_out):
-            z[j] = fma(x3, w3[j], fma(x2, w2[j], fma(x1, w1[j], fma(x0, w0[j], z[j]))))
-    for k in range(n_in - n_in % 4, n_in):
-        row = weights[k * n_out : (k + 1) * n_out]
-        for j in range(n_out):
-            z[j] = fma(x[k], row[j], z[j])
-    bias = weights[n_in * n_out : (n_in + 1) * n_out]
+    for k in range(0, n_in, ROWS_AT_ONCE):
+        multiply_row(x, k, parameters, start + k * n_out, min(ROWS_AT_ONCE, n_in - k), n_out, z)
+    bias = parameters[start + n_in * n_out : start + (n_in + 1) * n_out]
     for j in range(n_out):
         z[j] += bias[j]
 
@@ -53,11 +110,10 @@ def predict_rows(parameters: Any, x: Any, scale: float, sizes: Any, codes: Any, 
         start = 0
         for layer in range(codes.size):
             n_in, n_out = sizes[layer], sizes[layer + 1]
-            size = (n_in + 1) * n_out
-            _layer(parameters[start : start + size], source, n_in, n_out, target)
+            _layer(parameters, start, source, n_in, n_out, target)
             activate(codes[layer], target[:n_out])
             source, target = target, source
-            start += size
+            start += (n_in + 1) * n_out
         best = 0
         for j in range(logits.shape[1]):
             logits[r, j] = source[j]
