@@ -16,10 +16,11 @@ from fastnet.reference.checks import FloatArray
 
 def locked(array: Any) -> Any:
     """Return a C-contiguous read-only view of `array`, or of a copy where its layout asks for one."""
-    view = np.ascontiguousarray(array).view(np.ndarray)
-    if view is array:
+    if type(array) is np.ndarray and array.ndim > 0 and array.flags.c_contiguous:
         view = array.view()
-    view.flags.writeable = False
+    else:
+        view = np.ascontiguousarray(array).view(np.ndarray)  # of a copy, or in one dimension instead of none
+    view.setflags(write=False)
     return view
 
 

@@ -169,11 +169,17 @@ def _multiply(
             return
 
 
+_ONE_MATRIX: Any = locked(np.zeros(1, np.int64))
+"""Where the only matrix of a stack begins."""
+
+
 def _operand(x: npt.NDArray[Any], batch_shape: tuple[int, ...]) -> Operand:
     """Describe `x` (..., rows, columns), copied only where neither rows nor columns lie one after the other."""
     rows, columns = x.shape[-2:]
-    own = np.arange(math.prod(x.shape[:-2]), dtype=np.int64).reshape(x.shape[:-2]) * (rows * columns)
-    starts = flat(np.broadcast_to(own, batch_shape))
+    starts = _ONE_MATRIX
+    if batch_shape:
+        own = np.arange(math.prod(x.shape[:-2]), dtype=np.int64).reshape(x.shape[:-2]) * (rows * columns)
+        starts = flat(np.broadcast_to(own, batch_shape))
     transposed = x.swapaxes(-1, -2)
     if transposed.flags.c_contiguous and not x.flags.c_contiguous:
         return Operand(flat(transposed), starts, 1, rows)
@@ -188,7 +194,7 @@ def multiply(
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
-    batch_shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch_shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if max(a.ndim, b.ndim) > 2 else ()
     (m, k), n, dtype = a.shape[-2:], b.shape[-1], a.dtype
     result = np.empty((*batch_shape, m, n), dtype) if out is None else out
     if result.size == 0:
@@ -215,4 +221,5 @@ def threads_for(flop: int, n_threads: int | None = None) -> int:
     """
     if n_threads is not None:
         return resolve_threads(n_threads)
-    return max(1, min(resolve_threads(None), flop // FLOP_PER_THREAD))
+    worth = flop // FLOP_PER_THREAD
+    return min(resolve_threads(None), worth) if worth > 1 else 1

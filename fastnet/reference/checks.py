@@ -16,12 +16,15 @@ IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 FloatDtype: TypeAlias = np.dtype[np.floating[Any]]
 Shape: TypeAlias = tuple[int, ...]
 
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 ROWS = ("n_samples", "n_classes")
 OUTPUTS = ("n_samples", "n_outputs")
 
 
 def array(name: str, value: object, expected: str = "a NumPy array") -> None:
     """Reject what is not an ndarray; matrices and masked arrays calculate by other rules than ndarrays."""
+    if type(value) is np.ndarray:
+        return
     if not isinstance(value, np.ndarray) or isinstance(value, np.matrix | np.ma.MaskedArray):
         raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
 
@@ -31,7 +34,7 @@ def one_dtype(**arrays: FloatArray) -> FloatDtype:
     first, dtype = "", cast(FloatDtype, np.dtype(np.float64))
     for name, value in arrays.items():
         array(name, value, "a float32 or float64 array")
-        if value.dtype != np.float32 and value.dtype != np.float64:
+        if value.dtype not in FLOATS:
             raise TypeError(f"{name} must be a float32 or float64 array, got {value.dtype}")
         if not first:
             first, dtype = name, value.dtype
@@ -42,9 +45,9 @@ def one_dtype(**arrays: FloatArray) -> FloatDtype:
 
 def shape(name: str, value: npt.NDArray[Any], expected: tuple[int | str, ...]) -> None:
     """Compare a shape with the expected one, in which a string stands for any length."""
-    fits = value.ndim == len(expected) and all(
-        isinstance(length, str) or length == actual for actual, length in zip(value.shape, expected, strict=True)
-    )
+    fits = value.ndim == len(expected)
+    for actual, length in zip(value.shape, expected, strict=False):
+        fits = fits and (actual == length or isinstance(length, str))
     if not fits:
         comma = "," if len(expected) == 1 else ""
         wanted = f"({', '.join(str(length) for length in expected)}{comma})"
