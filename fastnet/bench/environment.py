@@ -1,0 +1,99 @@
+"""What a measurement was taken on: processor, threads, libraries. Nothing that tells whose machine it is."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import fastnet
+
+THREADING_LAYER = "own team of Python threads, no OpenMP or TBB"
+PACKAGES = ("numpy", "numba", "llvmlite", "scikit-learn", "safetensors", "torch", "jax", "jaxlib")
+"""Those that are installed are listed; none is imported for it."""
+
+
+def environment(n_threads: int | None = None) -> dict[str, Any]:
+    """Describe the machine and the software, ready for JSON.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Threads that the measurement uses; all available processors if not given.
+
+    Returns
+    -------
+    dict
+        date (UTC), platform, machine, cpu, cores, threads, threading_layer, blas (what is loaded now) and versions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a number of threads that cannot be.
+
+    Examples
+    --------
+    >>> facts = environment(n_threads=1)
+    >>> sorted(facts)
+    ['blas', 'cores', 'cpu', 'date', 'machine', 'platform', 'threading_layer', 'threads', 'versions']
+    >>> facts["threads"]
+    1
+    """
+    from fastnet._threads import available_cores, resolve_threads
+
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu(),
+        "cores": available_cores(),
+        "threads": resolve_threads(n_threads),
+        "threading_layer": THREADING_LAYER,
+        "blas": _blas(),
+        "versions": {"fastnet": fastnet.__version__, "python": platform.python_version()} | _installed(),
+    }
+
+
+def _cpu() -> dict[str, Any]:
+    from fastnet import _jit
+
+    return {
+        "name": _jit.cpu_name(),
+        "model": _model(),
+        "vector_bits": _jit.vector_bits(),
+        "vector_registers": 16 if _jit.is_x86() and _jit.vector_bits() < 512 else 32,
+    }
+
+
+def _model() -> str:
+    """Return what the maker calls the processor; Python itself knows that only on some systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _blas() -> list[dict[str, Any]]:
+    """Return the BLAS libraries that are loaded, as threadpoolctl, which scikit-learn brings, sees them."""
+    import numpy as np  # noqa: F401  (loads its BLAS)
+    from threadpoolctl import threadpool_info
+
+    return [
+        {"name": item["internal_api"], "version": item["version"], "threads": item["num_threads"]}
+        for item in threadpool_info()
+        if item["user_api"] == "blas"
+    ]
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
