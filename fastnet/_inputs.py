@@ -11,6 +11,14 @@ CHECKED_ROWS = 1 << 20
 """Elements searched at a time for what is not finite: the search needs no array as large as the data."""
 
 
+def parse_sizes(name: str, text: str) -> tuple[int, ...]:
+    """Read layer sizes, such as "784-128-10"."""
+    parts = text.strip().split("-")
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"{name} must be layer sizes such as 784-128-10, got {text!r}")
+    return tuple(map(int, parts))
+
+
 def require_finite(name: str, values: npt.NDArray[Any]) -> None:
     """Reject NaN and infinity, naming the first one's place."""
     if values.dtype.kind != "f":

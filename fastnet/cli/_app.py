@@ -10,6 +10,10 @@ from typing import Annotated
 import typer
 
 from fastnet import __version__
+from fastnet.cli._bench import EXAMPLES as BENCH_EXAMPLES
+from fastnet.cli._bench import bench
+from fastnet.cli._compare import EXAMPLES as COMPARE_EXAMPLES
+from fastnet.cli._compare import compare
 from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
 from fastnet.cli._evaluate import evaluate
 from fastnet.cli._info import info
@@ -24,6 +28,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.command(epilog=EXAMPLES)(train)
 for command in (predict, evaluate, info):
     app.command()(command)
+app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command(epilog=COMPARE_EXAMPLES)(compare)
 
 
 def _print_version(asked: bool) -> None:

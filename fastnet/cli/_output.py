@@ -56,7 +56,7 @@ def _looks_like_model(path: Path) -> bool:
     return not head or head[8:] == b"{"  # safetensors: the length of the header, then its JSON
 
 
-def check_writable(path: Path, model: Path | None, data: Path | None) -> None:
+def check_writable(path: Path, model: Path | None, data: Path | None, option: str = "--out") -> None:
     """Make sure, before any work is done, that `path` can be written and replaces nothing that is read.
 
     Raises
@@ -67,29 +67,29 @@ def check_writable(path: Path, model: Path | None, data: Path | None) -> None:
         If its folder does not exist or cannot be written.
     """
     if path.is_dir():
-        raise ValueError(f"--out {path}: is a folder, expected the name of a file")
+        raise ValueError(f"{option} {path}: is a folder, expected the name of a file")
     if not path.parent.is_dir():
         kind = "is no folder" if path.parent.exists() else "no such folder"
-        raise ValueError(f"--out {path}: {path.parent}: {kind}")
+        raise ValueError(f"{option} {path}: {path.parent}: {kind}")
     if path.exists():
-        _check_replaceable(path, model, data)
+        _check_replaceable(path, model, data, option)
     beside = path.with_name(f".{path.name}.{os.getpid()}.test")
     try:
         with open(beside, "xb"):
             pass
     except OSError as error:
-        raise OSError(f"--out {path}: cannot be written: {error.strerror}") from None
+        raise OSError(f"{option} {path}: cannot be written: {error.strerror}") from None
     beside.unlink()
 
 
-def _check_replaceable(path: Path, model: Path | None, data: Path | None) -> None:
+def _check_replaceable(path: Path, model: Path | None, data: Path | None, option: str) -> None:
     if not path.is_file():
-        raise ValueError(f"--out {path}: is no regular file")
+        raise ValueError(f"{option} {path}: is no regular file")
     if model is not None and model.exists() and path.samefile(model):
-        raise ValueError(f"--out {path}: would overwrite the model")
+        raise ValueError(f"{option} {path}: would overwrite the model")
     if data is None or not data.exists():
         return
     folder = data if data.is_dir() else data.parent
     part_of_data = data.is_dir() and path.parent.samefile(folder) and not _looks_like_model(path)
     if part_of_data or path.samefile(data):
-        raise ValueError(f"--out {path}: would overwrite the data")
+        raise ValueError(f"{option} {path}: would overwrite the data")

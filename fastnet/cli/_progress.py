@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TextIO
 
@@ -19,6 +21,23 @@ def _figures(epoch: Epoch) -> str:
     if epoch.validation is not None:
         text += f"  test accuracy {percent(epoch.validation.accuracy)}"
     return f"{text}  {rate(epoch.samples_per_second)}"
+
+
+@contextmanager
+def steps(count: int | None, what: str) -> Iterator[Callable[[str], object]]:
+    """Show on standard error what runs: a line that changes on a terminal, lines elsewhere if they are few."""
+    done = itertools.count(1)
+
+    def line(name: str) -> str:
+        return f"{what}  {name}" if count is None else f"{what} {next(done)}/{count}  {name}"
+
+    if not sys.stderr.isatty():
+        yield lambda name: print(line(name), file=sys.stderr, flush=True) if count is None else None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(what) as status:
+        yield lambda name: status.update(line(name))
 
 
 class Lines(AbstractContextManager["Lines"]):

@@ -1,0 +1,71 @@
+"""Saved results: one JSON document with what was measured, on what, and how."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from fastnet._atomic import replacing
+
+FORMAT, VERSION = "fastnet benchmark results", 1
+
+SECTIONS = ("operations", "networks", "latency", "accuracy")
+"""Lists of rows that a document may hold."""
+
+
+def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Begin a document without rows."""
+    head = {"format": FORMAT, "version": VERSION, "environment": environment, "settings": settings, "warnings": []}
+    return head | {section: [] for section in SECTIONS}
+
+
+def _standard(value: Any) -> Any:
+    """Replace what JSON has no word for: NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {key: _standard(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_standard(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def save(document: dict[str, Any], path: Path) -> None:
+    """Write a document, whole or not at all."""
+    with replacing(path, "w", encoding="utf-8") as file:
+        json.dump(_standard(document), file, indent=1)
+        file.write("\n")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a document.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `save` wrote.
+
+    Returns
+    -------
+    dict
+        The document.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else, or a later version of it.
+    OSError
+        If it cannot be read.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # what is not UTF-8 is a ValueError too
+        raise ValueError(f"{path}: is no JSON: {error}") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"{path}: holds no benchmark results, expected what `fastnet bench --json` writes")
+    if document.get("version") != VERSION:
+        raise ValueError(f"{path}: has version {document.get('version')!r} of the results, expected {VERSION}")
+    for name, kind in (("environment", dict), ("settings", dict), ("warnings", list), *((s, list) for s in SECTIONS)):
+        if not isinstance(document.get(name), kind):
+            raise ValueError(f"{path}: {name} must be a {kind.__name__}, got {type(document.get(name)).__name__}")
+    return document

@@ -1,0 +1,167 @@
+"""Cases of whole networks: inference, and epochs of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fastnet import reference
+from fastnet.cases.case import EXACT, Arguments, Bound, Case, normal
+from fastnet.cases.optimizers import HYPERPARAMETERS, SLOTS
+
+
+def network(sizes: Sequence[int], dtype: Any, rng: np.random.Generator) -> Any:
+    """Parameters that keep the scale of activations from layer to layer."""
+    layers = [(normal(rng, dtype, a, b) / dtype.type(a) ** 0.5, normal(rng, dtype, b)) for a, b in pairwise(sizes)]
+    return np.concatenate([part.ravel() for layer in layers for part in layer]).astype(dtype)
+
+
+def samples(n: int, n_in: int, x_dtype: Any, dtype: Any, rng: np.random.Generator) -> tuple[Any, float]:
+    """Return inputs, and the factor on them: pixels, a third of them zero, or numbers as they are."""
+    if x_dtype == np.uint8:
+        return np.maximum(rng.integers(-127, 256, (n, n_in)), 0).astype(np.uint8), 1 / 255
+    return normal(rng, dtype, n, n_in), 1.0
+
+
+def _predict(
+    n: int,
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    x_dtype: Any,
+    dtype: Any,
+    rng: np.random.Generator,
+) -> Arguments:
+    x, scale = samples(n, sizes[0], x_dtype, dtype, rng)
+    named = {"sizes": sizes, "activations": activations, "scale": scale}
+    return {"parameters": network(sizes, dtype, rng), "x": x, **named}
+
+
+def _predict_bounds(given: Arguments, _expected: list[Any]) -> list[Bound]:
+    """Carry errors, in units of a product's, through |W|; activations have slopes up to 1."""
+    parameters, sizes = given["parameters"].astype(np.float64), given["sizes"]
+    y = given["x"].astype(np.float64) * given["scale"]
+    error = np.abs(y)
+    for (w, b), shape, name in zip(
+        reference.layer_slices(sizes), pairwise(sizes), (*given["activations"], "identity"), strict=True
+    ):
+        W, bias = parameters[w].reshape(shape), parameters[b]
+        error = (np.abs(y) + error) @ np.abs(W) + np.abs(bias)
+        y = getattr(reference, f"{name}_forward")(reference.linear_forward(y, W, bias))
+    return [(max(sizes) + 1, error)]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `train_epoch` is called for."""
+
+    n: int
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str
+    optimizer: str
+    batch_size: int
+    x_dtype: Any = None  # uint8, or None for the parameters'
+    step: int = 0
+
+    def __str__(self) -> str:
+        net = "-".join(map(str, self.sizes))
+        kind = "pixels" if self.x_dtype else "floats"
+        parts = (f"{self.n}x{net}", *self.activations, self.loss, self.optimizer, f"{self.batch_size}")
+        return "-".join((*parts, kind))
+
+    def make(self, dtype: Any, rng: np.random.Generator) -> Arguments:
+        """Make the arguments."""
+        x, scale = samples(self.n, self.sizes[0], self.x_dtype, dtype, rng)
+        n_out = self.sizes[-1]
+        if self.loss == "cross_entropy":
+            y = rng.integers(0, n_out, self.n)
+        elif self.loss == "binary_cross_entropy":
+            y = rng.integers(0, 2, (self.n, n_out)).astype(dtype)
+        else:
+            y = normal(rng, dtype, self.n, n_out)
+        parameters = network(self.sizes, dtype, rng)
+        name = "momentum" if self.optimizer == "nesterov" else self.optimizer
+        slots = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
+        return {
+            "parameters": parameters, "slots": slots, "x": x, "y": y, "order": rng.permutation(self.n),
+            "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
+            "optimizer": (name, *HYPERPARAMETERS[self.optimizer].values()), "batch_size": self.batch_size,
+            "step": self.step, "scale": scale,
+        }  # fmt: skip
+
+    def bounds(self, _given: Arguments, expected: list[Any]) -> list[Bound]:
+        """Every step adds the errors of its longest sum, relative to the largest value of a vector."""
+        n_steps = -(-self.n // self.batch_size)
+        terms = max(n_steps, 1) ** 2 * max(*self.sizes, min(self.batch_size, max(self.n, 1)))
+        loss_sum, _, *vectors = expected
+        largest = [np.abs(vector.astype(np.float64)).max(initial=0.0) for vector in vectors]
+        return [(terms, loss_sum + self.n), EXACT, *((terms, value) for value in largest)]
+
+
+NETWORKS: list[tuple[int, tuple[int, ...], tuple[str, ...], Any]] = [
+    (0, (3, 2), (), None), (1, (1, 1), (), None), (13, (3, 2), (), None),
+    (1, (20, 33, 10), ("relu",), np.uint8), (7, (5, 7, 3), ("tanh",), None),
+    (12, (9, 31, 17, 4), ("sigmoid", "tanh"), None), (300, (6, 8, 5, 33), ("identity", "relu"), None),
+    (530, (17, 16, 1), ("relu",), np.uint8),
+]  # fmt: skip
+REALISTIC_NETWORKS: list[tuple[int, tuple[int, ...], tuple[str, ...], Any]] = [
+    (1, (784, 128, 10), ("relu",), None), (256, (784, 128, 10), ("relu",), np.uint8),
+]  # fmt: skip
+TRAININGS = [
+    Training(0, (3, 2), (), "cross_entropy", "sgd", 4),
+    Training(1, (1, 1), (), "squared_error", "sgd", 1),
+    Training(5, (4, 1), (), "cross_entropy", "momentum", 2),
+    Training(11, (5, 7, 3), ("relu",), "cross_entropy", "sgd", 4),
+    Training(9, (5, 7, 3), ("tanh",), "binary_cross_entropy", "nesterov", 1),
+    Training(17, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "adam", 5, step=2),
+    Training(12, (6, 8, 3), ("identity",), "cross_entropy", "adamw", 4),
+    Training(21, (20, 33, 10), ("relu",), "cross_entropy", "adam", 7, np.uint8),
+    Training(20, (7, 12, 32), ("relu",), "binary_cross_entropy", "sgd", 13, np.uint8),
+    Training(600, (13, 16, 4), ("relu",), "cross_entropy", "momentum", 600),
+    Training(540, (9, 40, 2), ("tanh",), "squared_error", "adamw", 517),
+    Training(33, (300, 7, 3), ("relu",), "cross_entropy", "momentum", 8),  # few outputs of many inputs, gathered
+    Training(21, (256, 10), (), "squared_error", "adamw", 5),  # read where they are
+    Training(290, (400, 5, 2), ("tanh",), "binary_cross_entropy", "adam", 270, np.uint8),
+    Training(300, (11, 31, 9), ("sigmoid",), "binary_cross_entropy", "adam", 1000, np.uint8),
+]
+REALISTIC_TRAININGS = [
+    Training(128, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 32, np.uint8),
+    Training(256, (784, 10, 10), ("relu",), "cross_entropy", "adam", 128),
+]
+
+
+def inference_case(
+    n: int,
+    sizes: tuple[int, ...],
+    activations: tuple[str, ...] | None = None,
+    x_dtype: Any = None,
+    realistic: bool = True,
+) -> Case:
+    """Return the case of `predict_logits` for n rows; ReLU between the layers if no activations are given."""
+    names = activations if activations is not None else ("relu",) * (len(sizes) - 2)
+    kind = "pixels" if x_dtype else "floats"
+    size = f"{n}x{'-'.join(map(str, sizes))}-{'-'.join(names)}-{kind}"
+    return Case(
+        "predict_logits", size, partial(_predict, n, sizes, names, x_dtype), _predict_bounds, realistic=realistic
+    )
+
+
+def training_case(training: Training, realistic: bool = True) -> Case:
+    """Return the case of `train_epoch`."""
+    updates = ("parameters", "slots")
+    return Case("train_epoch", str(training), training.make, training.bounds, updates, realistic=realistic)
+
+
+def network_cases() -> list[Case]:
+    """Return all of them."""
+    networks = [(one, real) for some, real in ((NETWORKS, False), (REALISTIC_NETWORKS, True)) for one in some]
+    trainings = [(one, real) for some, real in ((TRAININGS, False), (REALISTIC_TRAININGS, True)) for one in some]
+    return [
+        *(inference_case(*one, realistic=real) for one, real in networks),
+        *(training_case(one, real) for one, real in trainings),
+    ]

@@ -1,0 +1,164 @@
+"""`fastnet bench`: what it measures, saves, draws and says."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from fastnet._jit import INTERPRETED
+from fastnet.bench import page, results, suite
+from fastnet.bench.timing import spread
+from fastnet.bench.workloads import QUICK, Workload
+from fastnet.cli import main
+
+SMALL = ["bench", "--networks", "12-8-3", "--batch-sizes", "32", "--peers", "sklearn", "--rounds", "2"]
+
+compiled = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Results of a small network, as the command writes them."""
+    if INTERPRETED:
+        pytest.skip("nothing is compiled")
+    path = tmp_path_factory.mktemp("bench") / "results.json"
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # a noisy machine is no error here
+        assert main([*SMALL, "--json", str(path)]) == 0
+    return path
+
+
+def test_results_hold_what_was_measured_and_on_what(saved):
+    document = results.load(saved)
+    (row,) = document["networks"]
+    assert (row["name"], row["dtype"]) == ("12-8-3, batch 32, 10,000 rows", "float32")
+    assert set(row["peers"]) == {"fastnet", "numpy", "sklearn"}
+    assert row["peers"]["numpy"]["ratio"]["n"] == row["rounds"] == 2
+    assert row["fraction_of_peak"]["median"] > 0
+    assert row["flop"] == Workload((12, 8, 3), 32, samples=10_000).flop
+    one, many = document["latency"]
+    assert set(one["seconds"]) == {"fastnet", "numpy", "sklearn"}
+    assert many["fraction_of_peak"]["median"] > 0
+    assert document["environment"]["versions"]["numpy"] == np.__version__
+    assert document["settings"]["roofline"]["float32_gflops"] > 0
+
+
+def test_results_round_trip_through_the_gate(saved, capsys):
+    assert main(["compare", str(saved), str(saved)]) == 0
+    assert "12-8-3, batch 32, 10,000 rows" in capsys.readouterr().out
+
+
+def test_saved_results_make_the_same_page_and_picture_again(saved, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    markdown, picture = tmp_path / "page.md", tmp_path / "picture.svg"
+    assert main(["bench", "--from", str(saved), "--markdown", str(markdown), "--plot", str(picture)]) == 0
+    shown = capsys.readouterr().out
+    assert "12-8-3, batch 32" in shown
+    assert "scikit-learn / fastnet" in shown
+    text = markdown.read_text(encoding="utf-8")
+    assert "![Speed-up over other libraries, and the roofline](picture.svg)" in text
+    assert text == page.as_markdown(results.load(saved), "picture.svg")
+    drawn = "".join(ElementTree.parse(picture).getroot().itertext())
+    assert "12-8-3, batch 32" in drawn
+    assert "scikit-learn" in drawn
+
+
+def document_with(ratio, **row):
+    """Results of one network in which a peer has this ratio."""
+    document = results.new_document(
+        {
+            "date": "2026-01-01T00:00:00+00:00", "platform": "Linux", "machine": "x86_64", "cores": 2, "threads": 2,
+            "cpu": {"name": "znver3", "model": "", "vector_bits": 256}, "threading_layer": "own", "blas": [],
+            "versions": {"fastnet": "0.1"},
+        },
+        {},
+    )  # fmt: skip
+    peers = {
+        "fastnet": {"label": "fastnet", "version": "0.1", "seconds": 0.1, "warm_up_seconds": 0.2},
+        "jax": {"label": "JAX", "version": "1", "seconds": 0.1, "warm_up_seconds": 1.5, "ratio": ratio._asdict()},
+        "torch": {"label": "PyTorch", "missing": "PyTorch is not installed"},
+    }
+    fraction = spread([0.5])._asdict()
+    workload = Workload((8, 2), 4)
+    document["networks"] = [
+        {
+            **workload.to_dict(), "name": workload.name, "flop": workload.flop, "seconds": 0.1, "gflops": 1.0,
+            "fraction_of_peak": fraction, "peak_gflops": 2.0, "rounds": ratio.n, "clock_moved": 1.0, "peers": peers,
+            **row,
+        }
+    ]  # fmt: skip
+    return document
+
+
+def test_losses_are_published_beside_wins():
+    lost, won = (page.as_markdown(document_with(spread([ratio] * 9))) for ratio in (0.5, 2.0))
+    assert "JAX is 2.00 times faster" in lost
+    assert "Losses: none of these." in won
+    for text in (lost, won):
+        assert "Left out: PyTorch is not installed." in text
+        assert "outside of all times: fastnet 200 ms, JAX 1.5 s" in text
+
+
+def test_a_noisy_machine_is_told():
+    def said(ratio, **row):
+        (one,) = document_with(ratio, **row)["networks"]
+        return suite.noise(one)
+
+    assert said(spread([2.0] * 9)) == []
+    (unclear,) = said(spread([0.5, 0.6, 0.9, 1.0, 1.0, 1.2, 1.3, 2.0, 3.0]))
+    assert "too noisy to say who is faster, fastnet or JAX" in unclear
+    (uncertain,) = said(spread([2.0, 3.0, 6.0]))
+    assert "ratio to JAX is uncertain" in uncertain
+    (moved,) = said(spread([2.0] * 9), clock_moved=1.5)
+    assert "the FMA peak moved by a factor of 1.50" in moved
+
+
+def test_times_to_accuracy_have_a_table():
+    document = document_with(spread([2.0] * 9))
+    target = {"target": 0.9, "reached": 2, "of": 3, "epochs": 1.5, "seconds": 0.25, "spread": 0.01}
+    never = {"target": 0.98, "reached": 0, "of": 3, "epochs": None, "seconds": None, "spread": None}
+    row = {
+        "data": "digits", "peer": "fastnet", "name": "fastnet", "skipped": None, "learning_rate": 1e-3,
+        "compile_seconds": 12.0, "accuracy": {"mean": 0.975}, "targets": [target, never],
+    }  # fmt: skip
+    document["accuracy"] = [row, {"data": "digits", "name": "JAX", "skipped": "JAX is not installed"}]
+    text = page.as_markdown(document)
+    assert "| data | library | learning rate | best accuracy | to 90% | to 98% | compile |" in text
+    assert "| digits | fastnet | 0.001 | 97.50% | 250 ms ± 10 ms (2 of 3 seeds) | never | 12 s |" in text
+    assert "Left out: JAX is not installed." in text
+
+
+def test_the_quick_suite_compiles_for_one_precision():
+    assert {workload.dtype for workload in QUICK} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--networks", "12"], "--networks must be layer sizes such as 784-128-10, got '12'"),
+        (["--networks", "12-3", "--batch-sizes", "some"], "--batch-sizes must be whole numbers or full"),
+        (["--batch-sizes", "32"], "--batch-sizes: is of --networks"),
+        (["--peers", "theano"], "--peers: 'theano' is not known, expected some of fastnet"),
+        (["--plot", "picture.gif"], "--plot picture.gif: must end in .png, .svg, .pdf"),
+        (["--json", "no/r.json"], "--json no/r.json: no: no such folder"),
+        (["--from", "missing.json"], "missing.json: No such file"),
+        (["--from", "missing.json", "--rounds", "3"], "options of a measurement cannot be given with it"),
+        (["--data", "missing"], "missing"),
+        (["--rounds", "1"], "--rounds"),
+    ],
+)
+def test_misuse_is_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.count("\n") == 1
+    assert words in shown.err
+    assert not shown.out
+
+
+def test_a_picture_without_matplotlib_is_misuse(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["bench", "--plot", str(tmp_path / "picture.png")]) == 2
+    assert "needs matplotlib, which `pip install 'fastnet[plot]'` brings" in capsys.readouterr().err
