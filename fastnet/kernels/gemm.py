@@ -18,6 +18,7 @@ from fastnet._threads import resolve_threads, run_team
 from fastnet.kernels import elementary
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.barrier import meet
+from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, row_tile_narrow, row_tile_wide
 
 VECTOR_BYTES = vector_bits() // 8
@@ -66,19 +67,22 @@ def pack(
     source: Any, s0: int, s_row: int, s_col: int, rows: int, columns: int, first: int, last: int,
     target: Any, t0: int, t_panel: int,
 ) -> None:  # fmt: skip
-    """Copy panels [first, last) of a matrix given by two strides; panel i goes to target[t0 + i * t_panel:]."""
+    """Copy panels [first, last) of a matrix given by two strides; panel i goes to target[t0 + i * t_panel:].
+
+    In the order in which the source lies in memory, whole rows of a panel as vectors.
+    """
     width = TILE_VECTORS * VECTOR_BYTES // target.itemsize
+    one = target.dtype.type(1)
     for panel in range(first, last):
         count = min(width, columns - panel * width)
-        for r in range(rows):
-            run = target[t0 + panel * t_panel + r * width : t0 + panel * t_panel + (r + 1) * width]
-            row = source[s0 + r * s_row + panel * width * s_col :]
-            if s_col == 1 and count == width:
-                for j in range(width):
-                    run[j] = row[j]
-            else:
-                for j in range(count):
-                    run[j] = row[j * s_col]
+        start, begin = s0 + panel * width * s_col, t0 + panel * t_panel
+        if s_col == 1 and count == width:
+            for r in range(rows):
+                copy_row(source, start + r * s_row, target, begin + r * width, one)
+        else:
+            for j in range(count):
+                for r in range(rows):
+                    target[begin + r * width + j] = source[start + r * s_row + j * s_col]
 
 
 @inlined
@@ -88,13 +92,17 @@ def unpack(
 ) -> None:  # fmt: skip
     """Copy panels [first, last) back to a matrix whose columns lie one after the other."""
     width = TILE_VECTORS * VECTOR_BYTES // source.itemsize
+    one = source.dtype.type(1)
     for panel in range(first, last):
         count = min(width, columns - panel * width)
-        for r in range(rows):
-            run = source[s0 + panel * s_panel + r * width : s0 + panel * s_panel + (r + 1) * width]
-            row = target[t0 + r * t_row + panel * width : t0 + r * t_row + panel * width + count]
-            for j in range(count):
-                row[j] = run[j]
+        start, begin = s0 + panel * s_panel, t0 + panel * width
+        if count == width:
+            for r in range(rows):
+                copy_row(source, start + r * width, target, begin + r * t_row, one)
+        else:
+            for r in range(rows):
+                for j in range(count):
+                    target[begin + r * t_row + j] = source[start + r * width + j]
 
 
 @inlined
