@@ -118,6 +118,7 @@ def test_a_noisy_machine_is_told():
 def test_times_to_accuracy_have_a_table():
     document = document_with(spread([2.0] * 9))
     target = {"target": 0.9, "reached": 2, "of": 3, "epochs": 1.5, "seconds": 0.25, "spread": 0.01}
+    target["seconds_with_compile"] = 12.25
     never = {"target": 0.98, "reached": 0, "of": 3, "epochs": None, "seconds": None, "spread": None}
     row = {
         "data": "digits", "peer": "fastnet", "name": "fastnet", "skipped": None, "learning_rate": 1e-3,
@@ -126,7 +127,10 @@ def test_times_to_accuracy_have_a_table():
     document["accuracy"] = [row, {"data": "digits", "name": "JAX", "skipped": "JAX is not installed"}]
     text = page.as_markdown(document)
     assert "| data | library | learning rate | best accuracy | to 90% | to 98% | compile |" in text
-    assert "| digits | fastnet | 0.001 | 97.50% | 250 ms ± 10 ms (2 of 3 seeds) | never | 12 s |" in text
+    assert (
+        "| digits | fastnet | 0.001 | 97.50% | 250 ms ± 10 ms (2 of 3 seeds), 12.2 s with compilation | never | 12 s |"
+        in text
+    )
     assert "Left out: JAX is not installed." in text
 
 

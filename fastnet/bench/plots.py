@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._atomic import replacing
+from fastnet.bench.tables import environment_lines
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -50,8 +51,7 @@ def draw(document: dict[str, Any], path: Path) -> None:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_bars(left, rows, peers)
     _draw_roofline(right, rows, document)
-    cpu = document["environment"]["cpu"]
-    figure.suptitle(f"fastnet on {cpu.get('model') or cpu['name']}, {document['environment']['threads']} threads")
+    figure.suptitle("\n".join(environment_lines(document["environment"])), fontsize=8)
     with replacing(path) as file, rc_context({"svg.fonttype": "none"}):  # text that can be searched and read out
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=110)
 
@@ -122,4 +122,4 @@ def _draw_roofline(axes: Any, rows: list[dict[str, Any]], document: dict[str, An
     axes.set_xlabel("operations per byte of the samples")
     axes.set_ylabel("GFLOP/s of an epoch")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="lower right", fontsize=8)
