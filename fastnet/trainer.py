@@ -51,6 +51,10 @@ class Trainer:
         Results are the same bits for any count. NumPy's own threads are not its business.
     seed : int, optional
         Seed of the order of samples.
+    clip_norm : float, optional
+        Scale the gradient of a batch, of all weights and biases together, down to this L2 norm if its own is larger.
+    clip_value : float, optional
+        Limit each element of the gradient to [-clip_value, clip_value], before `clip_norm`.
 
     Raises
     ------
@@ -77,6 +81,8 @@ class Trainer:
         backend: str = "numba",
         n_threads: int | None = None,
         seed: int | None = None,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {type(network).__name__}")
@@ -88,8 +94,10 @@ class Trainer:
         training_checks.choice("backend", backend, tuple(BACKENDS))
         if n_threads is not None:
             training_checks.whole("n_threads", n_threads, 1)
+        training_checks.clipping(clip_norm, clip_value)
         self.network, self.optimizer, self.loss = network, optimizer, loss
         self.batch_size, self.backend, self.n_threads = int(batch_size), backend, n_threads
+        self.clip_norm, self.clip_value = clip_norm, clip_value
         self._rng = np.random.default_rng(seed)
         self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
         self._steps = self._epochs = 0
@@ -208,7 +216,8 @@ class Trainer:
         network = self.network
         result: tuple[float, int] = self._kernels.train_epoch(
             network.parameters, self._slots, X, y, order, network.sizes, network.activations, self.loss,
-            self.optimizer.as_tuple(), self.batch_size, self._steps, network.input_scale, **self._threads(),
+            self.optimizer.as_tuple(), self.batch_size, self._steps, network.input_scale, self.clip_norm,
+            self.clip_value, **self._threads(),
         )  # fmt: skip
         self._steps += math.ceil(len(order) / self.batch_size)
         return result

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES, DTYPES, HYPERPARAMETERS, SLOTS, Training, network, run
 
 from fastnet import kernels
 from fastnet._jit import INTERPRETED
 from fastnet._threads import available_cores
+from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, SLOTS, Training, network, run
 from fastnet.kernels.gemm import threads_for
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="BLAS stands in for the tile, in one thread")
@@ -48,6 +48,31 @@ def test_training_for_any_count_of_threads(dtype, optimizer, loss, batch_size):
     assert np.isfinite(expected[2]).all()
     for n_threads in THREADS[1:]:
         assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+LIMITS = [{"clip_norm": 0.1}, {"clip_value": 0.005}, {"clip_norm": 0.1, "clip_value": 0.02}]
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=str)
+@pytest.mark.parametrize("batch_size", [64, 300])
+@pytest.mark.parametrize("sizes", [SIZES, (150, 96, 33, 2), (784, 10, 10), (300, 7, 12, 4)], ids=str)
+@dtypes
+def test_clipped_training_for_any_count_of_threads(dtype, sizes, batch_size, limits):
+    activations = ("relu",) * (len(sizes) - 2)
+    training = Training(330, sizes, activations, "cross_entropy", "adam", batch_size, **limits)
+    expected = train(training, dtype, n_threads=1)
+    assert np.isfinite(expected[2]).all()
+    for n_threads in (*THREADS[1:], 8):
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+@pytest.mark.parametrize("limits", [{"clip_norm": 1e30}, {"clip_value": 1e30}], ids=str)
+@pytest.mark.parametrize("sizes", [SIZES, (300, 7, 4)], ids=str)
+@dtypes
+def test_limits_that_nothing_reaches_change_no_bit(dtype, sizes, limits):
+    arguments = (620, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", "adamw", 290)
+    expected = train(Training(*arguments), dtype, n_threads=2)
+    assert bits_of(train(Training(*arguments, **limits), dtype, n_threads=2)) == bits_of(expected)
 
 
 @dtypes
@@ -193,6 +218,11 @@ def digest_of_all_bits():
             for bits in bits_of(train(Training(290, SIZES, ACTIVATIONS, loss, optimizer, 270), np.float32)):
                 digest.update(bits)
         for bits in bits_of(train(Training(290, (784, 10, 10), ("relu",), "cross_entropy", optimizer, 70), np.float32)):
+            digest.update(bits)
+    for sizes in ((200, 130, 35, 3), (784, 10, 10)):
+        activations = ("relu",) * (len(sizes) - 2)
+        training = Training(290, sizes, activations, "cross_entropy", "sgd", 270, clip_norm=0.1, clip_value=0.02)
+        for bits in bits_of(train(training, np.float32)):
             digest.update(bits)
     return digest.hexdigest()
 

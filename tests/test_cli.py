@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastnet
-from fastnet import Adam, Network, Trainer, load_model
+from fastnet import SGD, Adam, Network, Trainer, load_model
 from fastnet._jit import INTERPRETED
 from fastnet.cli import _options, main
 from fastnet.datasets import load, load_digits, stratified_split
@@ -109,13 +109,14 @@ def test_training_is_what_the_library_does():
 def test_all_options_reach_the_library(capsys, tiny_csv):
     argv = (
         f"train {tiny_csv} --label kind --hidden 8,5 --activation tanh --init glorot_normal --dtype float64 "
-        "--epochs 2 --batch-size full --optimizer adamw --lr 0.02 --weight-decay 0.5 --seed 3 "
-        "--test-fraction 0.5 --threads 1 --out here.safetensors"
+        "--epochs 2 --batch-size full --optimizer adamw --lr 0.02 --weight-decay 0.5 --seed 3 --clip-norm 2 "
+        "--clip-value 0.5 --test-fraction 0.5 --threads 1 --out here.safetensors"
     )
     document = run_json(capsys, *argv.split())
     assert document["settings"] | {"parameters": 0} == {
         "seed": 3, "init": "glorot_normal", "epochs": 2, "sizes": [4, 8, 5, 3], "activations": ["tanh", "tanh"],
         "dtype": "float64", "input_scale": 1.0, "parameters": 0, "batch_size": 30, "backend": "numba", "threads": 1,
+        "clip_norm": 2.0, "clip_value": 0.5,
         "optimizer": {
             "name": "adamw", "lr": 0.02, "weight_decay": 0.5, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8
         },
@@ -138,6 +139,16 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
 def test_optimizers_have_defaults_of_their_own(capsys, options, expected):
     document = run_json(capsys, *QUICK, *options)
     assert document["settings"]["optimizer"] == expected
+
+
+def test_clipping_is_what_the_library_does():
+    assert main([*QUICK, "--optimizer", "sgd", "--clip-norm", "0.5", "--clip-value", "0.02"]) == 0
+    digits = load_digits()
+    train, _ = stratified_split(digits.y, 0.2, 0)
+    network = Network([64, 128, 64, 10], seed=0, input_scale=1 / 16)
+    trainer = Trainer(network, SGD(0.1), backend="numpy", seed=0, clip_norm=0.5, clip_value=0.02)
+    trainer.fit(digits.X[train], digits.y[train], epochs=3)
+    np.testing.assert_array_equal(load_model("model.safetensors").network.parameters, network.parameters)
 
 
 def test_no_hidden_layer_and_an_existing_model_to_replace(capsys):

@@ -6,12 +6,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from cases import CASES, DTYPES, HYPERPARAMETERS, Case, assert_equivalent, network, run, tolerances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastnet import kernels, reference
 from fastnet._jit import INTERPRETED
+from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, Case, difference, network, run, tolerances
 from fastnet.kernels.simd import TILE_ROWS, panel_width
 
 # Without a compiler, kernels are plain Python loops: the small sizes cover every line of theirs.
@@ -23,6 +23,11 @@ THREADED = ("predict_logits", "train_epoch")
 cases = pytest.mark.parametrize("case", RUN, ids=str)
 small_cases = pytest.mark.parametrize("case", SMALL, ids=str)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def assert_equivalent(actual, expected, tolerance):
+    reason = difference(actual, expected, tolerance)
+    assert reason is None, reason
 
 
 def check(case, dtype, arguments, expected=None, **more):
@@ -198,6 +203,29 @@ def test_nan_in_one_class_counts_as_the_answer_that_numpy_finds(dtype):
 
 
 @dtypes
+@pytest.mark.parametrize("limits", [{"clip_norm": 2.0}, {"clip_value": 0.5}, {"clip_norm": 2.0, "clip_value": 0.5}])
+@pytest.mark.parametrize("bad", [np.inf, np.nan, "large"])
+def test_gradients_that_are_not_finite_are_clipped_alike(bad, limits, dtype):
+    """An infinite norm makes the factor 0, and infinities NaN; a NaN as norm, or as element, is not limited."""
+    large = np.finfo(dtype).max / 4
+    for sizes in ((3, 2), (300, 2)):
+        results = []
+        for module in (reference, kernels):
+            parameters = np.ones((sizes[0] + 1) * 2, dtype)
+            x, y = np.ones((4, sizes[0]), dtype), np.ones((4, 2), dtype)
+            x[2, 1] = large if bad == "large" else bad
+            with np.errstate(all="ignore"):
+                module.train_epoch(
+                    parameters, (), x, y, np.arange(4), sizes, (), "squared_error", ("sgd", 0.5), 4, **limits
+                )
+            results.append(parameters)
+        tolerance = 8 * np.sqrt(sizes[0]) * float(np.finfo(dtype).eps)
+        assert_equivalent(results[1], results[0], tolerance)
+        if "clip_value" in limits and bad == np.inf:
+            assert np.isfinite(results[0][::2]).any()
+
+
+@dtypes
 @small_cases
 def test_an_error_of_a_few_tolerances_is_seen(case, dtype):
     expected = run(reference, case, case.arguments(dtype))
@@ -257,6 +285,23 @@ def test_tolerance_of_a_product_sees_one_term_that_is_missing(case, dtype):
         wrong = expected[0] - np.outer(arguments["x"][:, k], arguments["W"][k])
         with pytest.raises(AssertionError, match="differ"):
             assert_equivalent(wrong, expected[0], tolerances(case, dtype, expected)[0])
+
+
+CLIPPED = [
+    (case, limit)
+    for case in LEARNING
+    for limit in ("clip_norm", "clip_value")
+    if case.arguments(np.float32)[limit] is not None
+]
+
+
+@dtypes
+@pytest.mark.parametrize(("case", "limit"), CLIPPED, ids=str)
+def test_tolerances_of_training_see_a_limit_that_is_forgotten(case, limit, dtype):
+    expected = run(reference, case, case.arguments(dtype))
+    wrong = run(reference, case, {**case.arguments(dtype), limit: None})
+    with pytest.raises(AssertionError, match="differ"):
+        assert_equivalent(wrong[2], expected[2], tolerances(case, dtype, expected)[2])
 
 
 lengths = st.integers(0, 40)
@@ -418,6 +463,8 @@ SETTINGS = {
     "optimizer": ("sgd", ("sgd",), ("rmsprop", 0.1), (), ("sgd", -1.0), ("adam", 0.1, 1.0, 0.9, 1e-8), None),
     "batch_size": (0, -1, 2.0, True, None),
     "step": (-1, 0.5, None),
+    "clip_norm": (0.0, -1.0, np.nan, np.inf, "1", 1j),
+    "clip_value": (0, -0.1, np.inf, [1.0]),
     "slots": ([], None, (np.zeros(3),), (np.zeros(3), np.zeros(3), np.zeros(3))),
 }
 

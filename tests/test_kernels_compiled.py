@@ -11,11 +11,11 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from cases import CASES, Training, run
 
 import fastnet
 from fastnet import _jit, kernels
 from fastnet._threads import run_team
+from fastnet.cases import CASES, Training, run
 from fastnet.kernels import activations, elementary, gemm, linear, losses, optimizers
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, lanes

@@ -277,6 +277,29 @@ def test_epoch_is_its_batches_one_by_one(loss, optimizer):
     assert not np.array_equal(whole["parameters"], before)
 
 
+def one_step(**limits):
+    """Return the gradient of a batch, as a step of rate 1 takes it away."""
+    arguments = training(optimizer="sgd", batch_size=11)
+    arguments["optimizer"] = ("sgd", 1.0)
+    before = arguments["parameters"].copy()
+    reference.train_epoch(**arguments, **limits)
+    return before - arguments["parameters"]
+
+
+def test_a_gradient_is_limited_in_its_elements_and_then_in_its_norm():
+    gradient = one_step()
+    norm, largest = np.linalg.norm(gradient), np.abs(gradient).max()
+    limited = np.clip(gradient, -largest / 4, largest / 4)
+    assert np.abs(limited - gradient).max() > 4 * EPS
+    for expected, limits in (
+        (gradient, {"clip_norm": 1.01 * norm, "clip_value": 1.01 * largest}),
+        (gradient / norm / 8, {"clip_norm": 1 / 8}),
+        (limited, {"clip_value": largest / 4}),
+        (limited / np.linalg.norm(limited) / 8, {"clip_norm": 1 / 8, "clip_value": largest / 4}),
+    ):
+        np.testing.assert_allclose(one_step(**limits), expected, rtol=0, atol=16 * EPS)
+
+
 def test_order_selects_rows():
     chosen, sorted_ = training(order=np.array([7, 2, 2, 9])), training()
     rows = chosen["order"]
@@ -377,6 +400,10 @@ def test_network_without_hidden_layer_is_linear():
         ({"batch_size": 2.0}, TypeError, "batch_size must be an integer, got float"),
         ({"step": -1}, ValueError, "step must be at least 0, got -1"),
         ({"scale": math.inf}, ValueError, "scale must be finite, got inf"),
+        ({"clip_norm": 0.0}, ValueError, "clip_norm must be positive, got 0.0"),
+        ({"clip_norm": "1"}, TypeError, "clip_norm must be a number, got str"),
+        ({"clip_value": -2}, ValueError, "clip_value must be positive, got -2"),
+        ({"clip_value": math.nan}, ValueError, "clip_value must be finite, got nan"),
     ],
 )
 def test_training_rejects_before_it_touches_parameters(changes, error, message):

@@ -50,6 +50,48 @@ def test_training_decreases_the_loss_and_learns_the_digits(digits, backend, dtyp
     assert trainer.network.parameters.dtype == dtype
 
 
+@pytest.mark.parametrize("limits", [{"clip_norm": 0.2}, {"clip_value": 0.01}, {"clip_norm": 0.2, "clip_value": 0.01}])
+@pytest.mark.parametrize("optimizer", [SGD(0.1), AdamW(0.002, 0.1)], ids=lambda optimizer: optimizer.as_tuple()[0])
+def test_both_backends_agree_on_clipped_gradients(digits, optimizer, limits):
+    histories, networks = [], []
+    for backend, clipping in (("numpy", limits), ("numba", limits), ("numba", {})):
+        trainer = digits_trainer(backend, optimizer, np.float64, **clipping)
+        histories.append(trainer.fit(digits.X[:500], digits.y[:500], epochs=3))
+        networks.append(trainer.network.parameters)
+    # as above, over several epochs
+    np.testing.assert_allclose(histories[1].loss, histories[0].loss, rtol=1e-9)
+    np.testing.assert_allclose(networks[1], networks[0], rtol=1e-7, atol=1e-9)
+    assert np.abs(networks[2] - networks[1]).max() > 1e-5, "nothing was clipped"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("dtype", "sizes"), [(np.float64, [64, 20, 10]), (np.float64, [300, 10]), (np.float32, [64, 10])]
+)
+def test_a_clipped_step_is_as_long_as_asked_for(backend, dtype, sizes):
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(400, sizes[0])), rng.integers(0, 10, 400)
+    network = Network(sizes, seed=0, dtype=dtype)
+    before = network.parameters.copy()
+    trainer = Trainer(network, SGD(0.5), batch_size=400, backend=backend, clip_norm=0.25)
+    trainer.fit(X, y, epochs=1)
+    actual = np.linalg.norm(np.float64(network.parameters) - before)
+    # parameters around 1 are rounded to eps / 2 of theirs, which adds up as the root of their number
+    tolerance = np.sqrt(before.size) * np.abs(before).max() * np.finfo(dtype).eps
+    assert actual == pytest.approx(0.5 * 0.25, abs=tolerance)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_no_element_of_a_clipped_step_is_larger_than_asked_for(digits, backend):
+    trainer = digits_trainer(backend, SGD(0.5), np.float64, clip_value=0.002)
+    before = trainer.network.parameters.copy()
+    trainer.batch_size = 1797
+    trainer.fit(digits.X, digits.y, epochs=1)
+    steps = np.abs(trainer.network.parameters - before)
+    assert steps.max() == pytest.approx(0.5 * 0.002)
+    assert np.count_nonzero(steps > 0.5 * 0.00199) > 10
+
+
 def test_history_has_a_figure_for_each_epoch(digits):
     seen = []
     trainer = digits_trainer("numba", SGD(0.1))
@@ -180,6 +222,10 @@ def test_bad_data_is_rejected_before_anything_is_trained(X, y, message):
         ({"batch_size": 2.0}, "batch_size must be an integer, got float"),
         ({"backend": "torch"}, "backend must be one of numba, numpy, got 'torch'"),
         ({"n_threads": 0}, "n_threads must be at least 1, got 0"),
+        ({"clip_norm": 0.0}, "clip_norm must be positive, got 0.0"),
+        ({"clip_norm": "1"}, "clip_norm must be a number, got str"),
+        ({"clip_value": -1}, "clip_value must be positive, got -1"),
+        ({"clip_value": np.nan}, "clip_value must be finite, got nan"),
     ],
 )
 def test_bad_settings_are_named(arguments, message):

@@ -67,12 +67,15 @@ class Training:
     batch_size: int
     x_dtype: Any = None  # uint8, or None for the parameters'
     step: int = 0
+    clip_norm: float | None = None
+    clip_value: float | None = None
 
     def __str__(self) -> str:
         net = "-".join(map(str, self.sizes))
         kind = "pixels" if self.x_dtype else "floats"
         parts = (f"{self.n}x{net}", *self.activations, self.loss, self.optimizer, f"{self.batch_size}")
-        return "-".join((*parts, kind))
+        limits = {"norm": self.clip_norm, "value": self.clip_value}
+        return "-".join((*parts, kind, *(f"{name} {limit}" for name, limit in limits.items() if limit is not None)))
 
     def make(self, dtype: Any, rng: np.random.Generator) -> Arguments:
         """Make the arguments."""
@@ -91,7 +94,7 @@ class Training:
             "parameters": parameters, "slots": slots, "x": x, "y": y, "order": rng.permutation(self.n),
             "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
             "optimizer": (name, *HYPERPARAMETERS[self.optimizer].values()), "batch_size": self.batch_size,
-            "step": self.step, "scale": scale,
+            "step": self.step, "scale": scale, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
         }  # fmt: skip
 
     def bounds(self, _given: Arguments, expected: list[Any]) -> list[Bound]:
@@ -129,6 +132,17 @@ TRAININGS = [
     Training(290, (400, 5, 2), ("tanh",), "binary_cross_entropy", "adam", 270, np.uint8),
     Training(300, (11, 31, 9), ("sigmoid",), "binary_cross_entropy", "adam", 1000, np.uint8),
 ]
+CLIPPED_TRAININGS = [
+    Training(13, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "sgd", 5, clip_norm=0.5),
+    Training(11, (70, 7, 3), ("relu",), "cross_entropy", "adam", 4, clip_value=0.01),
+    Training(40, (6, 130, 3), ("tanh",), "binary_cross_entropy", "momentum", 16, clip_norm=0.3, clip_value=0.05),
+    Training(600, (13, 16, 4), ("relu",), "cross_entropy", "sgd", 600, clip_norm=0.2),  # in blocks
+    Training(540, (9, 40, 2), ("tanh",), "squared_error", "adamw", 517, clip_norm=0.3, clip_value=0.1),
+    Training(33, (300, 7, 3), ("relu",), "cross_entropy", "sgd", 8, clip_norm=0.5),  # few outputs of many inputs
+    Training(21, (256, 10), (), "squared_error", "adam", 5, clip_norm=2.0, clip_value=0.5),
+    Training(290, (400, 5, 2), ("tanh",), "cross_entropy", "sgd", 270, np.uint8, clip_norm=0.5, clip_value=0.1),
+]
+TRAININGS += CLIPPED_TRAININGS
 REALISTIC_TRAININGS = [
     Training(128, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 32, np.uint8),
     Training(256, (784, 10, 10), ("relu",), "cross_entropy", "adam", 128),

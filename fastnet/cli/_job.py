@@ -31,6 +31,8 @@ class Job:
     epochs: int
     n_batch: int | None
     optimizer: Optimizer
+    clip_norm: float | None
+    clip_value: float | None
     seed: int
     backend: str
     threads: int | None
@@ -64,7 +66,10 @@ class Job:
             input_scale=parts.input_scale,
         )
         n_batch = self.n_batch or len(parts.X)
-        return Trainer(network, self.optimizer, "cross_entropy", n_batch, self.backend, self.threads, self.seed)
+        return Trainer(
+            network, self.optimizer, "cross_entropy", n_batch, self.backend, self.threads, self.seed, self.clip_norm,
+            self.clip_value,
+        )  # fmt: skip
 
     def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
         assert run.test.accuracy is not None
@@ -81,6 +86,8 @@ class Job:
             "input_scale": network.input_scale,
             "parameters": network.n_parameters,
             "optimizer": {"name": name, **vars(self.optimizer)},
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
             "epochs": self.epochs,
             "batch_size": trainer.batch_size,
             "seed": self.seed,

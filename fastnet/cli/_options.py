@@ -122,6 +122,22 @@ WeightDecay = Annotated[
         show_default=False,
     ),
 ]
+ClipNorm = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NORM",
+        help="Scale each step's gradient down to this norm if its own is larger.",
+        show_default=False,
+    ),
+]
+ClipValue = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Limit the elements of each step's gradient to this size, before --clip-norm.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int,
     typer.Option(

@@ -46,6 +46,13 @@ def make_optimizer(name: str, lr: float | None, momentum: float | None, weight_d
     return SGD(**{"momentum": 0.9, **given}, nesterov=name == "nesterov")
 
 
+def check_clipping(clip_norm: float | None, clip_value: float | None) -> None:
+    """Refuse limits that the library would, before any data is read."""
+    from fastnet.reference.training_checks import clipping
+
+    clipping(clip_norm, clip_value)
+
+
 def check_threads(backend: str, threads: int | None) -> None:
     """Refuse a number of threads that nobody would look at."""
     if threads is not None and backend != "numba":

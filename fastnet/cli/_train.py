@@ -33,6 +33,8 @@ def train(
     lr: options.LearningRate = None,
     momentum: options.Momentum = None,
     weight_decay: options.WeightDecay = None,
+    clip_norm: options.ClipNorm = None,
+    clip_value: options.ClipValue = None,
     seed: options.Seed = 0,
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
@@ -47,16 +49,17 @@ def train(
     a test part has a share of every class held out. Ctrl-C ends training early and saves what there is.
     """
     from fastnet.cli._output import check_writable
-    from fastnet.cli._settings import check_threads, hidden_sizes, make_optimizer, samples_per_step
+    from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
 
     sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
     steps = make_optimizer(optimizer, lr, momentum, weight_decay)
+    check_clipping(clip_norm, clip_value)
     check_threads(backend, threads)
     check_writable(out, None, data)
 
     from fastnet.cli._job import Job
 
     return Job(
-        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, seed,
-        str(backend), threads, out, json,
+        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, clip_norm,
+        clip_value, seed, str(backend), threads, out, json,
     ).run()  # fmt: skip

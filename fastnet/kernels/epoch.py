@@ -17,6 +17,7 @@ import numpy as np
 from fastnet._jit import inlined, kernel
 from fastnet.kernels import updates
 from fastnet.kernels.barrier import meet
+from fastnet.kernels.clipping import Clipping, update_clipped
 from fastnet.kernels.denormals import flush, restore
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, unpack
 from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
@@ -27,7 +28,6 @@ from fastnet.kernels.passes import (
     CACHE_LINE,
     Ahead,
     Samples,
-    Share,
     Step,
     Weights,
     backward,
@@ -35,6 +35,7 @@ from fastnet.kernels.passes import (
     forward,
     gather,
     loss_and_gradient,
+    own_tiles,
     update_layer,
 )
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
@@ -62,6 +63,7 @@ class Run(NamedTuple):
     capacity: int  # rows reserved in a panel
     block: int  # rows of a block
     by_columns: Any  # of each layer: whether threads share out its columns, or the rows of the block
+    clipping: Clipping | None
 
 
 class Memory(NamedTuple):
@@ -78,6 +80,8 @@ class Memory(NamedTuple):
     scratch: Any  # (n_threads, ...): gradients of two tiles
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers
+    chains: Any  # (n_threads, ...): sums of a gradient's squares
+    squares: Any  # of the slabs of a gradient
 
 
 @inlined
@@ -223,10 +227,9 @@ def _update_weights(
     thread: int, n_threads: int, run: Run, layout: Layout, samples: Samples, following: int, n_rows: int,
     goes_on: bool, code: int, weights: Weights, memory: Memory,
 ) -> None:  # fmt: skip
-    """Gradient and update of a thread's share of every layer's tiles.
+    """Gradient and update of a thread's own tiles of every layer.
 
-    A share is those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that
-    it reads but a slab of the inputs. Meanwhile the rows that it will gather next, from `following` on, are fetched.
+    Meanwhile the rows that it will gather next, from `following` on, are fetched.
     """
     values, gradients, capacity = memory.values, memory.gradients, run.capacity
     ahead = _rows_ahead(samples, following, run, thread, n_threads)
@@ -242,13 +245,7 @@ def _update_weights(
         ahead = Ahead(FIRST, FIRST, FIRST)
     for layer in range(first_layer, layout.n_in.size):
         v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
-        tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], values.itemsize)
-        first, last, first_panel, last_panel = 0, tiles, 0, n_panels
-        if run.by_columns[layer] != 0 or tiles < n_threads:
-            first_panel, last_panel = share(n_panels, thread, n_threads)
-        else:
-            first, last = share(tiles, thread, n_threads)
-        own = Share(first, last, first_panel, last_panel)
+        own = own_tiles(layout, layer, run.by_columns[layer] != 0, thread, n_threads, values.itemsize)
         ahead = update_layer(
             layout, layer, own, step, values, gradients, v0, v1, capacity, weights, samples, at_once, ahead
         )
@@ -260,7 +257,9 @@ def _steps(
     weights: Weights, memory: Memory,
 ) -> bool:  # fmt: skip
     """Take all steps; False if the team was told to stop."""
-    total, correct, step, before = 0.0, 0, run.step, clock()
+    total, correct, step, before, ticks = 0.0, 0, run.step, clock(), memory.ticks[thread]
+    fused = run.clipping is None
+    waits = not fused or not owns_columns(layout.narrow, n_threads)
     for batch in range(0, samples.order.size, run.batch_size):
         n = min(run.batch_size, samples.order.size - batch)
         step += 1
@@ -273,8 +272,8 @@ def _steps(
             correct += right
             if right < 0 or not meet(barrier, n_threads):
                 return False
-            before = _tick(memory.ticks[thread], WAIT_ROWS, before)
-            code = run.optimizer if start + run.block >= n else updates.NONE
+            before = _tick(ticks, WAIT_ROWS, before)
+            code = run.optimizer if fused and start + run.block >= n else updates.NONE
             following = batch + start + n_rows
             _update_weights(
                 thread, n_threads, run, layout, samples, following, n_rows, start > 0, code, weights, memory
@@ -282,11 +281,18 @@ def _steps(
             if thread == 0:  # one sum in one order, whatever the count of threads
                 for r in range(n_rows):
                     total += memory.row_losses[r]
-            before = _tick(memory.ticks[thread], UPDATE, before)
-            if not owns_columns(layout.narrow, n_threads):
+            before = _tick(ticks, UPDATE, before)
+            if waits:
                 if not meet(barrier, n_threads):
                     return False
-                before = _tick(memory.ticks[thread], WAIT_WEIGHTS, before)
+                before = _tick(ticks, WAIT_WEIGHTS, before)
+        if not fused:
+            if not update_clipped(
+                thread, n_threads, barrier, run.clipping, run.optimizer, memory.coefficients[thread], run.by_columns,
+                layout, weights, memory.chains[thread], memory.squares,
+            ):  # fmt: skip
+                return False
+            before = _tick(ticks, UPDATE, before)
     memory.totals[thread, 0] = total
     memory.totals[thread, 1] = correct
     return True

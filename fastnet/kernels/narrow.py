@@ -77,7 +77,7 @@ def sums_size(narrow: Narrow, capacity: int) -> int:
 
 
 @inlined
-def _biases(narrow: Narrow) -> int:
+def biases(narrow: Narrow) -> int:
     """Where the biases lie."""
     return narrow.groups * OUTPUTS * narrow.stride
 
@@ -94,7 +94,7 @@ def pack_rows(narrow: Narrow, thread: int, n_threads: int, n_in: int, n_out: int
     first, last = share(n_in + 1, thread, n_threads)
     for k in range(first, last):
         for o in range(n_out):
-            packed[o * narrow.stride + k if k < n_in else _biases(narrow) + o] = flat[k * n_out + o]
+            packed[o * narrow.stride + k if k < n_in else biases(narrow) + o] = flat[k * n_out + o]
 
 
 @inlined
@@ -103,7 +103,7 @@ def unpack_rows(narrow: Narrow, thread: int, n_threads: int, n_in: int, n_out: i
     first, last = share(n_in + 1, thread, n_threads)
     for k in range(first, last):
         for o in range(n_out):
-            flat[k * n_out + o] = packed[o * narrow.stride + k if k < n_in else _biases(narrow) + o]
+            flat[k * n_out + o] = packed[o * narrow.stride + k if k < n_in else biases(narrow) + o]
 
 
 @inlined
@@ -182,7 +182,7 @@ def add_sums(
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     step, slab_step = narrow.sums, (n_rows + SAMPLES - 1) // SAMPLES * SAMPLES * narrow.sums
     for panel in range(panels_of(n_out, values.itemsize)):
-        bias = packed[_biases(narrow) + panel * width : _biases(narrow) + (panel + 1) * width]
+        bias = packed[biases(narrow) + panel * width : biases(narrow) + (panel + 1) * width]
         for r in range(first, last):
             target = values[v1 + (panel * capacity + r) * width : v1 + (panel * capacity + r + 1) * width]
             source = sums[r * step + panel * width :]
@@ -215,23 +215,26 @@ def update_columns(
                 x, places, ahead, tile * chunk, step.n_rows, gradients, d_at[group * OUTPUTS :], width,
                 weights.gradient, g0, narrow.stride, step.goes_on,
             )  # fmt: skip
-    biases = _biases(narrow)
     if thread == n_threads - 1:
-        _sum_rows(step, n_out, gradients, v1, capacity, weights.gradient[biases : biases + n_out])
+        _sum_rows(step, n_out, gradients, v1, capacity, weights.gradient[biases(narrow) : biases(narrow) + n_out])
     if step.code != NONE:
-        per_chunk = CHUNK_BYTES // VECTOR_BYTES
-        for o in range(n_out):
-            _update(step, weights, o * narrow.stride + first * chunk, (last - first) * per_chunk)
-        if thread == n_threads - 1:
-            _update(step, weights, biases, (narrow.groups * OUTPUTS + chunk - 1) // chunk * per_chunk)
+        for i in range(n_out + 1):
+            start, count = own_run(narrow, i, n_out, thread, n_threads, gradients.itemsize)
+            update_run(
+                step.code, step.coefficients, weights.packed, weights.slot0, weights.slot1, start, weights.gradient,
+                start, count,
+            )  # fmt: skip
 
 
 @inlined
-def _update(step: Step, weights: Weights, start: int, count: int) -> None:
-    update_run(
-        step.code, step.coefficients, weights.packed, weights.slot0, weights.slot1, start, weights.gradient, start,
-        count,
-    )  # fmt: skip
+def own_run(narrow: Narrow, i: int, n_out: int, thread: int, n_threads: int, itemsize: int) -> tuple[int, int]:
+    """Start, and count of vectors, of the weights that a thread owns: of output i or, after the last, the biases."""
+    chunk, per_chunk = CHUNK_BYTES // itemsize, CHUNK_BYTES // VECTOR_BYTES
+    first, last = share(narrow.chunks, thread, n_threads)
+    if i < n_out:
+        return i * narrow.stride + first * chunk, (last - first) * per_chunk
+    count = (narrow.groups * OUTPUTS + chunk - 1) // chunk * per_chunk
+    return biases(narrow), count * int(thread == n_threads - 1)
 
 
 @inlined

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from fastnet._jit import inlined
 from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
@@ -227,6 +227,22 @@ class Share(NamedTuple):
     last: int
     first_panel: int
     last_panel: int
+
+
+@inlined
+def own_tiles(layout: Layout, layer: int, by_columns: bool, thread: int, n_threads: int, itemsize: int) -> Share:
+    """Tiles of a layer's weights that a thread updates.
+
+    Those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that it reads
+    but a slab of the inputs.
+    """
+    tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], itemsize)
+    first, last, first_panel, last_panel = FIRST, tiles, FIRST, n_panels
+    if by_columns or tiles < n_threads:
+        first_panel, last_panel = share(n_panels, thread, n_threads)
+    else:
+        first, last = share(tiles, thread, n_threads)
+    return Share(first, last, first_panel, last_panel)
 
 
 class Step(NamedTuple):

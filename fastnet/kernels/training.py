@@ -16,6 +16,7 @@ from fastnet._threads import LINE, run_team
 from fastnet.kernels import epoch, losses, updates
 from fastnet.kernels.activations import CODES
 from fastnet.kernels.arrays import flat, locked
+from fastnet.kernels.clipping import CHAINS, Clipping, make_clipping, squares_size
 from fastnet.kernels.epoch import PHASES, Memory, Run
 from fastnet.kernels.gemm import padded, spaced_rows, threads_for
 from fastnet.kernels.layout import Sizes, make_layout
@@ -121,6 +122,8 @@ def train_epoch(
     batch_size: int,
     step: int = 0,
     scale: float = 1.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
     n_threads: int | None = None,
 ) -> tuple[float, int]:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
@@ -128,9 +131,10 @@ def train_epoch(
     training_checks.training(parameters, slots, x, y, order, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
+    training_checks.clipping(clip_norm, clip_value)
     memory = _train(
         parameters, slots, _samples(x, y, order, scale, parameters.dtype), sizes, activations, loss, optimizer,
-        int(batch_size), int(step), n_threads,
+        int(batch_size), int(step), make_clipping(clip_norm, clip_value), n_threads,
     )  # fmt: skip
     return float(memory.totals[0, 0]), int(memory.totals[:, 1].sum())
 
@@ -138,7 +142,7 @@ def train_epoch(
 def _train(
     parameters: FloatArray, slots: tuple[FloatArray, ...], samples: Samples, sizes: Sequence[int],
     activations: Sequence[str], loss: str, optimizer: Sequence[Any], batch_size: int, step: int,
-    n_threads: int | None,
+    clipping: Clipping | None, n_threads: int | None,
 ) -> Memory:  # fmt: skip
     """Run the steps and return the team's memory, which holds what they came to."""
     dtype, n_samples = parameters.dtype, samples.order.size
@@ -151,6 +155,7 @@ def _train(
     name, *settings = optimizer
     vectors = [v if v.flags.c_contiguous else v.copy() for v in (parameters, *slots)]
     slot0, slot1 = (vectors[i] if i < len(vectors) else np.empty(0, dtype) for i in (1, 2))
+    stored = block < n_batch or clipping is not None
     by_columns = _by_columns(sizes, min(block, n_batch), team, dtype.itemsize)
     run = Run(
         losses.CODES[loss],
@@ -161,11 +166,12 @@ def _train(
         capacity,
         block,
         by_columns,
+        clipping,
     )
     weights = Weights(
         np.zeros(needed.packed, dtype), np.zeros(needed.packed if slot0.size else 0, dtype),
         np.zeros(needed.packed if slot1.size else 0, dtype),
-        np.zeros(needed.packed if block < n_batch else packed_size(narrow, dtype.itemsize), dtype),
+        np.zeros(needed.packed if stored else packed_size(narrow, dtype.itemsize), dtype),
         np.zeros(needed.transposed, dtype),
     )  # fmt: skip
     values = np.zeros(capacity * needed.values, dtype)
@@ -176,7 +182,8 @@ def _train(
         np.zeros((team, 4 * capacity + 2 * LINE), np.int64), np.zeros((team, 2 * LINE), np.int64),
         np.zeros((team, 4 * LINE), dtype),
         np.zeros((team, 2 * padded(TILE_ROWS * panel_width(dtype.itemsize), 4 * LINE)), dtype),
-        np.zeros((team, 2 * LINE), np.int64), np.zeros((team, 2 * LINE)),
+        np.zeros((team, 2 * LINE), np.int64), np.zeros((team, 2 * LINE)), np.zeros((team, CHAINS + LINE)),
+        np.zeros(squares_size(sizes)),
     )  # fmt: skip
     run_team(epoch.train, team, run, layout, vectors[0], slot0, slot1, samples, weights, memory)
     for vector, target in zip((parameters, *slots), vectors, strict=True):
@@ -192,6 +199,6 @@ def phase_ticks(
 ) -> npt.NDArray[np.int64]:  # fmt: skip
     """Train as `train_epoch` does; return the clock ticks (n_threads, phases) that each of `PHASES` took."""
     samples = _samples(x, y, order, 1.0, parameters.dtype)
-    memory = _train(parameters, slots, samples, sizes, activations, loss, optimizer, batch_size, 0, n_threads)
+    memory = _train(parameters, slots, samples, sizes, activations, loss, optimizer, batch_size, 0, None, n_threads)
     ticks: npt.NDArray[np.int64] = memory.ticks[:, : len(PHASES)]
     return ticks

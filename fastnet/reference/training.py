@@ -1,5 +1,6 @@
 """A dense network on one flat parameter vector: inference, and epochs of minibatch descent."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -111,6 +112,18 @@ def _loss(loss: str, logits: FloatArray, y: npt.NDArray[Any]) -> tuple[float, Fl
     return losses.squared_error_forward(logits, y), losses.squared_error_backward(logits, y), 0
 
 
+@np.errstate(all="ignore")
+def _clip(gradient: FloatArray, clip_norm: float | None, clip_value: float | None) -> None:
+    """Limit the gradient's elements, and then its norm, in place."""
+    if clip_value is not None:
+        limit = gradient.dtype.type(clip_value)
+        np.clip(gradient, -limit, limit, out=gradient)
+    if clip_norm is not None:
+        norm = math.sqrt(np.square(gradient, dtype=np.float64).sum())
+        if norm > clip_norm:
+            gradient *= gradient.dtype.type(float(clip_norm) / norm)
+
+
 def _update(p: FloatArray, g: FloatArray, slots: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int) -> None:
     """Take step number t of the optimizer."""
     name, *settings = optimizer
@@ -181,6 +194,8 @@ def train_epoch(
     batch_size: int,
     step: int = 0,
     scale: float = 1.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> tuple[float, int]:
     """Minibatch descent over the chosen samples, updating parameters and optimizer state in place.
 
@@ -203,6 +218,14 @@ def train_epoch(
         Samples per step, at least 1.
     step : int, default 0
         Number of steps taken before.
+    clip_norm : float, optional
+        If the L2 norm of a batch's whole gradient (that of every W and b together, its squares summed in float64)
+        is larger, the gradient is multiplied by `clip_norm` / norm, rounded to the parameters' dtype. So a gradient
+        whose norm is infinite is multiplied by 0, which makes its infinities NaN; one whose norm is NaN is left as
+        it is.
+    clip_value : float, optional
+        Each element of a batch's gradient is limited to [-clip_value, clip_value], before `clip_norm` is looked at.
+        A NaN stays a NaN.
 
     Returns
     -------
@@ -219,7 +242,8 @@ def train_epoch(
 
     References
     ----------
-    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, algorithms 6.4 and 8.1.
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, algorithms 6.4 and 8.1, section 10.11.1 on
+    clipping. Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
 
     Examples
     --------
@@ -233,6 +257,7 @@ def train_epoch(
     training_checks.training(parameters, slots, x, y, order, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
+    training_checks.clipping(clip_norm, clip_value)
     gradient = np.empty_like(parameters)
     layers, gradients = _layers(parameters, sizes), _layers(gradient, sizes)
     loss_sum, n_correct = 0.0, 0
@@ -243,5 +268,6 @@ def train_epoch(
         loss_sum += batch_loss * len(rows)
         n_correct += batch_correct
         _backward(dlogits, values, layers, gradients, activations)
+        _clip(gradient, clip_norm, clip_value)
         _update(parameters, gradient, slots, optimizer, step + i + 1)
     return loss_sum, n_correct

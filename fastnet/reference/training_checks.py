@@ -79,6 +79,15 @@ def real(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be finite, got {value}")
 
 
+def clipping(clip_norm: float | None, clip_value: float | None) -> None:
+    """Check the limits of a gradient: finite and positive, or None."""
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None:
+            real(name, limit)
+            if not limit > 0:
+                raise ValueError(f"{name} must be positive, got {limit}")
+
+
 def names(name: str, values: Sequence[str], length: int, choices: Sequence[str]) -> None:
     """Check a sequence of `length` names, each one of the choices."""
     if isinstance(values, str) or not isinstance(values, Sequence):
