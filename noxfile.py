@@ -1,5 +1,7 @@
 """Development tasks: `nox -s tests`, `nox -s lint`, ...; `nox --list` shows them all."""
 
+import sys
+
 import nox
 
 nox.needs_version = ">=2025.2"
@@ -9,8 +11,19 @@ nox.options.reuse_existing_virtualenvs = True
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
-# Examples in docstrings are tests too, those of the installed package.
-WHAT = ("--pyargs", "tests", "fastnet")
+# Examples in docstrings are tests too, those of the installed package; timed comparisons run once, as tests.
+WHAT = ("--pyargs", "tests", "benchmarks/comparison", "fastnet")
+
+# A benchmark of every kind, and of every operation in float32: what shows that the asv suite works.
+ASV_SAMPLE = (
+    r"^operations\..*float32",
+    r"^speed_up\.linear_forward.*32x128x10",
+    r"^training\..*784-128-10, batch 128",
+    r"^training\.Accuracy.*adam",
+    r"^inference\.",
+    r"^start\.Import",
+    r"^start\.FirstCall.*linear_relu_forward",
+)
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -51,14 +64,34 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def compare(session: nox.Session) -> None:
-    """Gate: the compiled kernels agree with the reference and are faster; arguments go to the script."""
+    """Gate: the compiled kernels agree with the reference and are as much faster as before; arguments go to fastnet.
+
+    With one thread, which other work on the machine disturbs least. A kernel that became twice as slow fails on the
+    kind of machine that the baseline was measured on; elsewhere results must agree, and times be in proportion.
+    """
     install(session)
-    arguments = session.posargs or ["--samples", "20000", "--fail-under", "1.2"]
-    session.run("python", "benchmarks/epoch.py", *arguments)
+    baseline = ["benchmarks/baseline.json", "--factor", "1.6", "--fail-under", "0.2", "--threads", "1"]
+    session.run("fastnet", "compare", *(session.posargs or baseline))
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time epochs against the reference; arguments go to the script."""
-    install(session)
-    session.run("python", "benchmarks/epoch.py", *session.posargs)
+    """Measure this machine, beside other libraries if they are installed; arguments go to `fastnet bench`."""
+    install(session, "bench")
+    session.run("fastnet", "bench", *session.posargs)
+
+
+@nox.session
+def asv(session: nox.Session) -> None:
+    """Check the asv suite and run a sample of it once; arguments go to asv instead (asv.conf.json has some)."""
+    install(session, "bench")
+    session.run("asv", "machine", "--yes", silent=True)  # or asv would ask
+    if session.posargs:
+        session.run("asv", *session.posargs)
+        return
+    session.run("asv", "check", "-E", "existing:same")
+    sample = [word for pattern in ASV_SAMPLE for word in ("-b", pattern)]
+    # forks a process that has imported everything, where it can: a process for every size takes long to start
+    method = "forkserver" if sys.platform == "linux" else "spawn"
+    arguments = ("-E", "existing:same", "--quick", "--show-stderr", "--launch-method", method)
+    session.run("asv", "run", *arguments, *sample)

@@ -1,0 +1,29 @@
+"""How many times faster than the reference each operation is compiled: the median ratio of alternated timings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from benchmarks._table import DTYPE_NAMES, IMPLEMENTATIONS, for_each_operation
+from fastnet.bench.operations import measure
+from fastnet.cases import Case
+
+BUDGET = 1.0
+"""Seconds after which a ratio is what it is."""
+
+
+class _SpeedUp:
+    param_names = ("size", "dtype")
+    cases: ClassVar[dict[str, Case]]
+    timeout = 300
+
+    def track_speed_up(self, size: str, dtype: str) -> float:
+        row = measure(self.cases[size], dtype, lambda ratio: True, BUDGET, tuple(IMPLEMENTATIONS.values()))
+        if row.ratio is None:
+            raise ArithmeticError(row.disagreement)
+        return row.ratio.median
+
+    track_speed_up.unit = "times"
+
+
+globals().update(for_each_operation(_SpeedUp, DTYPE_NAMES))

@@ -1,0 +1,103 @@
+"""Epochs of training: seconds, memory, and what they are worth beside the reference and the FMA peak."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks._table import PEER_KEYS
+from fastnet.bench.accuracy import GRIDS, digits
+from fastnet.bench.peers import PEERS, Run
+from fastnet.bench.suite import measure
+from fastnet.bench.workloads import FULL, OPTIMIZERS, QUICK, Workload
+
+SAMPLES = 4096
+"""Of each network of the full suite: enough for a time per epoch, few enough to take it again for every commit."""
+
+NETWORKS = {short.name: short for short in (replace(one, samples=min(one.samples, SAMPLES), repeats=1) for one in FULL)}
+ROUNDS, SECONDS = 7, 1.0
+"""Epochs behind a ratio or a fraction, and seconds after which two are enough."""
+
+
+@cache
+def _data(workload: Workload) -> tuple[Any, Any]:
+    return workload.data()
+
+
+def _warm(workload: Workload, implementation: str) -> Run:
+    """Return a network that has not been trained yet, everything compiled."""
+    run = PEERS[PEER_KEYS[implementation]].prepare(workload, *_data(workload))
+    run.warm_up()
+    return run
+
+
+def _measured(network: str, *keys: str) -> dict[str, Any]:
+    return measure(NETWORKS[network], keys, ROUNDS, SECONDS, None, lambda message: None)
+
+
+class Epoch:
+    """Seconds of an epoch from the first one's parameters; every timing begins there again."""
+
+    param_names = ("network", "implementation")
+    params = (list(NETWORKS), list(PEER_KEYS))
+    repeat = (3, 10, 2.0)
+    timeout = 300
+
+    def setup(self, network: str, implementation: str) -> None:
+        self.run = _warm(NETWORKS[network], implementation)
+
+    def time_epoch(self, network: str, implementation: str) -> None:
+        self.run.epoch()
+
+
+class Memory:
+    """Largest resident memory of a process that trains, Python and compiler included."""
+
+    param_names = ("network", "implementation")
+    params = ([workload.name for workload in QUICK], list(PEER_KEYS))
+    timeout = 300
+
+    def peakmem_epoch(self, network: str, implementation: str) -> None:
+        workload = next(one for one in QUICK if one.name == network)
+        _warm(workload, implementation).epoch()
+
+
+class Compared:
+    """Ratio to the reference of alternated epochs, and fraction of the FMA peak that is measured next to them."""
+
+    param_names = ("network",)
+    params = (list(NETWORKS),)
+    timeout = 300
+
+    def track_speed_up(self, network: str) -> float:
+        return _measured(network, "fastnet", "numpy")["peers"]["numpy"]["ratio"]["median"]
+
+    track_speed_up.unit = "times"
+
+    def track_fraction_of_peak(self, network: str) -> float:
+        return _measured(network, "fastnet")["fraction_of_peak"]["median"]
+
+    track_fraction_of_peak.unit = "of FMA peak"
+
+
+class Accuracy:
+    """What an implementation has learned of the embedded digits after some epochs."""
+
+    param_names = ("optimizer", "implementation")
+    params = (list(OPTIMIZERS), list(PEER_KEYS))
+    timeout = 300
+    epochs = 20
+
+    def track_test_accuracy(self, optimizer: str, implementation: str) -> float:
+        data = digits()
+        workload = Workload((64, 128, 10), 32, optimizer=optimizer, samples=len(data.X))
+        rate = GRIDS[optimizer][1]
+        run = PEERS[PEER_KEYS[implementation]].prepare(workload, data.X, data.y, learning_rate=rate)
+        for _ in range(self.epochs):
+            run.epoch()
+        return float(np.mean(run.logits_argmax(data.X_test) == data.y_test))
+
+    track_test_accuracy.unit = "of test digits"
