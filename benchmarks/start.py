@@ -51,6 +51,6 @@ class FirstCall:
             command = [sys.executable, "-c", FIRST_CALL, operation]
             environment = {**os.environ, "FASTNET_CACHE_DIR": folder}
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return float(done.stdout)
+        return round(float(done.stdout), 3)
 
     track_compile_time.unit = "seconds"
