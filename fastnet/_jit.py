@@ -151,3 +151,12 @@ def inlined(function: Function) -> Function:
     A call passes every field of every array and named tuple on the stack: more than a tile's worth of time.
     """
     return njit(no_cpython_wrapper=True, forceinline=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+
+
+def called(function: Function) -> Function:
+    """Compile for the kernels that call it, never inlined: for the parts of a step, called some times in each.
+
+    What is inlined is optimised anew at every level, and most of the compile time went there. Numba passes a
+    caller's wish to inline on to what it calls, unless that is refused.
+    """
+    return njit(no_cpython_wrapper=True, forceinline=False, **_FLAGS)(function)  # type: ignore[no-any-return]

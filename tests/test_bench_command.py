@@ -51,7 +51,6 @@ def test_results_round_trip_through_the_gate(saved, capsys):
 
 
 def test_saved_results_make_the_same_page_and_picture_again(saved, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     markdown, picture = tmp_path / "page.md", tmp_path / "picture.svg"
     assert main(["bench", "--from", str(saved), "--markdown", str(markdown), "--plot", str(picture)]) == 0
     shown = capsys.readouterr().out

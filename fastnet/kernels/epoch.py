@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, kernel
+from fastnet._jit import called, inlined, kernel
 from fastnet.kernels import updates
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.clipping import Clipping, update_clipped
@@ -120,7 +120,7 @@ def _tick(ticks: Any, phase: int, before: int) -> int:
     return now  # type: ignore[no-any-return]
 
 
-@inlined
+@called
 def _forward_layers(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, first_layer: int, n_rows: int,
     weights: Weights, memory: Memory,
@@ -145,7 +145,7 @@ def _forward_layers(
     return not by_columns or meet(barrier, n_threads)
 
 
-@inlined
+@called
 def _narrow_forward(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples, start: int, n_rows: int,
     weights: Weights, memory: Memory, before: int,
@@ -172,7 +172,7 @@ def _narrow_forward(
     return True, before
 
 
-@inlined
+@called
 def _train_rows(
     thread: int, n_threads: int, barrier: Any, run: Run, layout: Layout, samples: Samples, start: int, n: int,
     n_rows: int, weights: Weights, memory: Memory, before: int,
@@ -222,7 +222,7 @@ def _lines_per_tile(layout: Layout, samples: Samples, ahead: Ahead, n_threads: i
     return min(MAX_LINES_PER_TILE, (ahead.last - ahead.row) * lines // max(tiles, 1) + 1)  # type: ignore[no-any-return]
 
 
-@inlined
+@called
 def _update_weights(
     thread: int, n_threads: int, run: Run, layout: Layout, samples: Samples, following: int, n_rows: int,
     goes_on: bool, code: int, weights: Weights, memory: Memory,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastnet._jit import inlined
+from fastnet._jit import called, inlined
 from fastnet.kernels.gemm import VECTOR_BYTES, padded, panels_of, share
 from fastnet.kernels.moves import CHUNK_BYTES, copy_chunk, prefetch
 from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, SPILL_BYTES, dot_tile, outer_tile
@@ -88,7 +88,7 @@ def owns_columns(narrow: Narrow, n_threads: int) -> bool:
     return narrow.direct != 0 and narrow.slabs % n_threads == 0
 
 
-@inlined
+@called
 def pack_rows(narrow: Narrow, thread: int, n_threads: int, n_in: int, n_out: int, flat: Any, packed: Any) -> None:
     """Copy a thread's share of the inputs' weights, and the biases, from W (n_in, n_out) and b in a flat vector."""
     first, last = share(n_in + 1, thread, n_threads)
@@ -97,7 +97,7 @@ def pack_rows(narrow: Narrow, thread: int, n_threads: int, n_in: int, n_out: int
             packed[o * narrow.stride + k if k < n_in else biases(narrow) + o] = flat[k * n_out + o]
 
 
-@inlined
+@called
 def unpack_rows(narrow: Narrow, thread: int, n_threads: int, n_in: int, n_out: int, packed: Any, flat: Any) -> None:
     """Copy a thread's share back."""
     first, last = share(n_in + 1, thread, n_threads)
@@ -128,7 +128,7 @@ def find_rows(
         places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunk
 
 
-@inlined
+@called
 def gather_columns(
     narrow: Narrow, samples: Samples, n_in: int, thread: int, n_threads: int, start: int, n_rows: int, values: Any
 ) -> None:
@@ -151,7 +151,7 @@ def gather_columns(
             values[target + k] = real(samples.x[at + k]) * scale
 
 
-@inlined
+@called
 def dot_products(
     narrow: Narrow, thread: int, n_threads: int, n_rows: int, x: Any, places: Any, capacity: int, packed: Any, sums: Any
 ) -> None:
@@ -173,7 +173,7 @@ def dot_products(
             ahead = x0
 
 
-@inlined
+@called
 def add_sums(
     narrow: Narrow, first: int, last: int, n_rows: int, n_out: int, sums: Any, packed: Any, values: Any, v1: int,
     capacity: int,
@@ -195,7 +195,7 @@ def add_sums(
                     target[o] = source[o] + other[o] + bias[o]
 
 
-@inlined
+@called
 def update_columns(
     narrow: Narrow, thread: int, n_threads: int, n_out: int, step: Step, x: Any, places: Any, d_at: Any,
     gradients: Any, v1: int, capacity: int, weights: Weights,

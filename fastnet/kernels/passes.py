@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined
+from fastnet._jit import called, inlined
 from fastnet.kernels import losses
 from fastnet.kernels.activations import IDENTITY, activate, differentiate
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share
@@ -48,7 +48,7 @@ class Weights(NamedTuple):
     transposed: Any
 
 
-@inlined
+@called
 def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, capacity: int) -> None:
     """Copy rows [first, last) of the block of samples at `start` into panels, converted and scaled."""
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
@@ -98,7 +98,7 @@ def _write_ones(n: int, first: int, last: int, values: Any, base: int, step: int
         column[r * width] = one
 
 
-@inlined
+@called
 def forward(
     layout: Layout, layer: int, first: int, last: int, first_panel: int, last_panel: int, packed: Any, values: Any,
     v0: int, v1: int, capacity: int,
@@ -131,7 +131,7 @@ def finish_outputs(
         _write_ones(n_out, first, last, values, v1, step)
 
 
-@inlined
+@called
 def backward(
     layout: Layout, layer: int, first: int, last: int, transposed: Any, values: Any, gradients: Any,
     v0: int, v1: int, capacity: int,
@@ -150,7 +150,7 @@ def backward(
             differentiate(code, gradients[begin:end], values[begin:end])
 
 
-@inlined
+@called
 def loss_and_gradient(
     code: int, samples: Samples, start: int, first: int, last: int, n: int, layout: Layout, values: Any,
     gradients: Any, base: int, capacity: int, rows: Any, row_losses: Any,
@@ -255,7 +255,7 @@ class Step(NamedTuple):
     scratch: Any  # gradients of two tiles
 
 
-@inlined
+@called
 def update_layer(
     layout: Layout, layer: int, own: Share, step: Step, values: Any, gradients: Any, v0: int, v1: int, capacity: int,
     weights: Weights, samples: Samples, at_once: int, ahead: Ahead,
