@@ -62,7 +62,7 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
     >>> spread([3.0, 1.0, 2.0])
     Spread(median=2.0, low=1.0, high=3.0, n=3, confidence=0.75)
     >>> spread([float(i) for i in range(1, 22)]).low
-    6.0
+    5.0
     """
     ordered, n = sorted(values), len(values)
     if not ordered:
