@@ -250,7 +250,7 @@ def compute_as(more):
         env={**kept, **more, "PYTHONPATH": os.pathsep.join([str(folder.parent), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
