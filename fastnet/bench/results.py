@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from fastnet._atomic import replacing
+from fastnet._json import standard
 
 FORMAT, VERSION = "fastnet benchmark results", 1
 
@@ -21,19 +21,10 @@ def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[
     return head | {section: [] for section in SECTIONS}
 
 
-def _standard(value: Any) -> Any:
-    """Replace what JSON has no word for: NaN and infinity become null."""
-    if isinstance(value, dict):
-        return {key: _standard(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_standard(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def save(document: dict[str, Any], path: Path) -> None:
     """Write a document, whole or not at all."""
     with replacing(path, "w", encoding="utf-8") as file:
-        json.dump(_standard(document), file, indent=1)
+        json.dump(standard(document), file, indent=1)
         file.write("\n")
 
 

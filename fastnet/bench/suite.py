@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastnet.bench.peers import PEERS, Run, Unavailable
-from fastnet.bench.timing import alternate, spread
+from fastnet.bench.timing import Spread, alternate, spread
 from fastnet.bench.workloads import Workload
 from fastnet.roofline import fma_peak
 
@@ -127,9 +127,9 @@ def noise(row: dict[str, Any]) -> list[str]:
     found = []
     for peer in row["peers"].values():
         if "ratio" in peer:
-            ratio = peer["ratio"]
-            wide = (ratio["high"] - ratio["low"]) / ratio["median"] > NOISY
-            if wide and ratio["low"] < 1 < ratio["high"]:
+            ratio = Spread(**peer["ratio"])
+            wide = ratio.width > NOISY
+            if wide and ratio.low < 1 < ratio.high:
                 found.append(
                     f"{row['name']}, {row['dtype']}: too noisy to say who is faster, fastnet or {peer['label']}"
                 )

@@ -126,7 +126,7 @@ def _two_files(before: Path, after: Path, factor: float, json: Path | None) -> i
 
     old, new = results.load(before), results.load(after)
     found = gate.changes(old, new, factor)
-    _warn_of_other_machine(old["environment"], new["environment"])
+    _warn_of_other_machine(old["environment"], new["environment"], "ratios may differ for no fault of the code")
     print(changes_table(found))
     if json is not None:
         document = results.new_document(new["environment"], {"factor": factor})
@@ -168,12 +168,12 @@ def _limits(old: dict[str, Any] | None, here: dict[str, Any], fail_under: float 
     from fastnet.bench.gate import limits_of
 
     known = {} if old is None else limits_of(old, factor)
-    if old is not None and _warn_of_other_machine(old["environment"], here):
+    if old is not None and _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
         known = {}
     return lambda key: max(fail_under or 0.0, known.get(key, 0.0))
 
 
-def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any]) -> bool:
+def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: str) -> bool:
     """Warn if results come from different machines, whose ratios differ for no fault of the code."""
     import warnings
 
@@ -184,7 +184,7 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any]) -> bool:
     if identity(old) == identity(new):
         return False
     warnings.warn(
-        "the results come from different processors or numbers of threads: saved ratios are no limits here",
+        f"the results come from different processors or numbers of threads: {meaning}",
         stacklevel=2,
     )
     return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from fastnet._json import standard
 
 
 def percent(share: float | None) -> str:
@@ -22,18 +23,9 @@ def rate(samples_per_second: float) -> str:
     return f"{samples_per_second:,.0f} samples/s"
 
 
-def _standard(value: Any) -> Any:
-    """Replace what JSON has no word for: NaN and infinity become null."""
-    if isinstance(value, dict):
-        return {key: _standard(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_standard(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as JSON."""
-    print(json.dumps(_standard(document), indent=2))
+    print(json.dumps(standard(document), indent=2))
 
 
 def print_rows(rows: dict[str, str]) -> None:

@@ -89,7 +89,7 @@ def dot_tile(
 ) -> Any:  # fmt: skip
     """Multiply two samples, at x0 and x1, with `OUTPUTS` rows of weights, `w_step` apart.
 
-    The sums are written to sums[s0:] and sums[s0 + s_step:], each followed by `SPILL` bytes of anything. Meanwhile
+    The sums are written to sums[s0:] and sums[s0 + s_step:], each followed by `SPILL_BYTES` of anything. Meanwhile
     the same columns of the sample at `ahead` are brought nearer.
     """
 
