@@ -35,7 +35,8 @@ ROWS_AHEAD = 8
 """Samples between the one that is gathered and the one that is fetched from memory."""
 
 SLAB_INPUTS, MOST_SLABS = 192, 2
-"""Inputs that a slab has at least, since each ends in sums over lanes, and the count of slabs at most: `add_sums` knows one and two."""
+"""Inputs that a slab has at least, since each ends in sums over lanes, and the count of slabs at
+most: `add_sums` knows one and two."""
 
 
 class Narrow(NamedTuple):
