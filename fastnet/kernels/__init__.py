@@ -9,14 +9,10 @@ optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blo
 from fastnet.kernels.activations import (
     identity_backward,
     identity_forward,
-    log_softmax_backward,
-    log_softmax_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
     sigmoid_forward,
-    softmax_backward,
-    softmax_forward,
     tanh_backward,
     tanh_forward,
 )
@@ -36,6 +32,26 @@ from fastnet.kernels.losses import (
 )
 from fastnet.kernels.matmul import matmul_backward, matmul_forward
 from fastnet.kernels.optimizers import adam_step, adamw_step, momentum_step, sgd_step
+from fastnet.kernels.rectifiers import (
+    elu_backward,
+    elu_forward,
+    gelu_backward,
+    gelu_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    selu_backward,
+    selu_forward,
+    silu_backward,
+    silu_forward,
+    softplus_backward,
+    softplus_forward,
+)
+from fastnet.kernels.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from fastnet.kernels.training import layer_slices, predict_logits, train_epoch
 
 __all__ = [
@@ -43,9 +59,15 @@ __all__ = [
     "adamw_step",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
     "identity_backward",
     "identity_forward",
     "layer_slices",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
     "linear_backward",
     "linear_forward",
     "linear_relu_backward",
@@ -58,13 +80,19 @@ __all__ = [
     "predict_logits",
     "relu_backward",
     "relu_forward",
+    "selu_backward",
+    "selu_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax_backward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
     "squared_error_backward",
     "squared_error_forward",
     "tanh_backward",

@@ -181,6 +181,26 @@ def exp(x: Any) -> Any:
         return np.exp(x)
 
 
+def expm1(x: Any) -> Any:
+    """exp(x) - 1, 0 for x above 0."""
+    return np.expm1(np.minimum(x, 0))
+
+
+def log1p(x: Any) -> Any:
+    """log(1 + x)."""
+    return np.log1p(x)
+
+
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """Return x if the condition holds, else y."""
+    return x if condition else y
+
+
+def like(value: float, x: Any) -> Any:
+    """Round a constant to the type of x."""
+    return type(x)(value)
+
+
 def fma(x: Any, y: Any, z: Any) -> Any:
     """x * y + z, rounded twice."""
     return x * y + z

@@ -13,8 +13,8 @@ import numpy as np
 
 from fastnet._jit import inlined, kernel
 from fastnet.kernels import elementary
-from fastnet.kernels.activations import softmax_row
 from fastnet.kernels.arrays import fill, flat, locked
+from fastnet.kernels.softmax import softmax_row
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray, IntArray
 
