@@ -1,8 +1,9 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
-`linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each the twin of the
-reference's file of that name. The others are what they are made of: `simd` (the register tiles), `updates` (the
-optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
+`linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers` and
+`training` hold the operations, each the twin of the reference's file of that name. The others are what they are made
+of: `simd` (the register tiles), `updates` (the optimizers' formulas), `elementary` and `units` (exp, log1p, sigmoid,
+tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
 (a network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
 """
 
@@ -27,8 +28,6 @@ from fastnet.kernels.losses import (
     binary_cross_entropy_forward,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
-    squared_error_backward,
-    squared_error_forward,
 )
 from fastnet.kernels.matmul import matmul_backward, matmul_forward
 from fastnet.kernels.optimizers import adam_step, adamw_step, momentum_step, sgd_step
@@ -46,6 +45,16 @@ from fastnet.kernels.rectifiers import (
     softplus_backward,
     softplus_forward,
 )
+from fastnet.kernels.regression_losses import (
+    absolute_error_backward,
+    absolute_error_forward,
+    huber_backward,
+    huber_forward,
+    poisson_backward,
+    poisson_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
 from fastnet.kernels.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -55,6 +64,8 @@ from fastnet.kernels.softmax import (
 from fastnet.kernels.training import layer_slices, predict_logits, train_epoch
 
 __all__ = [
+    "absolute_error_backward",
+    "absolute_error_forward",
     "adam_step",
     "adamw_step",
     "binary_cross_entropy_backward",
@@ -63,6 +74,8 @@ __all__ = [
     "elu_forward",
     "gelu_backward",
     "gelu_forward",
+    "huber_backward",
+    "huber_forward",
     "identity_backward",
     "identity_forward",
     "layer_slices",
@@ -77,6 +90,8 @@ __all__ = [
     "matmul_backward",
     "matmul_forward",
     "momentum_step",
+    "poisson_backward",
+    "poisson_forward",
     "predict_logits",
     "relu_backward",
     "relu_forward",

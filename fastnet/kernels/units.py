@@ -1,4 +1,4 @@
-"""Rectifiers and their gradients, one number at a time. The maths stands in `fastnet.reference.rectifiers`.
+"""Rectifiers and their gradients, of one number each. The maths stands in `fastnet.reference.rectifiers`.
 
 Both sides of a choice are computed, so loops over these become vector code. Comparisons are such that a NaN
 comes through them.
@@ -77,21 +77,28 @@ def _at_least(x: Any, low: Any) -> Any:
 
 
 @inlined
-def _within(x: Any, end: Any) -> Any:
+def within(x: Any, end: Any) -> Any:
+    """Cut x to [-end, end]."""
     return choose(x > end, end, _at_least(x, -end))
+
+
+@inlined
+def sign(x: Any) -> Any:
+    """Return -1, 0 or 1."""
+    return choose(x > like(0.0, x), like(1.0, x), choose(x < like(0.0, x), like(-1.0, x), x))
 
 
 @inlined
 def silu(x: Any) -> Any:
     """x * sigmoid(x), which shares its exp with the slope at the same place."""
     end = like(SILU_END, x)
-    return _at_least(x, -end) * sigmoid(_within(x, end))
+    return _at_least(x, -end) * sigmoid(within(x, end))
 
 
 @inlined
 def silu_slope(x: Any) -> Any:
     """Slope of silu."""
-    near = _within(x, like(SILU_END, x))
+    near = within(x, like(SILU_END, x))
     return sigmoid(near) * (like(1.0, x) + near * sigmoid(-near))
 
 
@@ -104,13 +111,13 @@ def _gelu_exponent(x: Any) -> Any:
 def gelu(x: Any) -> Any:
     """x * sigmoid(v(x)), which shares its exp with the slope at the same place."""
     end = like(GELU_END, x)
-    return _at_least(x, -end) * sigmoid(_gelu_exponent(_within(x, end)))
+    return _at_least(x, -end) * sigmoid(_gelu_exponent(within(x, end)))
 
 
 @inlined
 def gelu_slope(x: Any) -> Any:
     """Slope of gelu."""
-    near = _within(x, like(GELU_END, x))
+    near = within(x, like(GELU_END, x))
     v = _gelu_exponent(near)
     steepness = like(GELU_FACTOR, x) * (like(1.0, x) + like(3.0 * GELU_CUBIC, x) * near * near)
     return sigmoid(v) * (like(1.0, x) + near * sigmoid(-v) * steepness)
