@@ -17,6 +17,7 @@ from fastnet.kernels.activations import (
     tanh_backward,
     tanh_forward,
 )
+from fastnet.kernels.dropout import dropout_backward, dropout_forward, dropout_key
 from fastnet.kernels.linear import (
     linear_backward,
     linear_forward,
@@ -70,6 +71,9 @@ __all__ = [
     "adamw_step",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "dropout_key",
     "elu_backward",
     "elu_forward",
     "gelu_backward",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnet.kernels.updates import NONE
+from fastnet.reference.dropout import GOLDEN
 
 
 def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -225,6 +226,22 @@ def sigmoid(x: Any) -> Any:
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
     return np.tanh(x)
+
+
+def _mix(h: int) -> int:
+    h = (h ^ h >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    h = (h ^ h >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return h ^ h >> 16
+
+
+def mix_row(key: int, row: int) -> int:
+    """Mix a row into the key."""
+    return _mix(key ^ (row + GOLDEN & 0xFFFFFFFF))
+
+
+def is_kept(mixed_row: int, column: int, threshold: int) -> bool:
+    """Tell whether the draw of a column reaches the threshold."""
+    return _mix(mixed_row ^ column & 0xFFFFFFFF) >= threshold
 
 
 def flush() -> int:
