@@ -187,6 +187,11 @@ def expm1(x: Any) -> Any:
     return np.expm1(np.minimum(x, 0))
 
 
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return np.log(x)
+
+
 def log1p(x: Any) -> Any:
     """log(1 + x)."""
     return np.log1p(x)

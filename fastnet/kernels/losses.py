@@ -85,12 +85,17 @@ def huber_row(predictions: Any, targets: Any, delta: float, columns: int) -> flo
 def poisson_row(logits: Any, targets: Any, probs: Any, columns: int) -> float:
     """Write exp(logits) to probs, another array, and return the loss of the row."""
     loss = 0.0
+    zero = logits.dtype.type(0)
+    for j in range(columns):  # sums have loops of their own: the others then become vector code
+        target = targets[j]
+        entropy = elementary.choose(target == zero, zero, target * elementary.log(target))
+        probs[j] = entropy - target * logits[j] - target
+    for j in range(columns):
+        loss += np.float64(probs[j])
     for j in range(columns):
         probs[j] = elementary.exp(logits[j])
     for j in range(columns):
-        target = np.float64(targets[j])
-        entropy = 0.0 if target == 0.0 else target * math.log(target)
-        loss += entropy - target * np.float64(logits[j]) - target + np.float64(probs[j])
+        loss += np.float64(probs[j])
     return loss
 
 
