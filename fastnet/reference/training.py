@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.reference import activations as act
-from fastnet.reference import checks, losses, optimizers, training_checks
+from fastnet.reference import checks, losses, optimizers, regression_losses, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.linear import linear_backward, linear_forward
 
@@ -109,7 +109,8 @@ def _loss(loss: str, logits: FloatArray, y: npt.NDArray[Any]) -> tuple[float, Fl
         value, probs = losses.binary_cross_entropy_forward(logits, y)
         n_correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
         return value, losses.binary_cross_entropy_backward(probs, y), n_correct
-    return losses.squared_error_forward(logits, y), losses.squared_error_backward(logits, y), 0
+    value = regression_losses.squared_error_forward(logits, y)
+    return value, regression_losses.squared_error_backward(logits, y), 0
 
 
 @np.errstate(all="ignore")

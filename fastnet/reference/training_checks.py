@@ -1,4 +1,4 @@
-"""Argument checks of optimizer steps, training and inference, shared by the reference and the kernels."""
+"""Argument checks of numbers, optimizer steps, training and inference, shared by the reference and the kernels."""
 
 import math
 import numbers
@@ -79,13 +79,38 @@ def real(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be finite, got {value}")
 
 
+def positive(name: str, value: Any) -> None:
+    """Check a finite number above 0."""
+    real(name, value)
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+
+
+def fraction(name: str, value: Any) -> None:
+    """Check a number in [0, 1)."""
+    real(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {value}")
+
+
+def word(name: str, value: int, bits: int) -> None:
+    """Check an integer in [0, 2**bits)."""
+    whole(name, value, 0)
+    if value >= 2**bits:
+        raise ValueError(f"{name} must lie in [0, 2**{bits}), got {value}")
+
+
+def dropout(rate: float, key: int) -> None:
+    """Check the settings of dropout."""
+    fraction("rate", rate)
+    word("key", key, 32)
+
+
 def clipping(clip_norm: float | None, clip_value: float | None) -> None:
     """Check the limits of a gradient: finite and positive, or None."""
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
-            real(name, limit)
-            if not limit > 0:
-                raise ValueError(f"{name} must be positive, got {limit}")
+            positive(name, limit)
 
 
 def names(name: str, values: Sequence[str], length: int, choices: Sequence[str]) -> None:
