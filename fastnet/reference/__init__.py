@@ -40,9 +40,10 @@ from fastnet.reference.losses import (
 )
 from fastnet.reference.matmul import matmul_backward, matmul_forward
 from fastnet.reference.optimizers import adam_step, adamw_step, momentum_step, sgd_step
-from fastnet.reference.training import layer_slices, predict_logits, train_epoch
+from fastnet.reference.training import Totals, layer_slices, loss_gradient, predict_logits, train_epoch
 
 __all__ = [
+    "Totals",
     "adam_step",
     "adamw_step",
     "binary_cross_entropy_backward",
@@ -56,6 +57,7 @@ __all__ = [
     "linear_relu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "loss_gradient",
     "matmul_backward",
     "matmul_forward",
     "momentum_step",
