@@ -19,6 +19,7 @@ Shape: TypeAlias = tuple[int, ...]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 ROWS = ("n_samples", "n_classes")
 OUTPUTS = ("n_samples", "n_outputs")
+FEATURES = ("n_samples", "n_features")
 
 
 def array(name: str, value: object, expected: str = "a NumPy array") -> None:

@@ -1,22 +1,20 @@
-"""Losses: means over samples, computed from logits, with the gradients that go with them."""
+"""Losses of classification: means over samples, computed from logits, with the gradients that go with them."""
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.activations import sigmoid_forward
+from fastnet.reference import checks, sample_losses, training_checks
+from fastnet.reference.activations import sigmoid_forward, softmax_forward
 from fastnet.reference.checks import OUTPUTS, FloatArray, IntArray
-
-
-def _mean(sample_losses: FloatArray) -> float:
-    """Mean over samples accumulated in float64, 0.0 if there are none."""
-    return float(sample_losses.sum(dtype=np.float64)) / max(sample_losses.size, 1)
 
 
 @np.errstate(all="ignore")
 def softmax_cross_entropy_forward(
-    logits: FloatArray, labels: IntArray, out: FloatArray | None = None
+    logits: FloatArray, labels: IntArray, label_smoothing: float = 0.0, out: FloatArray | None = None
 ) -> tuple[float, FloatArray]:
     """Mean of -log softmax(logits)[label], through log-sum-exp, and the probabilities.
+
+    With smoothing s, the targets are (1 - s) onehot + s / n_classes: the loss is 1 - s times that of the label plus
+    s times the mean of those of all classes.
 
     Parameters
     ----------
@@ -24,6 +22,8 @@ def softmax_cross_entropy_forward(
         Scores; -inf excludes a class.
     labels : ndarray of integers in [0, n_classes), shape (n_samples,)
         The class of each sample.
+    label_smoothing : float, default 0.0
+        Share of a target that is spread evenly over the classes, in [0, 1).
     out : ndarray of the logits' dtype and shape, optional
         Receives the probabilities; may be `logits`.
 
@@ -37,11 +37,12 @@ def softmax_cross_entropy_forward(
     Raises
     ------
     TypeError, ValueError
-        For a wrong type or dtype; for a wrong shape, a label out of range, or an unsuitable `out`.
+        For a wrong type or dtype; for a wrong shape, a label or smoothing out of range, or an unsuitable `out`.
 
     References
     ----------
-    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.2.2.3.
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, section 6.2.2.3; Szegedy et al., "Rethinking
+    the Inception architecture for computer vision", CVPR 2016, section 7, for the smoothing.
 
     Examples
     --------
@@ -50,17 +51,16 @@ def softmax_cross_entropy_forward(
     (0.693147, array([[0.5, 0.5]]))
     """
     probs = checks.labelled(out, labels, logits=logits)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    exps = np.exp(shifted)
-    sums = exps.sum(axis=1, keepdims=True)
-    sample_losses = np.log(sums[:, 0]) - shifted[np.arange(labels.size), labels]
-    probs[...] = exps / sums
-    return _mean(sample_losses), probs
+    training_checks.fraction("label_smoothing", label_smoothing)
+    loss = sample_losses.mean(sample_losses.cross_entropy(logits, labels, label_smoothing))
+    return loss, softmax_forward(logits, out=probs)
 
 
 @np.errstate(all="ignore")
-def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
-    """Gradient of the mean cross-entropy with respect to the logits, (probs - onehot) / n_samples.
+def softmax_cross_entropy_backward(
+    probs: FloatArray, labels: IntArray, label_smoothing: float = 0.0, out: FloatArray | None = None
+) -> FloatArray:
+    """Gradient of the mean cross-entropy with respect to the logits, (probs - targets) / n_samples.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: Flo
         The probabilities from `softmax_cross_entropy_forward`.
     labels : ndarray of integers in [0, n_classes), shape (n_samples,)
         The class of each sample.
+    label_smoothing : float, default 0.0
+        As in the forward; with 0.0, the targets are onehot.
     out : ndarray of the probabilities' dtype and shape, optional
         Receives the result; may be `probs`.
 
@@ -91,8 +93,9 @@ def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: Flo
     array([[ 0.25, -0.25]])
     """
     dlogits = checks.labelled(out, labels, probs=probs)
-    dlogits[...] = probs
-    dlogits[np.arange(labels.size), labels] -= 1
+    training_checks.fraction("label_smoothing", label_smoothing)
+    dlogits[...] = probs - float(label_smoothing) / probs.shape[1]
+    dlogits[np.arange(labels.size), labels] -= 1 - float(label_smoothing)
     dlogits /= max(labels.size, 1)
     return dlogits
 
@@ -133,8 +136,7 @@ def binary_cross_entropy_forward(
     (0.693147, array([[0.5]]))
     """
     probs = checks.alike(out, OUTPUTS, logits=logits, targets=targets)
-    entries = np.maximum(logits, 0) - targets * logits + np.log1p(np.exp(-np.abs(logits)))
-    loss = _mean(entries.sum(axis=1, dtype=np.float64))
+    loss = sample_losses.mean(sample_losses.binary_cross_entropy(logits, targets))
     return loss, sigmoid_forward(logits, out=probs)
 
 
@@ -172,71 +174,3 @@ def binary_cross_entropy_backward(probs: FloatArray, targets: FloatArray, out: F
     dlogits = checks.alike(out, OUTPUTS, probs=probs, targets=targets)
     dlogits[...] = (probs - targets) / max(len(probs), 1)
     return dlogits
-
-
-@np.errstate(all="ignore")
-def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
-    """Mean over samples of 0.5 * sum over outputs of (p - t)**2.
-
-    Parameters
-    ----------
-    predictions, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
-        The network's outputs, and what they should be.
-
-    Returns
-    -------
-    float
-        Mean over samples, 0.0 for none; unlike scikit-learn's, not divided by the number of outputs.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a wrong type or dtype; for a wrong shape.
-
-    References
-    ----------
-    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 5.11.
-
-    Examples
-    --------
-    >>> squared_error_forward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]))
-    2.5
-    """
-    checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
-    differences = predictions - targets
-    return 0.5 * _mean((differences * differences).sum(axis=1, dtype=np.float64))
-
-
-@np.errstate(all="ignore")
-def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Gradient of the squared error with respect to the predictions, (p - t) / n_samples.
-
-    Parameters
-    ----------
-    predictions, targets : ndarrays of one dtype, float32 or float64, shape (n_samples, n_outputs)
-        The network's outputs, and what they should be.
-    out : ndarray of the predictions' dtype and shape, optional
-        Receives the result; may be `predictions`.
-
-    Returns
-    -------
-    ndarray of the predictions' dtype and shape
-        The gradient.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `squared_error_forward`, or for an unsuitable `out`.
-
-    References
-    ----------
-    Bishop, "Pattern Recognition and Machine Learning", 2006, equation 5.18.
-
-    Examples
-    --------
-    >>> squared_error_backward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]))
-    array([[-2.,  1.]])
-    """
-    dpredictions = checks.alike(out, OUTPUTS, predictions=predictions, targets=targets)
-    dpredictions[...] = (predictions - targets) / max(len(predictions), 1)
-    return dpredictions

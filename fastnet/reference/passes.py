@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.reference import activations as act
-from fastnet.reference import checks, losses, optimizers, sample_losses, training_checks
+from fastnet.reference import checks, losses, optimizers, rectifiers, regression_losses, sample_losses, training_checks
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.dropout import dropout_backward, dropout_forward
 from fastnet.reference.linear import linear_backward, linear_forward
@@ -18,6 +18,18 @@ Layers = list[tuple[FloatArray, FloatArray]]
 Masks = Sequence[tuple[float, int]]
 """The rate and the key of each hidden layer's dropout; none at all without it."""
 
+_ACTIVATION = {
+    "relu": (act.relu_forward, act.relu_backward),
+    "sigmoid": (act.sigmoid_forward, act.sigmoid_backward),
+    "tanh": (act.tanh_forward, act.tanh_backward),
+    "identity": (act.identity_forward, act.identity_backward),
+    "leaky_relu": (rectifiers.leaky_relu_forward, rectifiers.leaky_relu_backward),
+    "elu": (rectifiers.elu_forward, rectifiers.elu_backward),
+    "selu": (rectifiers.selu_forward, rectifiers.selu_backward),
+    "gelu": (rectifiers.gelu_forward, rectifiers.gelu_backward),
+    "silu": (rectifiers.silu_forward, rectifiers.silu_backward),
+    "softplus": (rectifiers.softplus_forward, rectifiers.softplus_backward),
+}
 _FROM_INPUT = ("gelu", "silu")
 """Activations whose outputs do not tell their slopes."""
 
@@ -85,7 +97,7 @@ def forward(x: FloatArray, layers: Layers, activations: Sequence[str], masks: Ma
     inputs, saved = [x], []
     for i, ((W, b), name) in enumerate(zip(layers[:-1], activations, strict=True)):
         z = linear_forward(inputs[-1], W, b)
-        y: FloatArray = getattr(act, f"{name}_forward")(z)
+        y = _ACTIVATION[name][0](z)
         saved.append(z if name in _FROM_INPUT else y)
         inputs.append(dropout_forward(y, *masks[i]) if masks else y)
     inputs.append(linear_forward(inputs[-1], *layers[-1]))
@@ -106,7 +118,7 @@ def backward(
         dx, dW[...], db[...] = linear_backward(dz, passed.inputs[i], W)
         if i > 0:
             dy = dropout_backward(dx, *masks[i - 1]) if masks else dx
-            dz = getattr(act, f"{activations[i - 1]}_backward")(dy, passed.saved[i - 1])
+            dz = _ACTIVATION[activations[i - 1]][1](dy, passed.saved[i - 1])
 
 
 @np.errstate(all="ignore")
@@ -122,10 +134,10 @@ def batch_loss(
         n_correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
         dlogits = losses.binary_cross_entropy_backward(act.sigmoid_forward(logits), y)
     else:
-        dlogits = getattr(losses, f"{name}_backward")(logits, y, *settings)
+        dlogits = getattr(regression_losses, f"{name}_backward")(logits, y, *settings)
     each: sample_losses.Losses = getattr(sample_losses, name)(logits, y, *settings)
     if weights is None:
-        return float(each.sum()) / max(each.size, 1), dlogits, n_correct
+        return sample_losses.mean(each), dlogits, n_correct
     total = weights.sum()
     dlogits *= (weights / total * each.size).astype(dlogits.dtype)[:, None]  # a mean over samples until now
     return float((weights * each).sum() / total), dlogits, n_correct

@@ -1,4 +1,4 @@
-"""Argument checks of optimizer steps, training and inference, shared by the reference and the kernels."""
+"""Argument checks of numbers, optimizer steps, training and inference, shared by the reference and the kernels."""
 
 import math
 import numbers
@@ -82,13 +82,38 @@ def real(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be finite, got {value}")
 
 
+def positive(name: str, value: Any) -> None:
+    """Check a finite number above 0."""
+    real(name, value)
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+
+
+def fraction(name: str, value: Any) -> None:
+    """Check a number in [0, 1)."""
+    real(name, value)
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {value}")
+
+
+def word(name: str, value: int, bits: int) -> None:
+    """Check an integer in [0, 2**bits)."""
+    whole(name, value, 0)
+    if value >= 2**bits:
+        raise ValueError(f"{name} must lie in [0, 2**{bits}), got {value}")
+
+
+def dropout(rate: float, key: int) -> None:
+    """Check the settings of dropout."""
+    fraction("rate", rate)
+    word("key", key, 32)
+
+
 def clipping(clip_norm: float | None, clip_value: float | None) -> None:
     """Check the limits of a gradient: finite and positive, or None."""
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None:
-            real(name, limit)
-            if not limit > 0:
-                raise ValueError(f"{name} must be positive, got {limit}")
+            positive(name, limit)
 
 
 def names(name: str, values: Sequence[str], length: int, choices: Sequence[str]) -> None:
@@ -127,11 +152,8 @@ def loss_setting(loss: str | Sequence[Any]) -> tuple[str, float]:
         wanted = f"({name!r}, {LOSS_SETTINGS[name][0]})" if name in LOSS_SETTINGS else f"{name!r} alone"
         raise ValueError(f"loss must be {wanted}, got {loss!r}")
     label = LOSS_SETTINGS[name][0]
-    real(label, values[0])
-    if name == "cross_entropy" and not 0 <= values[0] < 1:
-        raise ValueError(f"{label} must lie in [0, 1), got {values[0]}")
-    if name == "huber" and not values[0] > 0:
-        raise ValueError(f"{label} must be positive, got {values[0]}")
+    check = positive if name == "huber" else fraction
+    check(label, values[0])
     return str(name), float(values[0])
 
 
@@ -206,9 +228,7 @@ def penalties(n_samples: int, sample_weight: FloatArray | None, l2: float) -> No
 
 def dropout_rates(dropout: Sequence[float] | None, seed: int, n_hidden: int) -> None:
     """Check the rate of dropout of each hidden layer, and the seed of its masks."""
-    whole("seed", seed, 0)
-    if seed >= 1 << 64:
-        raise ValueError(f"seed must be less than 2**64, got {seed}")
+    word("seed", seed, 64)
     if dropout is None:
         return
     if not isinstance(dropout, Sequence):
@@ -216,6 +236,4 @@ def dropout_rates(dropout: Sequence[float] | None, seed: int, n_hidden: int) -> 
     if len(dropout) != n_hidden:
         raise ValueError(f"dropout must hold {n_hidden} rates, one for each hidden layer, got {len(dropout)}")
     for i, rate in enumerate(dropout):
-        real(f"dropout[{i}]", rate)
-        if not 0 <= rate < 1:
-            raise ValueError(f"dropout[{i}] must lie in [0, 1), got {rate}")
+        fraction(f"dropout[{i}]", rate)
