@@ -71,6 +71,8 @@ def test_dropout_is_the_same_for_any_number_of_threads_and_follows_the_seed(esti
     assert_same_weights(*models)
     assert differ(models[0], fit(estimator, backend, X, y, dropout=0.4, random_state=1))
     assert differ(models[0], fit(estimator, backend, X, y))
+    assert_same_weights(fit(estimator, backend, X, y, dropout=[0.4, 0.4]), models[0])
+    assert differ(models[0], fit(estimator, backend, X, y, dropout=[0.4, 0.0]))
     assert_same_weights(fit(estimator, backend, X, y, dropout=0.0), fit(estimator, backend, X, y))
 
 
@@ -201,7 +203,8 @@ BAD = [
     {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
     {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"scoring": "beauty"}, {"callbacks": (3,)},
     {"max_time": 0.0}, {"class_weight": "uneven"}, {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
-    {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1},
+    {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
+    {"min_learning_rate": -1.0},
 ]  # fmt: skip
 
 
