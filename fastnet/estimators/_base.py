@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from fastnet.estimators._held_out import HeldOut, split
 from fastnet.estimators._samples import Samples, dense_parts, inputs
 from fastnet.estimators._stochastic import Descent, OptimizerState
 from fastnet.estimators._validation import SPARSE, inputs_to_predict, weights_of
+from fastnet.reference.training import layer_slices
 
 Array = npt.NDArray[Any]
 _BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
@@ -27,7 +28,7 @@ _BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
 class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A network behind scikit-learn's interface. Classes derived from it say what its outputs mean."""
 
-    __metadata_request__transform = {"layer": UNUSED}
+    __metadata_request__transform: ClassVar[dict[str, str]] = {"layer": UNUSED}  # nothing to route
 
     def _store(self, settings: dict[str, Any]) -> None:
         """Keep the constructor's arguments as they came."""
@@ -35,7 +36,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             if name != "self":
                 setattr(self, name, value)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None,
         sample_weight_val: Any = None,
@@ -162,7 +163,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.out_activation_ = self._out_activation()
         self._set_parameters(_parameters.glorot(self._random_state, sizes, activations, dtype), sizes)
         for name in ("loss_curve_", "_optimizer"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
 
     def _descend(self, samples: Samples, validation: tuple[Any, Any, Any], incremental: bool) -> None:
         rows, held_out = np.arange(len(samples.y)), None
@@ -170,7 +172,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_ = self.best_validation_score_ = self.validation_loss_curve_ = None
+            self.validation_scores_: list[float] | None = None
+            self.validation_loss_curve_: list[float] | None = None
+            self.best_validation_score_: float | None = None
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = OptimizerState.of(self)
         if validation[0] is not None:
@@ -241,7 +245,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         last = None
         if layer is not None:
             sizes, last, activations = sizes[: layer + 2], activations[layer], activations[:layer]
-            parameters = parameters[: _parameters.layer_slices(sizes)[-1][1].stop]
+            parameters = parameters[: layer_slices(sizes)[-1][1].stop]
         backend, X = self._backend(), inputs(X, parameters.dtype)
         logits = np.empty((X.shape[0], sizes[-1]), parameters.dtype)
         for rows, x in dense_parts(X):

@@ -44,7 +44,7 @@ class HeldOut:
         if self._scorer is not None:
             weights = {} if self.samples.weights is None else {"sample_weight": self.samples.weights}
             return loss, float(self._scorer(self._judge, self.samples.X, self.labels, **weights))
-        return loss, -loss if self.model.scoring == "loss" else self.model._score(logits, self.samples)
+        return loss, -loss if self.model.scoring == "loss" else float(self.model._score(logits, self.samples))
 
     @np.errstate(all="ignore")
     def _loss(self, logits: Array) -> float:
@@ -52,7 +52,7 @@ class HeldOut:
         each = getattr(sample_losses, name)(logits, self.samples.y, *settings)
         weights = self.samples.weights
         mean = each.mean() if weights is None else (weights * each).sum() / weights.sum()
-        return float(mean) / self.model._loss_divisor()
+        return float(mean) / float(self.model._loss_divisor())
 
 
 def split(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Array, Array]:

@@ -39,9 +39,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
         and "leaky_relu", "elu", "selu", "gelu", "silu", "softplus".
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
-        L-BFGS on all samples, or minibatch descent by gradient with momentum, Adam, or Adam with decoupled weight decay.
+        L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
     alpha : float, default=0.0001
-        Strength of the L2 penalty `0.5 * alpha * sum(W**2) / s`, s the samples of a batch (or the sum of their weights).
+        Strength of the L2 penalty `0.5 * alpha * sum(W**2) / s`, s the samples of a batch or the sum of their weights.
     batch_size : int or "auto", default="auto"
         Samples of a step; "auto" is `min(200, n_samples)`. Not for "lbfgs".
     learning_rate : str, default="constant"
@@ -171,8 +171,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     }
 
     def __init__(
-        self, loss: str = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *, solver: str = "adam",
-        alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
+        self, loss: str = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *,
+        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
         learning_rate_init: float = 0.001, power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True,
         random_state: Any = None, tol: float = 1e-4, verbose: bool | int = False, warm_start: bool = False,
         momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
@@ -185,9 +185,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         self._store(locals())
 
-    @available_if(is_stochastic)
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train one epoch on the given data, going on from what there is.
 
         Parameters

@@ -26,7 +26,8 @@ class Samples(NamedTuple):
         """Count the rows that may be handed over at once."""
         if not sparse.issparse(self.X):
             return max(len(self.X), 1)
-        return max(1, DENSE_BYTES // (max(self.X.shape[1], 1) * self.X.dtype.itemsize))
+        row_bytes = max(int(self.X.shape[1]), 1) * int(self.X.dtype.itemsize)
+        return max(1, DENSE_BYTES // row_bytes)
 
     def part(self, rows: npt.NDArray[np.int64]) -> tuple[Array, Array, Array | None, npt.NDArray[np.int64]]:
         """Return x, y and weights with the order in which the rows stand in them."""

@@ -134,7 +134,8 @@ class Descent:
         assert self.samples.weights is not None
         starts = np.arange(0, len(rows), self.batch_size)
         idle = np.add.reduceat(self.samples.weights[rows], starts) == 0
-        return rows[~np.repeat(idle, self.batch_size)[: len(rows)]]
+        kept: Array = rows[~np.repeat(idle, self.batch_size)[: len(rows)]]
+        return kept
 
     def _has_converged(self) -> bool:
         model = self.model
