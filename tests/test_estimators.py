@@ -49,7 +49,8 @@ def pair_for(kind):
 
 @each_pair
 def test_parameters_of_scikit_learn_come_first_with_its_names_order_kinds_and_defaults(ours, theirs):
-    actual, expected = (list(inspect.signature(estimator).parameters.values()) for estimator in (ours, theirs))
+    signatures = [inspect.signature(estimator).parameters.values() for estimator in (ours, theirs)]
+    actual, expected = ([(part.name, part.kind, part.default) for part in signature] for signature in signatures)
     assert actual[: len(expected)] == expected
 
 
@@ -132,10 +133,6 @@ def predict_other_features(estimator, X, y):
     estimator.fit(X, y).predict(X[:, :4])
 
 
-def weigh_too_few(estimator, X, y):
-    estimator.fit(X, y, sample_weight=np.ones(len(y) - 1))
-
-
 def fit_to_nan(estimator, X, y):
     estimator.fit(np.where(X > 2, np.nan, X), y)
 
@@ -158,7 +155,7 @@ def classes_of(estimator, y):
 
 MISTAKES = [
     predict_before_fit, stop_early_in_partial_fit, hold_out_a_single_sample, start_warm_from_other_features,
-    predict_other_features, weigh_too_few, fit_to_nan, fit_to_too_few_targets, fit_to_words, overflow,
+    predict_other_features, fit_to_nan, fit_to_too_few_targets, fit_to_words, overflow,
 ]  # fmt: skip
 
 
@@ -190,7 +187,7 @@ def test_classes_that_appear_late_are_refused_as_in_scikit_learn(backend):
             first(model.set_params(max_iter=1, **settings))
             with pytest.raises(ValueError, match="class") as caught:
                 then(model)
-            messages.append(str(caught.value))
+            messages.append(str(caught.value).replace("`", "'"))
         assert messages[0] == messages[1]
 
 
@@ -202,10 +199,11 @@ def test_partial_fit_is_there_for_stochastic_solvers_only(estimator):
 
 @each_estimator
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_weights_that_are_all_zero_are_refused_by_name(estimator, backend):
+@pytest.mark.parametrize("weights", [np.zeros(90), np.ones(89), -np.ones(90), np.full(90, np.nan), np.ones((90, 2))])
+def test_weights_that_cannot_be_used_are_refused_by_name(estimator, weights, backend):
     X, y = problem("binary")
     with pytest.raises(ValueError, match="sample_weight"):
-        estimator(backend=backend).fit(X, y, sample_weight=np.zeros(len(y)))
+        estimator(backend=backend).fit(X, y, sample_weight=weights)
 
 
 @each_pair
@@ -218,7 +216,8 @@ def test_warnings_are_those_of_scikit_learn(ours, theirs, backend):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 estimator.fit(X, y)
-            messages.append([(warning.category, str(warning.message)) for warning in caught])
+            # the advice after the first line differs from one release to the next
+            messages.append([(warning.category, str(warning.message).splitlines()[0]) for warning in caught])
         assert messages[0] == messages[1]
         assert ConvergenceWarning in [category for category, _ in messages[0]]
 

@@ -6,7 +6,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 from test_estimators import BACKENDS, each_estimator, problem
 
-from fastnet import MLPClassifier, MLPRegressor
+from fastnet import MLPClassifier, MLPRegressor, Trainer
 
 pytestmark = [
     pytest.mark.parametrize("backend", BACKENDS),
@@ -112,6 +112,28 @@ def test_transform_is_the_last_hidden_layer(activation, backend):
 
 
 @each_estimator
+def test_transform_gives_any_hidden_layer(estimator, backend):
+    X, y = problem("binary")
+    model = fit(estimator, backend, X, y, activation="tanh")
+    first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])
+    np.testing.assert_allclose(model.transform(X, layer=0), first, rtol=1e-9)
+    np.testing.assert_array_equal(model.transform(X, layer=-2), model.transform(X, layer=0))
+    np.testing.assert_array_equal(model.transform(X, layer=1), model.transform(X))
+    with pytest.raises(ValueError, match="layer"):
+        model.transform(X, layer=2)
+
+
+@each_estimator
+def test_the_network_of_a_model_answers_as_the_model(estimator, backend):
+    X, y = problem("multiclass" if estimator is MLPClassifier else "two outputs")
+    model = fit(estimator, backend, X, y, activation=["gelu", "logistic"])
+    kept = model.to_model({"score": 0.5})
+    assert kept.metrics == {"score": 0.5}
+    logits = Trainer(kept.network, loss=kept.loss, backend=backend).predict_logits(X)
+    np.testing.assert_allclose(logits, model.transform(X) @ model.coefs_[-1] + model.intercepts_[-1], rtol=1e-9)
+
+
+@each_estimator
 def test_each_hidden_layer_may_have_its_own_activation(estimator, backend):
     X, y = problem("binary")
     model = fit(estimator, backend, X, y, activation=["softplus", "tanh"])
@@ -201,7 +223,7 @@ def test_dtype_says_in_which_precision_to_compute(estimator, backend):
 BAD = [
     {"backend": "torch"}, {"n_threads": 0}, {"n_threads": 1.5}, {"dtype": "int32"}, {"dropout": 1.0}, {"dropout": -0.1},
     {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
-    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"scoring": "beauty"}, {"callbacks": (3,)},
+    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"scoring": "beauty", "early_stopping": True}, {"callbacks": (3,)},
     {"max_time": 0.0}, {"class_weight": "uneven"}, {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
     {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
     {"min_learning_rate": -1.0},
@@ -212,7 +234,7 @@ BAD = [
 @pytest.mark.parametrize("settings", BAD, ids=str)
 def test_what_an_addition_cannot_use_is_refused_by_name(estimator, settings, backend):
     X, y = problem("binary")
-    (name,) = settings
+    name = next(iter(settings))
     if name not in estimator().get_params():
         with pytest.raises(TypeError, match=name):
             estimator(**settings)

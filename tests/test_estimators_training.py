@@ -1,13 +1,12 @@
 """What the estimators add to the course of training: schedules, validation data, scores, callbacks, time limits."""
 
-import pickle
-
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, get_scorer, log_loss
 from test_estimators import BACKENDS, each_estimator, problem
 
-from fastnet import MLPClassifier, MLPRegressor
+from fastnet import MLPClassifier, MLPRegressor, load_model
+from fastnet.callbacks import Callback, Checkpoint, Record, StopWhen
 
 pytestmark = [
     pytest.mark.parametrize("backend", BACKENDS),
@@ -18,20 +17,28 @@ SETTINGS = {"hidden_layer_sizes": (8,), "max_iter": 12, "learning_rate_init": 0.
 RATE, EPOCHS = 0.05, 40  # a rate that leaves predictions far below the targets, by growth of (1 + rate) an epoch
 
 
+class Watch(Callback):
+    """Keep what a function of the model gives after each epoch."""
+
+    def __init__(self, look):
+        self.look, self.seen = look, []
+
+    def on_epoch_end(self, model, epoch):
+        self.seen.append(self.look(model))
+
+
 def rates(backend, **settings):
     """Learning rates of 40 epochs of one step each: the way of the last bias under a gradient that is always -1."""
     X, y = np.linspace(-1, 1, 20)[:, None], np.full(20, 1e6)
-    biases = []
     plain = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "loss": "absolute_error", "learning_rate_init": RATE}
     plain |= {"hidden_layer_sizes": 1, "activation": "identity", "random_state": 0, "backend": backend}
     first = MLPRegressor(**plain, max_iter=1).fit(X, y).intercepts_[-1][0] - RATE
-
-    def note(model, *figures):
-        biases.append(model.intercepts_[-1][0])
-
-    limits = {"max_iter": EPOCHS, "tol": 0.0, "callbacks": (note,)}
+    watch, record = Watch(lambda model: model.intercepts_[-1][0]), Record()
+    limits = {"max_iter": EPOCHS, "tol": 0.0, "callbacks": (watch, record)}
     MLPRegressor(**(plain | limits | settings)).fit(X, y)
-    return np.diff(biases, prepend=first)
+    actual = np.diff(watch.seen, prepend=first)
+    np.testing.assert_allclose([epoch.learning_rate for epoch in record.epochs], actual, atol=1e-12)
+    return actual
 
 
 def test_a_constant_rate_is_constant(backend):
@@ -131,9 +138,9 @@ def test_validation_data_must_come_whole_and_fit(estimator, backend):
         ("X_val", {"y_val": y_val}),
         ("X_val", {"sample_weight_val": np.ones(30)}),
         ("sample_weight_val", {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(30)}),
-        ("", {"X_val": X_val[:, :3], "y_val": y_val}),
-        ("", {"X_val": X_val, "y_val": y_val[:-1]}),
-        ("", {"X_val": np.full_like(X_val, np.nan), "y_val": y_val}),
+        (None, {"X_val": X_val[:, :3], "y_val": y_val}),
+        (None, {"X_val": X_val, "y_val": y_val[:-1]}),
+        (None, {"X_val": np.full_like(X_val, np.nan), "y_val": y_val}),
     ]:
         with pytest.raises(ValueError, match=name):
             model.fit(X, y, **data)
@@ -163,27 +170,67 @@ def test_scoring_says_what_early_stopping_goes_by(estimator, kind, scoring, back
 
 @each_estimator
 def test_a_callback_sees_each_epoch_and_the_model_as_it_is_then(estimator, backend):
-    X, y = problem("binary")
-    seen, kept = [], []
-
-    def record(model, *figures):
-        seen.append((model.n_iter_, model.loss_))
-        kept.append(pickle.dumps(model.predict(X)))
-
-    model = estimator(backend=backend, callbacks=(record,), **SETTINGS).fit(X, y)
-    assert [number for number, _ in seen] == list(range(1, 13))
-    assert [loss for _, loss in seen] == model.loss_curve_
-    assert len(set(kept)) > 1
-    np.testing.assert_array_equal(pickle.loads(kept[-1]), model.predict(X))
+    X, y, X_val, y_val = split("binary")
+    watch, record = Watch(lambda model: model.predict(X).tolist()), Record()
+    model = estimator(backend=backend, callbacks=(watch, record), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    assert [epoch.number for epoch in record.epochs] == list(range(1, 13))
+    assert [epoch.loss for epoch in record.epochs] == model.loss_curve_
+    assert [epoch.validation_loss for epoch in record.epochs] == model.validation_loss_curve_
+    assert [epoch.validation_score for epoch in record.epochs] == model.validation_scores_
+    assert {epoch.n_samples for epoch in record.epochs} == {60}
+    assert watch.seen[0] != watch.seen[-1] == model.predict(X).tolist()
     plain = estimator(backend=backend, **SETTINGS).fit(X, y)
     np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])
 
 
 @each_estimator
-def test_a_callback_stops_training(estimator, backend):
+@pytest.mark.parametrize("solver", ["sgd", "adamw", "lbfgs"])
+def test_a_callback_stops_training(estimator, solver, backend):
     X, y = problem("binary")
-    model = estimator(backend=backend, callbacks=(lambda model, *figures: model.n_iter_ == 4,), **SETTINGS).fit(X, y)
-    assert model.n_iter_ == len(model.loss_curve_) == 4
+    stop = StopWhen(lambda epoch: epoch.number == 4)
+    model = estimator(backend=backend, solver=solver, callbacks=(stop,), **SETTINGS).fit(X, y)
+    assert model.n_iter_ == 4
+    shorter = estimator(backend=backend, solver=solver, **(SETTINGS | {"max_iter": 4})).fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], shorter.coefs_[0])
+
+
+def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend, monkeypatch):
+    monkeypatch.setattr("fastnet.estimators._stochastic.CHUNK_FLOP", 1)
+    X, y = problem("binary")
+
+    class Parts(Callback):
+        def __init__(self, most):
+            self.most, self.told = most, []
+
+        def on_chunk_end(self, model, n_done, n_samples):
+            self.told.append((n_done, n_samples))
+            return n_done >= self.most
+
+    whole, part = (Parts(most) for most in (1000, 40))
+    MLPClassifier(backend=backend, callbacks=(whole,), **(SETTINGS | {"max_iter": 2})).fit(X, y)
+    assert whole.told == 2 * [(32, 90), (64, 90), (90, 90)]
+    model = MLPClassifier(backend=backend, callbacks=(part,), **SETTINGS).fit(X, y)
+    assert (part.told, model.n_iter_, model.t_) == ([(32, 90), (64, 90)], 1, 64)
+
+
+@each_estimator
+def test_a_checkpoint_holds_the_model_of_its_epoch(estimator, backend, tmp_path):
+    X, y = problem("binary")
+    watch, path = Watch(lambda model: model.coefs_[0].copy()), tmp_path / "model.safetensors"
+    checkpoint = Checkpoint(path, every=5)
+    model = estimator(backend=backend, callbacks=(watch, checkpoint), **SETTINGS).fit(X, y)
+    kept = load_model(path)
+    assert kept.metrics["epoch"] == 10
+    np.testing.assert_array_equal(kept.network.weights[0], watch.seen[9])
+    assert (kept.network.weights[0] != model.coefs_[0]).any()
+
+
+def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, tmp_path):
+    X, y, X_val, y_val = split("binary")
+    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
+    model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    scores = model.validation_scores_
+    assert load_model(checkpoint.path).metrics["epoch"] == 1 + scores.index(max(scores))
 
 
 @each_estimator
