@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from operator import is_
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnet.estimators import _constraints, _lbfgs, _parameters
-from fastnet.estimators._held_out import HeldOut, split
+from fastnet.estimators._held_out import HeldOut, check_scorer, split
 from fastnet.estimators._samples import Samples, dense_parts, inputs
 from fastnet.estimators._stochastic import Descent, OptimizerState
 from fastnet.estimators._validation import SPARSE, inputs_to_predict, weights_of
@@ -84,7 +85,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, hidden_layer_sizes[layer])
             The activations, without dropout.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         n_hidden = self.n_layers_ - 2
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(f"layer must be the index of one of {n_hidden} hidden layers, got {layer}")
@@ -110,7 +111,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         from fastnet.models import Model
         from fastnet.network import Network
 
-        check_is_fitted(self)
+        self._require_fitted()
         parameters = self._flat()
         network = Network(self._sizes(), self._activations(), dtype=parameters.dtype)
         network.parameters[...] = parameters
@@ -150,6 +151,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X_val, y_val, weights_val = validation
         if (X_val is None) != (y_val is None) or (X_val is None and weights_val is not None):
             raise ValueError("X_val and y_val must be given together, and sample_weight_val only with them")
+        check_scorer(self)
         if self.solver == "lbfgs" and (X_val is not None or dropout):
             raise ValueError("solver='lbfgs' takes neither X_val nor dropout, which belong to epochs")
         if incremental and self.early_stopping:
@@ -205,12 +207,17 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y = targets if targets.dtype.kind == "i" else np.ascontiguousarray(targets, dtype=dtype)
         return Samples(inputs(X, dtype), y, weights)
 
+    def _require_fitted(self) -> None:
+        if "coefs_" not in self.__dict__:  # scikit-learn's own search takes as long as a small network
+            check_is_fitted(self)
+
     def _input_dtype(self) -> Any:
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
 
     def _set_parameters(self, parameters: Array, sizes: tuple[int, ...]) -> None:
         self._parameters = parameters
         self.coefs_, self.intercepts_ = _parameters.views(parameters, sizes)
+        self._views = (*self.coefs_, *self.intercepts_)
 
     def _own_parameters(self) -> None:
         """Take over layers that were put in place of the vector's, and leave read-only memory."""
@@ -220,9 +227,14 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _flat(self) -> Array:
         parameters: Array = self._parameters
-        if _parameters.are_views(parameters, self.coefs_, self.intercepts_):
+        if self._has_own_layers():
             return parameters
         return _parameters.gather(self.coefs_, self.intercepts_, parameters.dtype)
+
+    def _has_own_layers(self) -> bool:
+        """Tell whether the layers are still views of the vector, or somebody has put others in their place."""
+        layers = (*self.coefs_, *self.intercepts_)
+        return len(layers) == len(self._views) and all(map(is_, layers, self._views))
 
     def _sizes(self) -> tuple[int, ...]:
         return _parameters.sizes_of(self.coefs_, self.intercepts_)
@@ -246,10 +258,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if layer is not None:
             sizes, last, activations = sizes[: layer + 2], activations[layer], activations[:layer]
             parameters = parameters[: layer_slices(sizes)[-1][1].stop]
-        backend, X = self._backend(), inputs(X, parameters.dtype)
-        logits = np.empty((X.shape[0], sizes[-1]), parameters.dtype)
-        for rows, x in dense_parts(X):
-            backend.predict_logits(parameters, x, sizes, activations, out=logits[rows], **self._threads())
+        backend, threads = self._backend(), self._threads()
+        if type(X) is not np.ndarray or X.dtype != parameters.dtype or not X.flags.c_contiguous:
+            X = inputs(X, parameters.dtype)
+        parts = [backend.predict_logits(parameters, x, sizes, activations, **threads) for x in dense_parts(X)]
+        logits: Array = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if last is not None:
             getattr(backend, f"{last}_forward")(logits, out=logits)
         return logits
@@ -257,7 +270,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out `coefs_` and `intercepts_` where they are views: the vector is stored once."""
         state = dict(super().__getstate__())
-        if "coefs_" in state and _parameters.are_views(self._parameters, self.coefs_, self.intercepts_):
+        if state.pop("_views", None) is not None and self._has_own_layers():
             state["_stored_sizes"] = self._sizes()
             del state["coefs_"], state["intercepts_"]
         return state
@@ -267,7 +280,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         sizes = state.pop("_stored_sizes", None)
         super().__setstate__(state)
         if sizes is not None:
-            self.coefs_, self.intercepts_ = _parameters.views(self._parameters, sizes)
+            self._set_parameters(self._parameters, sizes)
+        elif "coefs_" in state:
+            self._views = ()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

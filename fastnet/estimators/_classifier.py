@@ -10,7 +10,6 @@ import numpy.typing as npt
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from fastnet.estimators._base import BaseMLP, is_stochastic
 from fastnet.estimators._constraints import CONSTRAINTS
@@ -221,7 +220,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             The most probable class of each sample; 0 or 1 for each label of an indicator matrix.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         return self._decide(self._logits(inputs_to_predict(self, X)))
 
     def predict_proba(self, X: Any) -> Array:
@@ -237,12 +236,12 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         ndarray of shape (n_samples, n_classes)
             Rows add up to 1, but for indicator matrices, whose labels have a probability each.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         logits, backend = self._logits(inputs_to_predict(self, X)), self._backend()
         if self.out_activation_ == "softmax":
-            probs: Array = backend.softmax_forward(logits, out=logits)
+            probs: Array = backend.softmax_forward(logits)
             return probs
-        positive: Array = backend.sigmoid_forward(logits, out=logits)
+        positive: Array = backend.sigmoid_forward(logits)
         return np.hstack([1 - positive, positive]) if self.n_outputs_ == 1 else positive
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -258,10 +257,10 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         ndarray of shape (n_samples, n_classes)
             As the result of `predict_proba`.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         logits, backend = self._logits(inputs_to_predict(self, X)), self._backend()
         if self.out_activation_ == "softmax":
-            logs: Array = backend.log_softmax_forward(logits, out=logits)
+            logs: Array = backend.log_softmax_forward(logits)
             return logs
         positive: Array = -np.logaddexp(0, -logits)
         return np.hstack([-np.logaddexp(0, logits), positive]) if self.n_outputs_ == 1 else positive

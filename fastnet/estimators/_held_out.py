@@ -31,9 +31,8 @@ class HeldOut:
 
     def __init__(self, model: Any, samples: Samples, labels: Array) -> None:
         self.model, self.samples, self.labels = model, samples, labels
-        self._scorer = None
-        if model.scoring is not None and model.scoring != "loss":
-            self._scorer = check_scoring(model, model.scoring)
+        self._scorer = check_scorer(model)
+        if self._scorer is not None:
             self._judge = copy.copy(model)  # it shares the parameters, and takes arrays without names of features
             vars(self._judge).pop("feature_names_in_", None)
 
@@ -53,6 +52,11 @@ class HeldOut:
         weights = self.samples.weights
         mean = each.mean() if weights is None else (weights * each).sum() / weights.sum()
         return float(mean) / float(self.model._loss_divisor())
+
+
+def check_scorer(model: Any) -> Any:
+    """Return the scorer that an estimator asks for; None where it needs none."""
+    return None if model.scoring in (None, "loss") else check_scoring(model, model.scoring)
 
 
 def split(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Array, Array]:

@@ -26,17 +26,6 @@ def sizes_of(coefs: Sequence[Array], intercepts: Sequence[Array]) -> tuple[int, 
     return (coefs[0].shape[0], *(b.size for b in intercepts))
 
 
-def are_views(parameters: Array, coefs: Sequence[Array], intercepts: Sequence[Array]) -> bool:
-    """Tell whether the layers still lie in the vector, one after the other, or somebody has put others in place."""
-    address = parameters.__array_interface__["data"][0]
-    for layer in zip(coefs, intercepts, strict=True):
-        for part in layer:
-            if part.__array_interface__["data"][0] != address or not part.flags.c_contiguous:
-                return False
-            address += part.nbytes
-    return True
-
-
 def gather(coefs: Sequence[Array], intercepts: Sequence[Array], dtype: Any) -> Array:
     """Copy the layers into a new vector."""
     parts = [np.ravel(part) for layer in zip(coefs, intercepts, strict=True) for part in layer]

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from fastnet.estimators._base import BaseMLP, is_stochastic
 from fastnet.estimators._constraints import _POSITIVE, CONSTRAINTS
@@ -215,7 +215,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predictions.
         """
-        check_is_fitted(self)
+        self._require_fitted()
         outputs = self._outputs(self._logits(inputs_to_predict(self, X)))
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 

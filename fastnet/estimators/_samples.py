@@ -48,12 +48,11 @@ def inputs(X: Any, dtype: Any) -> Any:
     return np.ascontiguousarray(X, dtype=dtype)
 
 
-def dense_parts(X: Any) -> Iterator[tuple[slice, Array]]:
-    """Yield rows and their inputs, all at once if they are dense."""
+def dense_parts(X: Any) -> Iterator[Array]:
+    """Yield inputs as dense arrays, all at once if they are one already."""
     if not sparse.issparse(X):
-        yield slice(0, len(X)), X
+        yield X
         return
     step = Samples(X, np.empty(0), None).most_rows()
     for start in range(0, max(X.shape[0], 1), step):
-        rows = slice(start, min(start + step, X.shape[0]))
-        yield rows, X[rows].toarray()
+        yield X[start : start + step].toarray()
