@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastnet.estimators import MLPClassifier, MLPRegressor
     from fastnet.history import Epoch, Evaluation, History
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
@@ -22,6 +23,8 @@ _HOME = {
     "Epoch": "history",
     "Evaluation": "history",
     "History": "history",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Model": "models",
     "Network": "network",
     "Predictor": "predictor",
@@ -30,7 +33,7 @@ _HOME = {
     "load_model": "models",
     "save_model": "models",
 }
-_MODULES = ("datasets", "kernels", "reference")
+_MODULES = ("callbacks", "datasets", "kernels", "reference")
 
 __all__ = [
     "SGD",
@@ -39,6 +42,8 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "History",
+    "MLPClassifier",
+    "MLPRegressor",
     "Model",
     "Network",
     "Predictor",

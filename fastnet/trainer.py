@@ -18,9 +18,10 @@ from fastnet.history import Epoch, Evaluation, History
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
 from fastnet.reference import training_checks
+from fastnet.reference.training import Totals
 
 BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
-LOSSES = training_checks.LOSSES
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 
 CHUNK_FLOP = 5_000_000_000
 """Work between two looks at Python, for Ctrl-C and progress: some tens of milliseconds."""
@@ -212,9 +213,9 @@ class Trainer:
         )
         return logits
 
-    def _train(self, X: npt.NDArray[Any], y: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> tuple[float, int]:
+    def _train(self, X: npt.NDArray[Any], y: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> Totals:
         network = self.network
-        result: tuple[float, int] = self._kernels.train_epoch(
+        result: Totals = self._kernels.train_epoch(
             network.parameters, self._slots, X, y, order, network.sizes, network.activations, self.loss,
             self.optimizer.as_tuple(), self.batch_size, self._steps, network.input_scale, self.clip_norm,
             self.clip_value, **self._threads(),
@@ -240,8 +241,8 @@ class Trainer:
         start = time.perf_counter()
         order = self._rng.permutation(n)
         for first in range(0, n, chunk):
-            loss, n_correct = self._train(X, y, order[first : first + chunk])
-            loss_sum, correct = loss_sum + loss, correct + n_correct
+            totals = self._train(X, y, order[first : first + chunk])
+            loss_sum, correct = loss_sum + totals.loss_sum, correct + totals.n_correct
             if on_chunk is not None:
                 on_chunk(min(first + chunk, n), n)
         seconds = time.perf_counter() - start

@@ -267,7 +267,7 @@ def test_training_on_huge_logits_stays_finite(implementation, dtype):
     # Weights of 1e4 on inputs of 1: every answer is certain, and the gradient stays below 1.
     parameters = np.array([1e4, -1e4, 0, 0], dtype)
     x, y = np.ones((4, 1), dtype), np.array([0, 1, 1, 0])
-    loss_sum, n_correct = implementation.train_epoch(
+    loss_sum, n_correct, *_ = implementation.train_epoch(
         parameters, (), x, y, np.arange(4), (1, 2), (), "cross_entropy", ("sgd", 1.0), 4
     )
     # Two wrong answers cost 2e4 each; probs - onehot sums to (2, -2), over 4 samples.

@@ -62,48 +62,79 @@ class Training:
     n: int
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
-    loss: str
+    loss: str | tuple[str, float]
     optimizer: str
     batch_size: int
     x_dtype: Any = None  # uint8, or None for the parameters'
     step: int = 0
     clip_norm: float | None = None
     clip_value: float | None = None
+    weighted: bool = False
+    l2: float = 0.0
+    dropout: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
         net = "-".join(map(str, self.sizes))
         kind = "pixels" if self.x_dtype else "floats"
-        parts = (f"{self.n}x{net}", *self.activations, self.loss, self.optimizer, f"{self.batch_size}")
+        loss = self.loss if isinstance(self.loss, str) else " ".join(map(str, self.loss))
+        parts = (f"{self.n}x{net}", *self.activations, loss, self.optimizer, f"{self.batch_size}")
         limits = {"norm": self.clip_norm, "value": self.clip_value}
-        return "-".join((*parts, kind, *(f"{name} {limit}" for name, limit in limits.items() if limit is not None)))
+        options = [f"{name} {limit}" for name, limit in limits.items() if limit is not None]
+        options += ["weighted"] * self.weighted + [f"l2 {self.l2}"] * (self.l2 > 0)
+        if self.dropout is not None:
+            options.append(f"dropout {' '.join(map(str, self.dropout))}")
+        return "-".join((*parts, kind, *options))
+
+    def answers(self, dtype: Any, rng: np.random.Generator) -> Any:
+        """Return labels, or targets that the loss can be asked for."""
+        n_out, name = self.sizes[-1], self.loss if isinstance(self.loss, str) else self.loss[0]
+        if name == "cross_entropy":
+            return rng.integers(0, n_out, self.n)
+        if name == "binary_cross_entropy":
+            return rng.integers(0, 2, (self.n, n_out)).astype(dtype)
+        if name == "poisson":
+            return rng.poisson(1.0, (self.n, n_out)).astype(dtype)
+        return normal(rng, dtype, self.n, n_out)
 
     def make(self, dtype: Any, rng: np.random.Generator) -> Arguments:
         """Make the arguments."""
         x, scale = samples(self.n, self.sizes[0], self.x_dtype, dtype, rng)
-        n_out = self.sizes[-1]
-        if self.loss == "cross_entropy":
-            y = rng.integers(0, n_out, self.n)
-        elif self.loss == "binary_cross_entropy":
-            y = rng.integers(0, 2, (self.n, n_out)).astype(dtype)
-        else:
-            y = normal(rng, dtype, self.n, n_out)
+        y = self.answers(dtype, rng)
         parameters = network(self.sizes, dtype, rng)
         name = "momentum" if self.optimizer == "nesterov" else self.optimizer
         slots = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
-        return {
+        arguments = {
             "parameters": parameters, "slots": slots, "x": x, "y": y, "order": rng.permutation(self.n),
             "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
             "optimizer": (name, *HYPERPARAMETERS[self.optimizer].values()), "batch_size": self.batch_size,
             "step": self.step, "scale": scale, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
+            "l2": self.l2, "dropout": self.dropout, "seed": (1 << 40) + 7,
         }  # fmt: skip
+        if self.weighted:
+            arguments["sample_weight"] = rng.uniform(0.25, 3.0, self.n)
+            arguments["sample_weight"][::5] = 0.0
+        return arguments
+
+    def make_gradient(self, dtype: Any, rng: np.random.Generator) -> Arguments:
+        """Make the arguments of `loss_gradient`."""
+        arguments = self.make(dtype, rng)
+        names = ("parameters", "x", "y", "sizes", "activations", "loss", "scale", "sample_weight", "l2")
+        return {name: arguments[name] for name in names if name in arguments}
 
     def bounds(self, _given: Arguments, expected: list[Any]) -> list[Bound]:
         """Every step adds the errors of its longest sum, relative to the largest value of a vector."""
         n_steps = -(-self.n // self.batch_size)
         terms = max(n_steps, 1) ** 2 * max(*self.sizes, min(self.batch_size, max(self.n, 1)))
-        loss_sum, _, *vectors = expected
+        loss_sum, _, penalty_sum, *vectors = expected
         largest = [np.abs(vector.astype(np.float64)).max(initial=0.0) for vector in vectors]
-        return [(terms, loss_sum + self.n), EXACT, *((terms, value) for value in largest)]
+        return [(terms, loss_sum + self.n), EXACT, (terms, penalty_sum), *((terms, value) for value in largest)]
+
+    def gradient_bounds(self, given: Arguments, expected: list[Any]) -> list[Bound]:
+        """One step's errors; a slope that rounds apart weighs as much as the weights it is carried through."""
+        loss, gradient = expected
+        terms = max(*self.sizes, self.n)
+        largest = np.abs(gradient.astype(np.float64)).max(initial=0.0)
+        return [(terms, loss + 1), (terms, largest + np.abs(given["parameters"].astype(np.float64)).max())]
 
 
 NETWORKS: list[tuple[int, tuple[int, ...], tuple[str, ...], Any]] = [
@@ -142,7 +173,31 @@ CLIPPED_TRAININGS = [
     Training(21, (256, 10), (), "squared_error", "adam", 5, clip_norm=2.0, clip_value=0.5),
     Training(290, (400, 5, 2), ("tanh",), "cross_entropy", "sgd", 270, np.uint8, clip_norm=0.5, clip_value=0.1),
 ]
-TRAININGS += CLIPPED_TRAININGS
+OPTION_TRAININGS = [
+    Training(13, (5, 33, 17, 2), ("gelu", "silu"), "squared_error", "sgd", 5, weighted=True, l2=0.3),
+    Training(11, (70, 7, 3), ("relu",), ("cross_entropy", 0.2), "adam", 4, dropout=(0.4,)),
+    Training(40, (6, 130, 3), ("leaky_relu",), "binary_cross_entropy", "momentum", 16, l2=0.1, dropout=(0.5,)),
+    Training(600, (13, 16, 4), ("elu",), "cross_entropy", "sgd", 600, weighted=True, l2=0.5),  # in blocks
+    Training(540, (9, 40, 2), ("selu",), ("huber", 0.5), "adamw", 517, weighted=True, dropout=(0.25,)),
+    Training(33, (300, 7, 3), ("softplus",), "poisson", "sgd", 8, weighted=True),  # few outputs of many inputs
+    Training(21, (256, 10), (), "absolute_error", "adam", 5, weighted=True, l2=2.0),
+    Training(
+        290, (400, 5, 6, 2), ("silu", "gelu"), ("cross_entropy", 0.1), "nesterov", 270, np.uint8, step=(1 << 33) + 1,
+        clip_norm=0.5, weighted=True, l2=0.2, dropout=(0.0, 0.3),
+    ),
+    Training(21, (20, 33, 10), ("softplus",), "huber", "adam", 7, np.uint8, l2=0.01),
+    Training(17, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adam", 5, dropout=(0.1, 0.6)),
+]  # fmt: skip
+TRAININGS += CLIPPED_TRAININGS + OPTION_TRAININGS
+GRADIENTS = [
+    Training(1, (1, 1), (), "squared_error", "sgd", 1),
+    Training(11, (5, 7, 3), ("relu",), "cross_entropy", "sgd", 11, l2=0.1),
+    Training(13, (5, 33, 17, 2), ("gelu", "silu"), "squared_error", "sgd", 13, weighted=True, l2=0.3),
+    Training(40, (70, 7, 3), ("tanh",), "binary_cross_entropy", "sgd", 40, weighted=True),
+    Training(600, (13, 16, 4), ("selu",), ("cross_entropy", 0.2), "sgd", 600, np.uint8, l2=0.5),  # in blocks
+    Training(33, (300, 7, 3), ("softplus",), "poisson", "sgd", 33, weighted=True),
+    Training(21, (256, 10), (), ("huber", 0.5), "sgd", 21, l2=2.0),
+]
 REALISTIC_TRAININGS = [
     Training(128, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 32, np.uint8),
     Training(256, (784, 10, 10), ("relu",), "cross_entropy", "adam", 128),
@@ -171,6 +226,12 @@ def training_case(training: Training, realistic: bool = True) -> Case:
     return Case("train_epoch", str(training), training.make, training.bounds, updates, realistic=realistic)
 
 
+def gradient_case(training: Training, realistic: bool = False) -> Case:
+    """Return the case of `loss_gradient`."""
+    make, bounds = training.make_gradient, training.gradient_bounds
+    return Case("loss_gradient", str(training), make, bounds, realistic=realistic)
+
+
 def network_cases() -> list[Case]:
     """Return all of them."""
     networks = [(one, real) for some, real in ((NETWORKS, False), (REALISTIC_NETWORKS, True)) for one in some]
@@ -178,4 +239,6 @@ def network_cases() -> list[Case]:
     return [
         *(inference_case(*one, realistic=real) for one, real in networks),
         *(training_case(one, real) for one, real in trainings),
+        *(gradient_case(one) for one in GRADIENTS),
+        gradient_case(Training(256, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 256), realistic=True),
     ]

@@ -19,6 +19,12 @@ class Activation(StrEnum):
     sigmoid = "sigmoid"
     tanh = "tanh"
     identity = "identity"
+    leaky_relu = "leaky_relu"
+    elu = "elu"
+    selu = "selu"
+    gelu = "gelu"
+    silu = "silu"
+    softplus = "softplus"
 
 
 class Init(StrEnum):

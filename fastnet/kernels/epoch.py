@@ -12,8 +12,7 @@ Here stands who does what when; the work itself is done by parts (`fastnet.kerne
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,20 +43,37 @@ def _tick(ticks: Any, phase: int, before: int) -> int:
     return now  # type: ignore[no-any-return]
 
 
+class Block(NamedTuple):
+    """Rows of a batch that go through together."""
+
+    start: int  # in the order of samples
+    n_rows: int
+    first_row: int  # within the batch
+    step: int  # number of the step
+
+
 @inlined
-def _finish(s: Any, layer: int, first: int, last: int, tiles: int, first_panel: int, last_panel: int) -> None:
-    """Apply a layer's activation to some panels of some rows, and write the ones that follow the last panel."""
+def _finish(
+    s: Any, block: Block, layer: int, first: int, last: int, tiles: int, first_panel: int, last_panel: int
+) -> None:
+    """Apply a layer's activation, and dropout, to some panels of some rows; write the ones that follow the last panel.
+
+    Dropout may change what pads the panel, so the ones come last.
+    """
     values, layout = s.memory.values, s.layout
     if s.parts.finish[layer] != 0:
         call(s.parts.finish[layer], s, (layer, first, tiles, first_panel, last_panel))
+    if s.parts.drop != 0 and layer < s.layout.n_in.size - 1 and s.run.rates[layer] > 0:
+        call(s.parts.drop, s, (layer, first, last, first_panel, last_panel, block.first_row, block.step))
     if last_panel == panels_of(layout.n_out[layer], values.itemsize):
         step = s.run.capacity * (TILE_VECTORS * VECTOR_BYTES // values.itemsize)
         write_ones(layout.n_out[layer], first, last, values, layout.values[layer + 1] * s.run.capacity, step)
 
 
 @inlined
-def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, n_rows: int) -> bool:
+def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block: Block) -> bool:
     """Carry a block forward; between layers shared out by rows threads need not meet."""
+    n_rows = block.n_rows
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     all_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     by_columns = False
@@ -71,15 +87,15 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, n_row
             begin, end, tiles = FIRST, n_rows, all_tiles
             first_panel, last_panel = share(count, thread, n_threads)
         call(s.parts.multiply, s, (layer, begin, tiles, first_panel, last_panel, FIRST))
-        _finish(s, layer, begin, end, tiles, first_panel, last_panel)
+        _finish(s, block, layer, begin, end, tiles, first_panel, last_panel)
     return not by_columns or meet(s.memory.barrier, n_threads)
 
 
 @inlined
-def _narrow_forward(s: Any, thread: int, n_threads: int, start: int, n_rows: int, before: int) -> tuple[bool, int]:
+def _narrow_forward(s: Any, thread: int, n_threads: int, block: Block, before: int) -> tuple[bool, int]:
     """Carry a block through a narrow first layer; between its products and its sums the threads meet."""
-    ticks = s.memory.ticks[thread]
-    call(s.parts.narrow_gather, s, (thread, n_threads, start, n_rows))
+    ticks, n_rows = s.memory.ticks[thread], block.n_rows
+    call(s.parts.narrow_gather, s, (thread, n_threads, block.start, n_rows))
     if s.layout.narrow.direct == 0 and not meet(s.memory.barrier, n_threads):
         return False, before
     before = _tick(ticks, GATHER, before)
@@ -90,27 +106,27 @@ def _narrow_forward(s: Any, thread: int, n_threads: int, start: int, n_rows: int
     before = _tick(ticks, WAIT_WEIGHTS, before)
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     call(s.parts.narrow_add, s, (first, last, n_rows))
-    _finish(s, FIRST, first, last, last_tile, FIRST, panels_of(s.layout.n_out[0], s.memory.values.itemsize))
+    _finish(s, block, FIRST, first, last, last_tile, FIRST, panels_of(s.layout.n_out[0], s.memory.values.itemsize))
     return True, before
 
 
 @inlined
-def _train_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int, before: int) -> tuple[int, int]:
+def _train_rows(s: Any, thread: int, n_threads: int, block: Block, before: int) -> tuple[int, int]:
     """Carry a block forward and back; return the count of a thread's correct answers, or -1 to stop, and the time."""
-    first, last, last_tile = rows_of(n_rows, thread, n_threads)
+    first, last, last_tile = rows_of(block.n_rows, thread, n_threads)
     ticks, n_layers, first_layer = s.memory.ticks[thread], s.layout.n_in.size, FIRST
     if s.layout.narrow.groups > 0:
-        on, before = _narrow_forward(s, thread, n_threads, start, n_rows, before)
+        on, before = _narrow_forward(s, thread, n_threads, block, before)
         if not on:
             return -1, before
         first_layer += 1
     else:
-        call(s.parts.gather, s, (start, first, last))
+        call(s.parts.gather, s, (block.start, first, last))
         before = _tick(ticks, GATHER, before)
-    if not _forward_layers(s, thread, n_threads, first_layer, n_rows):
+    if not _forward_layers(s, thread, n_threads, first_layer, block):
         return -1, before
     before = _tick(ticks, FORWARD, before)
-    correct = call(s.parts.loss, s, (thread, start, first, last))
+    correct = call(s.parts.loss, s, (thread, block.start, first, last))
     before = _tick(ticks, LOSS, before)
     for layer in range(n_layers - 1, 0, -1):
         panels = panels_of(s.layout.n_in[layer], s.memory.values.itemsize)
@@ -189,7 +205,8 @@ def _steps(s: Any, thread: int, n_threads: int) -> bool:
         loss = 0.0
         for start in range(0, n, run.block):
             n_rows = min(run.block, n - start)
-            right, before = _train_rows(s, thread, n_threads, batch + start, n_rows, before)
+            block = Block(batch + start, n_rows, start, step)
+            right, before = _train_rows(s, thread, n_threads, block, before)
             totals[1] += right
             if right < 0 or not meet(s.memory.barrier, n_threads):
                 return False
@@ -245,6 +262,6 @@ def predict(s: Any, thread: int, n_threads: int) -> int:
         for layer in range(s.layout.n_in.size):
             panels = panels_of(s.layout.n_out[layer], s.memory.values.itemsize)
             call(s.parts.multiply, s, (layer, own, tiles, FIRST, panels, FIRST))
-            _finish(s, layer, own, own + n_rows, tiles, FIRST, panels)
+            _finish(s, Block(start, n_rows, FIRST, FIRST), layer, own, own + n_rows, tiles, FIRST, panels)
         call(s.parts.unpack, s, (start - own, own, own + n_rows))
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnet.kernels.updates import PENALTY
-from fastnet.reference.dropout import GOLDEN
+from fastnet.reference.dropout import GOLDEN, dropout_key
 
 
 def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -257,6 +257,11 @@ def mix_row(key: int, row: int) -> int:
 def is_kept(mixed_row: int, column: int, threshold: int) -> bool:
     """Tell whether the draw of a column reaches the threshold."""
     return _mix(mixed_row ^ column & 0xFFFFFFFF) >= threshold
+
+
+def key_of(seed: int, step: int, layer: int) -> int:
+    """`dropout_key`, for a seed as a signed number of the same bits."""
+    return dropout_key(int(seed) & 0xFFFFFFFFFFFFFFFF, int(step), int(layer))
 
 
 def flush() -> int:

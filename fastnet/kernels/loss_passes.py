@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
-from fastnet.kernels import losses
+from fastnet.kernels import losses, units
 from fastnet.kernels.gemm import VECTOR_BYTES
 from fastnet.kernels.simd import TILE_VECTORS
 
@@ -73,25 +73,47 @@ def _is_first_largest(x: Any, place: int, columns: int) -> bool:
 
 @inlined
 def _loss_row(
-    code: int, samples: Any, sample: int, _setting: float, logits: Any, dlogits: Any, columns: int
+    code: int, samples: Any, sample: int, setting: float, logits: Any, dlogits: Any, columns: int
 ) -> tuple[float, int]:
     """Return a sample's loss and the count of its correct answers; write its gradient."""
-    real = logits.dtype.type
-    one, half, zero = real(1), real(0.5), real(0)
-    correct = 0
     if code == losses.CROSS_ENTROPY:
-        label = samples.labels[sample]
-        loss = losses.cross_entropy_row(logits, label, dlogits, columns)
-        correct = int(_is_first_largest(logits, label, columns))
-        dlogits[label] -= one
-    elif code == losses.BINARY_CROSS_ENTROPY:
-        targets = samples.targets[sample]
+        return _cross_entropy(samples.labels[sample], setting, logits, dlogits, columns)
+    return _of_targets(code, samples.targets[sample], setting, logits, dlogits, columns)
+
+
+@inlined
+def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    real = logits.dtype.type
+    loss = losses.cross_entropy_row(logits, label, dlogits, columns, smoothing)
+    if smoothing > 0.0:
+        for j in range(columns):
+            dlogits[j] -= real(smoothing / columns)
+    dlogits[label] -= real(1.0 - smoothing)
+    return loss, int(_is_first_largest(logits, label, columns))
+
+
+@inlined
+def _of_targets(code: int, targets: Any, setting: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    real, loss, correct = logits.dtype.type, 0.0, 0
+    half, zero, end = real(0.5), real(0), real(setting)
+    if code == losses.BINARY_CROSS_ENTROPY:
         loss = losses.binary_cross_entropy_row(logits, targets, dlogits, columns)
         for j in range(columns):
             correct += int((logits[j] > zero) == (targets[j] > half))
             dlogits[j] -= targets[j]
+    elif code == losses.POISSON:
+        loss = losses.poisson_row(logits, targets, dlogits, columns)
+        for j in range(columns):
+            dlogits[j] -= targets[j]
+    elif code == losses.HUBER:
+        loss = losses.huber_row(logits, targets, setting, columns)
+        for j in range(columns):
+            dlogits[j] = units.within(logits[j] - targets[j], end)
+    elif code == losses.ABSOLUTE_ERROR:
+        loss = losses.absolute_error_row(logits, targets, columns)
+        for j in range(columns):
+            dlogits[j] = units.sign(logits[j] - targets[j])
     else:
-        targets = samples.targets[sample]
         loss = losses.squared_error_row(logits, targets, columns)
         for j in range(columns):
             dlogits[j] = logits[j] - targets[j]

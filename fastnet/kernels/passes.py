@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from fastnet._jit import inlined, part
-from fastnet.kernels.activations import activate, differentiate
+from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share, unpack
-from fastnet.kernels.layout import Layout, pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.state import Weights
@@ -118,38 +121,75 @@ def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_p
 
 
 @inlined
-def run_of(layout: Layout, capacity: int, layer: int, panel: int, first: int, last: int, itemsize: int) -> Any:
+def run_of(s: Any, layer: int, panel: int, first: int, last: int) -> tuple[int, int]:
     """Where some rows of a panel of a layer's outputs begin and end."""
-    width = TILE_VECTORS * VECTOR_BYTES // itemsize
-    start = layout.values[layer + 1] * capacity + panel * capacity * width
+    width = TILE_VECTORS * VECTOR_BYTES // s.memory.values.itemsize
+    start = (s.layout.values[layer + 1] + panel * width) * s.run.capacity
     return start + first * width, start + last * width
 
 
 @functools.cache
-def make_finish(code: int) -> Any:
-    """Return the part that applies an activation to some panels of some rows of a layer's sums."""
+def make_finish(code: int, keeps: int) -> Any:
+    """Return the part that applies an activation to some panels of some rows of a layer's sums.
+
+    `keeps` tells that the activation's slopes are kept too, for the way back: where outputs do not tell them, or are
+    about to be dropped.
+    """
 
     @part
     def finish(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int) -> int:
-        values = s.memory.values
+        values, slopes = s.memory.values, s.memory.slopes
+        one = values.dtype.type(1)
         for panel in range(first_panel, last_panel):
-            begin, end = run_of(s.layout, s.run.capacity, layer, panel, first, last, values.itemsize)
-            activate(code, values[begin:end])
+            begin, end = run_of(s, layer, panel, first, last)
+            y = values[begin:end]
+            if keeps != 0:
+                slope = slopes[begin:end]
+                if code == GELU or code == SILU:
+                    activate_with_slope(code, y, slope)
+                else:
+                    activate(code, y)
+                    for i in range(slope.size):
+                        slope[i] = one
+                    differentiate(code, slope, y)
+            else:
+                activate(code, y)
         return 0
 
     return finish
 
 
+@part
+def drop(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, start: int, step: int) -> int:
+    """Drop some of a layer's outputs, and their slopes with them; row 0 of the block is row `start` of the batch."""
+    values, slopes, rate = s.memory.values, s.memory.slopes, s.run.rates[layer]
+    real, width, seed = values.dtype.type, TILE_VECTORS * VECTOR_BYTES // values.itemsize, s.run.seed
+    key, threshold, scale = key_of(seed, step, layer), np.int64(rate * 2.0**32), real(1.0 / (1.0 - rate))
+    for panel in range(first_panel, last_panel):
+        begin, _ = run_of(s, layer, panel, first, last)
+        for r in range(last - first):
+            at = begin + r * width
+            drop_run(values[at : at + width], key, start + first + r, panel * width, threshold, scale)
+            drop_run(slopes[at : at + width], key, start + first + r, panel * width, threshold, scale)
+    return 0
+
+
 @functools.cache
-def make_undo(code: int) -> Any:
+def make_undo(code: int, keeps: int) -> Any:
     """Return the part that turns the gradient of a layer's outputs into that of its sums, for some rows."""
 
     @part
     def undo(s: Any, layer: int, first: int, last: int) -> int:
-        values, gradients = s.memory.values, s.memory.gradients
+        values, slopes, gradients = s.memory.values, s.memory.slopes, s.memory.gradients
         for panel in range(panels_of(s.layout.n_out[layer], values.itemsize)):
-            begin, end = run_of(s.layout, s.run.capacity, layer, panel, first, last, values.itemsize)
-            differentiate(code, gradients[begin:end], values[begin:end])
+            begin, end = run_of(s, layer, panel, first, last)
+            d = gradients[begin:end]
+            if keeps != 0:
+                slope = slopes[begin:end]
+                for i in range(d.size):
+                    d[i] *= slope[i]
+            else:
+                differentiate(code, d, values[begin:end])
         return 0
 
     return undo

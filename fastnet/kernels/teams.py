@@ -15,11 +15,11 @@ import numpy.typing as npt
 from fastnet._jit import INTERPRETED
 from fastnet._threads import LINE, make_barrier, run_team
 from fastnet.kernels import clipping, epoch, loss_passes, losses, narrow_passes, passes, update_passes, updates
-from fastnet.kernels.activations import CODES, IDENTITY
+from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.gemm import padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
-from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
+from fastnet.kernels.narrow import Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import address_of, invoke, place
 from fastnet.kernels.simd import TILE_ROWS, panel_width
@@ -33,11 +33,11 @@ MAX_BLOCK_ROWS = 256
 
 
 class Task(NamedTuple):
-    """What a call is asked for, beside data and parameters; without a loss it is inference."""
+    """What a call is asked for, beside data and parameters; inference has no use for most."""
 
     sizes: Sequence[int]
     activations: Sequence[str]
-    loss: str | None = None
+    loss: str = "cross_entropy"
     loss_setting: float = 0.0
     optimizer: tuple[Any, ...] = ()  # (name, *settings); empty to store the gradient instead
     batch_size: int = 0
@@ -91,14 +91,26 @@ def _by_columns(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> 
     return np.array([choose(int(n_out)) for n_out in sizes[1:]], np.int64)
 
 
+def _signed(seed: int) -> int:
+    """Return the int64 of the same bits as a number below 2**64."""
+    return seed - 2**64 if seed >= 2**63 else seed
+
+
 def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.int64]) -> Run:
     name, *settings = task.optimizer or (None,)
     limits = [math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value)]
     return Run(
         updates.NONE if name is None else updates.CODES[name], settings_vector(settings), float(task.loss_setting),
         task.batch_size, task.step, capacity, block, by_columns, *limits, float(task.l2),
-        np.array(task.dropout, np.float64), task.seed,
+        np.array(task.dropout, np.float64), _signed(task.seed),
     )  # fmt: skip
+
+
+def _layers(task: Task) -> tuple[tuple[int, int], ...]:
+    """Return for each layer the code of the activation after it, and whether its slopes are kept for the way back."""
+    rates = task.dropout or [0.0] * len(task.activations)
+    hidden = [(CODES[name], int(rate > 0)) for name, rate in zip(task.activations, rates, strict=True)]
+    return (*((code, int(keeps or code in (GELU, SILU))) for code, keeps in hidden), (IDENTITY, 0))
 
 
 def training_state(
@@ -125,10 +137,11 @@ def training_state(
     )  # fmt: skip
     memory = _training_memory(task, dtype, needed, narrow, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
-    layers = tuple(CODES[name] for name in task.activations)
+    layers = _layers(task)
     parts = _training_parts(
-        _state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss or ""],
-        run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips, narrow.groups > 0,
+        _state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
+        run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
+        narrow.groups > 0, any(task.dropout),
     )  # fmt: skip
     return State(run, parts, layout, samples, weights, memory)
 
@@ -139,7 +152,7 @@ def _training_memory(task: Task, dtype: Any, needed: Sizes, narrow: Narrow, capa
     return Memory(
         barrier=make_barrier(),
         values=np.zeros(capacity * needed.values, dtype),
-        slopes=np.empty(0, dtype),
+        slopes=np.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
         gradients=np.zeros(capacity * needed.values, dtype),
         row_losses=np.zeros(capacity),
         logits=np.empty(0, dtype),
@@ -173,10 +186,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
         doubles, table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
-    parts = _inference_parts(
-        _state_type(State(run, NO_PARTS, layout, samples, weights, memory)),
-        tuple(CODES[name] for name in task.activations),
-    )
+    parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
     return State(run, parts, layout, samples, weights, memory)
 
 
@@ -201,8 +211,8 @@ def _table(addresses: Sequence[Any]) -> Any:
 
 @functools.cache
 def _training_parts(
-    state_key: Any, layers: tuple[int, ...], loss: int, optimizer: int, stores: bool, penalised: bool, clips: bool,
-    narrow: bool,
+    state_key: Any, layers: tuple[tuple[int, int], ...], loss: int, optimizer: int, stores: bool, penalised: bool,
+    clips: bool, narrow: bool, drops: bool,
 ) -> Parts:  # fmt: skip
     """Compile or load the parts of a training step."""
 
@@ -210,7 +220,7 @@ def _training_parts(
         return address_of(part, _STATE_TYPES[state_key])
 
     def of_layers(make: Any) -> Any:
-        return _table([0 if code == IDENTITY else address(make(code)) for code in (*layers, IDENTITY)])
+        return _table([address(make(*layer)) if any(layer) else 0 for layer in layers])
 
     takes_steps = optimizer != updates.NONE
     fused = takes_steps and not clips
@@ -224,6 +234,8 @@ def _training_parts(
         parts = parts._replace(update=address(update_passes.make_update(optimizer, int(penalised))))
     if stores or clips:
         parts = parts._replace(store=address(update_passes.make_update(updates.NONE, 0)))
+    if drops:
+        parts = parts._replace(drop=address(passes.drop))
     if penalised:
         parts = parts._replace(penalty=address(clipping.sum_weights))
     if clips:
@@ -243,7 +255,7 @@ def _training_parts(
 
 
 @functools.cache
-def _inference_parts(state_key: Any, layers: tuple[int, ...]) -> Parts:
+def _inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Parts:
     """Compile or load the parts of inference."""
 
     def address(part: Any) -> Any:
@@ -252,7 +264,7 @@ def _inference_parts(state_key: Any, layers: tuple[int, ...]) -> Parts:
     return NO_PARTS._replace(
         drive=address(epoch.predict), pack=address(passes.pack_weights), unpack=address(passes.unpack_logits), gather=address(passes.gather),
         multiply=address(passes.multiply),
-        finish=_table([0 if code == IDENTITY else address(passes.make_finish(code)) for code in (*layers, IDENTITY)]),
+        finish=_table([address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]),
     )  # fmt: skip
 
 

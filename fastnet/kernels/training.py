@@ -20,9 +20,10 @@ from fastnet.kernels.state import Memory, Samples
 from fastnet.kernels.teams import Task, flop_per_sample, inference_state, make_samples, run, training_state
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
-from fastnet.reference.training import layer_slices
+from fastnet.reference.passes import add_penalty, layers_of
+from fastnet.reference.training import Totals, layer_slices
 
-__all__ = ["layer_slices", "phase_ticks", "predict_logits", "train_epoch"]
+__all__ = ["Totals", "layer_slices", "loss_gradient", "phase_ticks", "predict_logits", "train_epoch"]
 
 
 def predict_logits(
@@ -68,27 +69,68 @@ def train_epoch(
     order: IntArray,
     sizes: Sequence[int],
     activations: Sequence[str],
-    loss: str,
+    loss: str | tuple[str, float],
     optimizer: Sequence[Any],
     batch_size: int,
     step: int = 0,
     scale: float = 1.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    dropout: Sequence[float] | None = None,
+    seed: int = 0,
     n_threads: int | None = None,
-) -> tuple[float, int]:
+) -> Totals:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
     training_checks.network(parameters, x, sizes, activations, scale)
     training_checks.training(parameters, slots, x, y, order, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
+    training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.dropout_rates(dropout, seed, len(activations))
     task = Task(
-        sizes, activations, loss, 0.0, tuple(optimizer), int(batch_size), int(step), clip_norm, clip_value,
+        sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), int(step),
+        clip_norm, clip_value, float(l2), dropout or (), int(seed),
     )  # fmt: skip
-    samples = make_samples(x, y, order, scale, parameters.dtype)
+    samples = make_samples(x, y, order, scale, parameters.dtype, sample_weight)
     totals = _train(task, parameters, slots, samples, n_threads).totals
-    return float(totals[0, 0]), int(totals[:, 1].sum())
+    return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
+
+
+def loss_gradient(
+    parameters: FloatArray,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    scale: float = 1.0,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    out: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, FloatArray]:
+    """Mean loss and its gradient; a training step over all samples, in blocks, that stores instead of updating."""
+    training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
+    training_checks.penalties(len(x), sample_weight, l2)
+    weights = () if sample_weight is None else (sample_weight,)
+    gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
+    n_samples = len(x)
+    task = Task(sizes, activations, *training_checks.loss_setting(loss), batch_size=max(n_samples, 1))
+    samples = make_samples(x, y, np.arange(n_samples), scale, parameters.dtype, sample_weight)
+    own = parameters if parameters.flags.writeable else parameters.copy()  # kernels have one type of vector
+    target = gradient if gradient.flags.c_contiguous else np.empty_like(gradient)
+    target[...] = 0
+    memory = _train(task, own, (target,), samples, n_threads)
+    mean = float(memory.totals[0, 0]) / max(n_samples, 1)
+    if target is not gradient:
+        gradient[...] = target
+    size = max(n_samples, 1) if sample_weight is None else sample_weight.sum()
+    penalty = add_penalty(layers_of(parameters, sizes), layers_of(gradient, sizes), l2, size) if l2 else 0.0
+    return mean + penalty, gradient
 
 
 def _train(

@@ -65,9 +65,10 @@ from fastnet.reference.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from fastnet.reference.training import layer_slices, predict_logits, train_epoch
+from fastnet.reference.training import Totals, layer_slices, loss_gradient, predict_logits, train_epoch
 
 __all__ = [
+    "Totals",
     "absolute_error_backward",
     "absolute_error_forward",
     "adam_step",
@@ -94,6 +95,7 @@ __all__ = [
     "linear_relu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "loss_gradient",
     "matmul_backward",
     "matmul_forward",
     "momentum_step",

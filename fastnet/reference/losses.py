@@ -2,14 +2,9 @@
 
 import numpy as np
 
-from fastnet.reference import checks, training_checks
-from fastnet.reference.activations import sigmoid_forward
+from fastnet.reference import checks, sample_losses, training_checks
+from fastnet.reference.activations import sigmoid_forward, softmax_forward
 from fastnet.reference.checks import OUTPUTS, FloatArray, IntArray
-
-
-def mean(sample_losses: FloatArray) -> float:
-    """Mean over samples accumulated in float64, 0.0 if there are none."""
-    return float(sample_losses.sum(dtype=np.float64)) / max(sample_losses.size, 1)
 
 
 @np.errstate(all="ignore")
@@ -57,14 +52,8 @@ def softmax_cross_entropy_forward(
     """
     probs = checks.labelled(out, labels, logits=logits)
     training_checks.fraction("label_smoothing", label_smoothing)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    exps = np.exp(shifted)
-    sums = exps.sum(axis=1, keepdims=True)
-    sample_losses = np.log(sums[:, 0]) - (1 - float(label_smoothing)) * shifted[np.arange(labels.size), labels]
-    if label_smoothing:  # an excluded class has an infinite loss, and none without smoothing
-        sample_losses -= float(label_smoothing) * shifted.mean(axis=1)
-    probs[...] = exps / sums
-    return mean(sample_losses), probs
+    loss = sample_losses.mean(sample_losses.cross_entropy(logits, labels, label_smoothing))
+    return loss, softmax_forward(logits, out=probs)
 
 
 @np.errstate(all="ignore")
@@ -147,8 +136,7 @@ def binary_cross_entropy_forward(
     (0.693147, array([[0.5]]))
     """
     probs = checks.alike(out, OUTPUTS, logits=logits, targets=targets)
-    entries = np.maximum(logits, 0) - targets * logits + np.log1p(np.exp(-np.abs(logits)))
-    loss = mean(entries.sum(axis=1, dtype=np.float64))
+    loss = sample_losses.mean(sample_losses.binary_cross_entropy(logits, targets))
     return loss, sigmoid_forward(logits, out=probs)
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from fastnet.reference import checks, training_checks
+from fastnet.reference import checks, sample_losses, training_checks
 from fastnet.reference.checks import OUTPUTS, FloatArray
-from fastnet.reference.losses import mean
 
 
 @np.errstate(all="ignore")
@@ -36,8 +35,7 @@ def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float
     2.5
     """
     checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
-    differences = predictions - targets
-    return 0.5 * mean((differences * differences).sum(axis=1, dtype=np.float64))
+    return sample_losses.mean(sample_losses.squared_error(predictions, targets))
 
 
 @np.errstate(all="ignore")
@@ -88,7 +86,7 @@ def absolute_error_forward(predictions: FloatArray, targets: FloatArray) -> floa
     3.0
     """
     checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
-    return mean(np.abs(predictions - targets).sum(axis=1, dtype=np.float64))
+    return sample_losses.mean(sample_losses.absolute_error(predictions, targets))
 
 
 @np.errstate(all="ignore")
@@ -141,9 +139,7 @@ def huber_forward(predictions: FloatArray, targets: FloatArray, delta: float = 1
     """
     checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
     training_checks.positive("delta", delta)
-    sizes, limit = np.abs(predictions - targets), float(delta)
-    entries = np.where(sizes <= limit, 0.5 * sizes * sizes, limit * (sizes - 0.5 * limit))
-    return mean(entries.sum(axis=1, dtype=np.float64))
+    return sample_losses.mean(sample_losses.huber(predictions, targets, delta))
 
 
 @np.errstate(all="ignore")
@@ -196,9 +192,7 @@ def poisson_forward(logits: FloatArray, targets: FloatArray) -> float:
     1.0
     """
     checks.alike(None, OUTPUTS, logits=logits, targets=targets)
-    entropies = np.where(targets == 0, 0, targets * np.log(targets))
-    entries = entropies - targets * logits - targets + np.exp(logits)
-    return mean(entries.sum(axis=1, dtype=np.float64))
+    return sample_losses.mean(sample_losses.poisson(logits, targets))
 
 
 @np.errstate(all="ignore")

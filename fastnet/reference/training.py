@@ -1,134 +1,36 @@
-"""A dense network on one flat parameter vector: inference, and epochs of minibatch descent."""
+"""A dense network on one flat parameter vector: inference, epochs of minibatch descent, and whole gradients."""
 
-import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import activations as act
-from fastnet.reference import checks, losses, optimizers, regression_losses, training_checks
+from fastnet.reference import checks, passes, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
-from fastnet.reference.linear import linear_backward, linear_forward
+from fastnet.reference.dropout import dropout_key
+from fastnet.reference.passes import layer_slices
 
-_ACTIVATION = {
-    "relu": (act.relu_forward, act.relu_backward),
-    "sigmoid": (act.sigmoid_forward, act.sigmoid_backward),
-    "tanh": (act.tanh_forward, act.tanh_backward),
-    "identity": (act.identity_forward, act.identity_backward),
-}
-_STEP: dict[str, Callable[..., None]] = {
-    "sgd": optimizers.sgd_step,
-    "momentum": optimizers.momentum_step,
-    "adam": optimizers.adam_step,
-    "adamw": optimizers.adamw_step,
-}
+__all__ = ["Totals", "layer_slices", "loss_gradient", "predict_logits", "train_epoch"]
 
 
-def layer_slices(sizes: Sequence[int]) -> list[tuple[slice, slice]]:
-    """Where each layer's W and b lie in the flat parameter vector.
+class Totals(NamedTuple):
+    """What an epoch came to, each sample measured before the update of its batch.
 
-    Layer after layer, W (in, out) in row-major order and then b (out,).
-
-    Parameters
+    Attributes
     ----------
-    sizes : sequence of int
-        Layer sizes (in, hidden..., out), at least two, each at least 1; else TypeError or ValueError.
-
-    Returns
-    -------
-    list of (slice, slice)
-        The slices of W and b, for each layer.
-
-    Examples
-    --------
-    >>> layer_slices([3, 2, 1])
-    [(slice(0, 6, None), slice(6, 8, None)), (slice(8, 10, None), slice(10, 11, None))]
+    loss_sum : float
+        Sum over batches of the mean loss times the samples, without the penalty, accumulated in float64.
+    n_correct : int
+        Samples whose first largest logit is the label's; entries with (logit > 0) == (target > 0.5) for
+        "binary_cross_entropy"; 0 for other losses. Weights do not count here.
+    penalty_sum : float
+        Sum over batches of the penalty times the samples.
     """
-    training_checks.layer_sizes(sizes)
-    slices, start = [], 0
-    for n_in, n_out in pairwise(int(size) for size in sizes):
-        middle, stop = start + n_in * n_out, start + n_in * n_out + n_out
-        slices.append((slice(start, middle), slice(middle, stop)))
-        start = stop
-    return slices
 
-
-def _layers(vector: FloatArray, sizes: Sequence[int]) -> list[tuple[FloatArray, FloatArray]]:
-    """Return views (W, b) of a flat vector, layer after layer."""
-    return [
-        (vector[w].reshape(n_in, n_out), vector[b])
-        for (w, b), (n_in, n_out) in zip(layer_slices(sizes), pairwise(sizes), strict=True)
-    ]
-
-
-@np.errstate(all="ignore")
-def _prepare(x: npt.NDArray[Any], dtype: checks.FloatDtype, scale: float) -> FloatArray:
-    """Convert inputs to the parameters' dtype and scale them."""
-    scaled: FloatArray = x.astype(dtype) * float(scale)
-    return scaled
-
-
-def _forward(
-    x: FloatArray, layers: list[tuple[FloatArray, FloatArray]], activations: Sequence[str]
-) -> list[FloatArray]:
-    """Return the input of every layer, and the logits last."""
-    values = [x]
-    for (W, b), name in zip(layers[:-1], activations, strict=True):
-        forward, _ = _ACTIVATION[name]
-        values.append(forward(linear_forward(values[-1], W, b)))
-    values.append(linear_forward(values[-1], *layers[-1]))
-    return values
-
-
-def _backward(
-    dz: FloatArray,
-    values: list[FloatArray],
-    layers: list[tuple[FloatArray, FloatArray]],
-    gradients: list[tuple[FloatArray, FloatArray]],
-    activations: Sequence[str],
-) -> None:
-    """Write the gradient of every W and b, from the last layer to the first."""
-    for i in reversed(range(len(layers))):
-        x, (W, _), (dW, db) = values[i], layers[i], gradients[i]
-        dx, dW[...], db[...] = linear_backward(dz, x, W)
-        if i > 0:
-            _, backward = _ACTIVATION[activations[i - 1]]
-            dz = backward(dx, x)
-
-
-def _loss(loss: str, logits: FloatArray, y: npt.NDArray[Any]) -> tuple[float, FloatArray, int]:
-    """Return a batch's mean loss, its gradient for the logits, and the count of correct answers."""
-    if loss == "cross_entropy":
-        value, probs = losses.softmax_cross_entropy_forward(logits, y)
-        n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
-        return value, losses.softmax_cross_entropy_backward(probs, y), n_correct
-    if loss == "binary_cross_entropy":
-        value, probs = losses.binary_cross_entropy_forward(logits, y)
-        n_correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
-        return value, losses.binary_cross_entropy_backward(probs, y), n_correct
-    value = regression_losses.squared_error_forward(logits, y)
-    return value, regression_losses.squared_error_backward(logits, y), 0
-
-
-@np.errstate(all="ignore")
-def _clip(gradient: FloatArray, clip_norm: float | None, clip_value: float | None) -> None:
-    """Limit the gradient's elements, and then its norm, in place."""
-    if clip_value is not None:
-        limit = gradient.dtype.type(clip_value)
-        np.clip(gradient, -limit, limit, out=gradient)
-    if clip_norm is not None:
-        norm = math.sqrt(np.square(gradient, dtype=np.float64).sum())
-        if norm > clip_norm:
-            gradient *= gradient.dtype.type(float(clip_norm) / norm)
-
-
-def _update(p: FloatArray, g: FloatArray, slots: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int) -> None:
-    """Take step number t of the optimizer."""
-    name, *settings = optimizer
-    _STEP[name](p, g, *slots, *settings, *((t,) if name in ("adam", "adamw") else ()))
+    loss_sum: float
+    n_correct: int
+    penalty_sum: float
 
 
 def predict_logits(
@@ -150,7 +52,8 @@ def predict_logits(
     sizes : sequence of int
         Layer sizes (in, hidden..., out), at least two.
     activations : sequence of str
-        "relu", "sigmoid", "tanh" or "identity" for each hidden layer; the last layer has none.
+        A name for each hidden layer: "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu",
+        "silu" or "softplus"; the last layer has none.
     scale : float, default 1.0
         Factor on x, say 1 / 255 for pixels.
     out : ndarray of parameters' dtype, shape (n_samples, sizes[-1]), optional
@@ -178,7 +81,9 @@ def predict_logits(
     """
     training_checks.network(parameters, x, sizes, activations, scale)
     logits = checks.output(out, (len(x), int(sizes[-1])), parameters.dtype, (parameters, x))
-    logits[...] = _forward(_prepare(x, parameters.dtype, scale), _layers(parameters, sizes), activations)[-1]
+    logits[...] = passes.forward(
+        passes.prepare(x, parameters.dtype, scale), passes.layers_of(parameters, sizes), activations
+    ).inputs[-1]
     return logits
 
 
@@ -190,14 +95,18 @@ def train_epoch(
     order: IntArray,
     sizes: Sequence[int],
     activations: Sequence[str],
-    loss: str,
+    loss: str | tuple[str, float],
     optimizer: Sequence[Any],
     batch_size: int,
     step: int = 0,
     scale: float = 1.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
-) -> tuple[float, int]:
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    dropout: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Totals:
     """Minibatch descent over the chosen samples, updating parameters and optimizer state in place.
 
     Parameters
@@ -210,8 +119,9 @@ def train_epoch(
         Labels for "cross_entropy"; targets for the other losses.
     order : ndarray of integers, shape (n_chosen,)
         Rows of x and y in the order of their use, in batches of `batch_size`, the last one short.
-    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"}
-        Each a mean over the samples of a batch.
+    loss : str or tuple
+        "cross_entropy" or ("cross_entropy", label_smoothing), "binary_cross_entropy", "squared_error", "poisson",
+        "huber" or ("huber", delta), "absolute_error"; each a mean over the samples of a batch.
     optimizer : tuple
         ("sgd", lr), ("momentum", lr, momentum, nesterov), ("adam", lr, beta1, beta2, eps) or
         ("adamw", lr, beta1, beta2, eps, weight_decay).
@@ -227,14 +137,21 @@ def train_epoch(
     clip_value : float, optional
         Each element of a batch's gradient is limited to [-clip_value, clip_value], before `clip_norm` is looked at.
         A NaN stays a NaN.
+    sample_weight : ndarray of float64, shape (n_samples,), optional
+        Finite weights of the rows of x, not negative: a batch's loss is the weighted mean. A batch whose weights
+        sum to 0 has none, and makes the parameters NaN.
+    l2 : float, default 0.0
+        0.5 * l2 * sum(W**2) / s is added to a batch's loss, and its gradient to that of the weights before it is
+        clipped; s is the samples of the batch, or the sum of their weights. Biases are not penalised.
+    dropout : sequence of float, optional
+        Rate in [0, 1) for each hidden layer, at which its activations are dropped (see `dropout_forward`).
+    seed : int, default 0
+        In [0, 2**64); a mask depends on it, on the number of the step and of the layer, and on nothing else.
 
     Returns
     -------
-    loss_sum : float
-        Sum over samples of the loss before the update of their batch, accumulated in float64.
-    n_correct : int
-        Samples whose first largest logit is the label's; entries with (logit > 0) == (target > 0.5) for
-        "binary_cross_entropy"; 0 for "squared_error".
+    Totals
+        (loss_sum, n_correct, penalty_sum).
 
     Raises
     ------
@@ -245,12 +162,13 @@ def train_epoch(
     ----------
     Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, algorithms 6.4 and 8.1, section 10.11.1 on
     clipping. Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013.
+    The scaling of the penalty is that of scikit-learn 0.18, `MLPClassifier`.
 
     Examples
     --------
     >>> p, x, y = np.zeros(2), np.array([[1.0], [3.0]]), np.array([[2.0], [4.0]])
     >>> train_epoch(p, (), x, y, np.array([1, 0]), [1, 1], [], "squared_error", ("sgd", 0.5), batch_size=2)
-    (10.0, 0)
+    Totals(loss_sum=10.0, n_correct=0, penalty_sum=0.0)
     >>> p
     array([3.5, 1.5])
     """
@@ -259,16 +177,79 @@ def train_epoch(
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
+    training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.dropout_rates(dropout, seed, len(activations))
     gradient = np.empty_like(parameters)
-    layers, gradients = _layers(parameters, sizes), _layers(gradient, sizes)
-    loss_sum, n_correct = 0.0, 0
-    for i, start in enumerate(range(0, len(order), int(batch_size))):
+    layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
+    name, setting = training_checks.loss_setting(loss)
+    loss_sum, n_correct, penalty_sum = 0.0, 0, 0.0
+    for t, start in enumerate(range(0, len(order), int(batch_size)), start=int(step) + 1):
         rows = order[start : start + int(batch_size)]
-        values = _forward(_prepare(x[rows], parameters.dtype, scale), layers, activations)
-        batch_loss, dlogits, batch_correct = _loss(loss, values[-1], y[rows])
-        loss_sum += batch_loss * len(rows)
-        n_correct += batch_correct
-        _backward(dlogits, values, layers, gradients, activations)
-        _clip(gradient, clip_norm, clip_value)
-        _update(parameters, gradient, slots, optimizer, step + i + 1)
-    return loss_sum, n_correct
+        weights = None if sample_weight is None else sample_weight[rows]
+        masks = [(rate, dropout_key(seed, t, i)) for i, rate in enumerate(dropout or ())]
+        passed = passes.forward(passes.prepare(x[rows], parameters.dtype, scale), layers, activations, masks)
+        mean, dlogits, correct = passes.batch_loss(name, setting, passed.inputs[-1], y[rows], weights)
+        passes.backward(dlogits, passed, layers, gradients, activations, masks)
+        size = len(rows) if weights is None else weights.sum()
+        penalty_sum += passes.add_penalty(layers, gradients, l2, size) * len(rows) if l2 else 0.0
+        loss_sum, n_correct = loss_sum + mean * len(rows), n_correct + correct
+        passes.clip(gradient, clip_norm, clip_value)
+        passes.update(parameters, gradient, slots, optimizer, t)
+    return Totals(loss_sum, n_correct, penalty_sum)
+
+
+def loss_gradient(
+    parameters: FloatArray,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    scale: float = 1.0,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    out: FloatArray | None = None,
+) -> tuple[float, FloatArray]:
+    """Mean loss over all samples with its penalty, and the gradient, as L-BFGS and other batch methods need them.
+
+    Parameters
+    ----------
+    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2
+        As in `train_epoch`, the batch being all samples; nothing is updated.
+    out : ndarray of parameters' dtype and shape, optional
+        Receives the gradient; shares no memory with another argument.
+
+    Returns
+    -------
+    loss : float
+        The (weighted) mean loss, the penalty included.
+    gradient : ndarray of parameters' dtype and shape
+        Its gradient, laid out like the parameters; it is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong type or dtype; for a wrong shape or value.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, algorithm 6.4.
+
+    Examples
+    --------
+    >>> x, y = np.array([[1.0], [3.0]]), np.array([[2.0], [4.0]])
+    >>> loss_gradient(np.zeros(2), x, y, [1, 1], [], "squared_error")
+    (5.0, array([-7., -3.]))
+    """
+    training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
+    training_checks.penalties(len(x), sample_weight, l2)
+    weights = () if sample_weight is None else (sample_weight,)
+    gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
+    layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
+    passed = passes.forward(passes.prepare(x, parameters.dtype, scale), layers, activations)
+    mean, dlogits, _ = passes.batch_loss(*training_checks.loss_setting(loss), passed.inputs[-1], y, sample_weight)
+    passes.backward(dlogits, passed, layers, gradients, activations)
+    size = max(len(x), 1) if sample_weight is None else sample_weight.sum()
+    penalty = passes.add_penalty(layers, gradients, l2, size) if l2 else 0.0
+    return mean + penalty, gradient

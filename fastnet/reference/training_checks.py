@@ -12,8 +12,11 @@ import numpy.typing as npt
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray, IntArray
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh", "identity")
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+ACTIVATIONS = (
+    "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
+)  # fmt: skip
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error", "poisson", "huber", "absolute_error")
+LOSS_SETTINGS = {"cross_entropy": ("label_smoothing", 0.0), "huber": ("delta", 1.0)}
 HYPERPARAMETERS = {
     "sgd": ("lr",),
     "momentum": ("lr", "momentum", "nesterov"),
@@ -136,6 +139,24 @@ def optimizer_name(optimizer: Sequence[Any]) -> str:
     return str(name)
 
 
+def loss_setting(loss: str | Sequence[Any]) -> tuple[str, float]:
+    """Check a loss, a name or (name, setting); return both, 0.0 for a loss that has no setting."""
+    if isinstance(loss, str):
+        choice("loss", loss, LOSSES)
+        return loss, LOSS_SETTINGS.get(loss, ("", 0.0))[1]
+    if not isinstance(loss, tuple):
+        raise TypeError(f"loss must be a name or a tuple (name, setting), got {type(loss).__name__}")
+    name, *values = loss or ("",)
+    choice("loss", name, LOSSES)
+    if name not in LOSS_SETTINGS or len(values) != 1:
+        wanted = f"({name!r}, {LOSS_SETTINGS[name][0]})" if name in LOSS_SETTINGS else f"{name!r} alone"
+        raise ValueError(f"loss must be {wanted}, got {loss!r}")
+    label = LOSS_SETTINGS[name][0]
+    check = positive if name == "huber" else fraction
+    check(label, values[0])
+    return str(name), float(values[0])
+
+
 def network(
     parameters: FloatArray,
     x: npt.NDArray[Any],
@@ -156,6 +177,18 @@ def network(
     real("scale", scale)
 
 
+def supervision(
+    parameters: FloatArray, x: npt.NDArray[Any], y: npt.NDArray[Any], n_outputs: int, loss: str | Sequence[Any]
+) -> None:
+    """Check a loss, and what the network is to answer."""
+    name, _ = loss_setting(loss)
+    if name == "cross_entropy":
+        checks.integers("y", y, len(x), n_outputs, "n_classes")
+    else:
+        checks.one_dtype(parameters=parameters, y=y)
+        checks.shape("y", y, (len(x), n_outputs))
+
+
 def training(
     parameters: FloatArray,
     slots: tuple[FloatArray, ...],
@@ -163,22 +196,44 @@ def training(
     y: npt.NDArray[Any],
     order: IntArray,
     n_outputs: int,
-    loss: str,
+    loss: str | Sequence[Any],
     optimizer: Sequence[Any],
 ) -> None:
     """Check what only training needs."""
-    choice("loss", loss, LOSSES)
     name = optimizer_name(optimizer)
     if not isinstance(slots, tuple) or len(slots) != N_SLOTS[name]:
         got = f"{len(slots)}" if isinstance(slots, tuple) else type(slots).__name__
         raise ValueError(f"slots must be a tuple of {N_SLOTS[name]} vectors for {name}, got {got}")
     state = {f"slots[{i}]": slot for i, slot in enumerate(slots)}
     vectors(("parameters", *state), parameters=parameters, **state)
-    if loss == "cross_entropy":
-        checks.integers("y", y, len(x), n_outputs, "n_classes")
-    else:
-        checks.one_dtype(parameters=parameters, y=y)
-        checks.shape("y", y, (len(x), n_outputs))
+    supervision(parameters, x, y, n_outputs, loss)
     checks.integers("order", order, "n_chosen", len(x), "n_samples")
     for label, vector in {"parameters": parameters, **state}.items():
         checks.disjoint(label, vector, (x, y, order))
+
+
+def penalties(n_samples: int, sample_weight: FloatArray | None, l2: float) -> None:
+    """Check the weights of samples, and the penalty on those of layers."""
+    hyperparameters(l2=l2)
+    if sample_weight is None:
+        return
+    checks.array("sample_weight", sample_weight, "a float64 array")
+    if sample_weight.dtype != np.float64:
+        raise TypeError(f"sample_weight must be a float64 array, got {sample_weight.dtype}")
+    checks.shape("sample_weight", sample_weight, (n_samples,))
+    if sample_weight.size and not (sample_weight.min() >= 0 and sample_weight.max() < math.inf):
+        got = f"{sample_weight.min()} to {sample_weight.max()}"
+        raise ValueError(f"sample_weight must be finite and not negative, got values from {got}")
+
+
+def dropout_rates(dropout: Sequence[float] | None, seed: int, n_hidden: int) -> None:
+    """Check the rate of dropout of each hidden layer, and the seed of its masks."""
+    word("seed", seed, 64)
+    if dropout is None:
+        return
+    if not isinstance(dropout, Sequence):
+        raise TypeError(f"dropout must be a sequence of rates, got {type(dropout).__name__}")
+    if len(dropout) != n_hidden:
+        raise ValueError(f"dropout must hold {n_hidden} rates, one for each hidden layer, got {len(dropout)}")
+    for i, rate in enumerate(dropout):
+        fraction(f"dropout[{i}]", rate)

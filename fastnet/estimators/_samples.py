@@ -1,0 +1,58 @@
+"""Samples as the kernels take them: dense arrays as they are, sparse ones made dense some batches at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Array = npt.NDArray[Any]
+
+DENSE_BYTES = 32 << 20
+"""Memory for the dense copy of a part of a sparse matrix."""
+
+
+class Samples(NamedTuple):
+    """Inputs, what is to be answered, and weights if there are any."""
+
+    X: Any  # C-contiguous ndarray, or CSR
+    y: Array
+    weights: npt.NDArray[np.float64] | None
+
+    def most_rows(self) -> int:
+        """Count the rows that may be handed over at once."""
+        if not sparse.issparse(self.X):
+            return max(len(self.X), 1)
+        row_bytes = max(int(self.X.shape[1]), 1) * int(self.X.dtype.itemsize)
+        return max(1, DENSE_BYTES // row_bytes)
+
+    def part(self, rows: npt.NDArray[np.int64]) -> tuple[Array, Array, Array | None, npt.NDArray[np.int64]]:
+        """Return x, y and weights with the order in which the rows stand in them."""
+        if not sparse.issparse(self.X):
+            return self.X, self.y, self.weights, rows
+        weights = None if self.weights is None else self.weights[rows]
+        return self.X[rows].toarray(), self.y[rows], weights, np.arange(len(rows))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Samples:
+        """Copy some of the samples."""
+        return Samples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
+
+
+def inputs(X: Any, dtype: Any) -> Any:
+    """Return a C-contiguous array, or CSR, of the dtype."""
+    if sparse.issparse(X):
+        return X.tocsr().astype(dtype, copy=False)
+    return np.ascontiguousarray(X, dtype=dtype)
+
+
+def dense_parts(X: Any) -> Iterator[Array]:
+    """Yield inputs as dense arrays, all at once if they are one already."""
+    if not sparse.issparse(X):
+        yield X
+        return
+    step = Samples(X, np.empty(0), None).most_rows()
+    for start in range(0, max(X.shape[0], 1), step):
+        yield X[start : start + step].toarray()

@@ -1,0 +1,84 @@
+"""Learning rates: scikit-learn's schedules for "sgd", and others for every stochastic solver."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+RISE = 0.3
+"""Share of the epochs in which the rate of "onecycle" rises, and how far it starts and ends below its peak."""
+START, END = 25.0, 1e4
+
+SMALLEST_ADAPTIVE = 1e-6
+
+
+@dataclass
+class Schedule:
+    """The learning rate of one fit, or of calls of `partial_fit` one after the other.
+
+    It goes by epochs: a rate holds for all steps of an epoch.
+    """
+
+    kind: str
+    initial: float
+    n_epochs: int
+    warmup: int
+    decay: float
+    decay_every: int
+    least: float
+    power_t: float
+    current: float  # the state of "invscaling", "adaptive" and "plateau"
+    epoch: int = 0
+
+    @classmethod
+    def of(cls, model: Any) -> Schedule:
+        """Make the schedule that an estimator's parameters ask for."""
+        initial = float(model.learning_rate_init)
+        ignored = model.solver != "sgd" and model.learning_rate in ("invscaling", "adaptive")
+        return cls(
+            "constant" if ignored else model.learning_rate, initial, int(model.max_iter), int(model.warmup),
+            float(model.decay), int(model.decay_every), float(model.min_learning_rate), float(model.power_t), initial,
+        )  # fmt: skip
+
+    def rate(self) -> float:
+        """Return the rate of the epoch that is about to begin."""
+        if self.kind == "cosine":
+            rate = self.least + (self.initial - self.least) * _half_wave(self._progress(self.epoch))
+        elif self.kind == "onecycle":
+            rate = self._one_cycle(self._progress(self.epoch))
+        elif self.kind == "step":
+            rate = max(self.least, self.initial * self.decay ** (self.epoch // self.decay_every))
+        else:
+            rate = self.current
+        return rate * min(1.0, (self.epoch + 1) / self.warmup) if self.warmup else rate
+
+    def epoch_ends(self, n_samples_seen: int, n_without_improvement: int) -> None:
+        """Count the epoch, after which some schedules change the rate."""
+        self.epoch += 1
+        if self.kind == "invscaling":
+            self.current = self.initial / (n_samples_seen + 1) ** self.power_t
+        elif self.kind == "plateau" and n_without_improvement and n_without_improvement % self.decay_every == 0:
+            self.current = max(self.least, self.current * self.decay)
+
+    def goes_on(self) -> bool:
+        """Ask, where training would stop for want of improvement, whether a lower rate is worth a try."""
+        if self.kind != "adaptive" or self.current <= SMALLEST_ADAPTIVE:
+            return False
+        self.current /= 5.0
+        return True
+
+    def _progress(self, epoch: int) -> float:
+        return min(1.0, epoch / max(self.n_epochs - 1, 1))
+
+    def _one_cycle(self, progress: float) -> float:
+        if progress < RISE:
+            low = self.initial / START
+            return low + (self.initial - low) * (1 - _half_wave(progress / RISE))
+        low = max(self.least, self.initial / START / END)
+        return low + (self.initial - low) * _half_wave((progress - RISE) / (1 - RISE))
+
+
+def _half_wave(progress: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,161 @@
+"""Epochs of minibatch descent, with scikit-learn's order of samples, reports and reasons to stop."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+
+from fastnet.estimators._held_out import HeldOut
+from fastnet.estimators._samples import Samples
+from fastnet.estimators._schedules import Schedule
+from fastnet.estimators._watch import Watch, count_epochs, say, watching
+
+Array = npt.NDArray[Any]
+
+CHUNK_FLOP = 5_000_000_000
+"""Work between two looks at Python, for Ctrl-C, callbacks and limits of time: some tens of milliseconds."""
+
+
+@dataclass
+class OptimizerState:
+    """What goes on from one call of `partial_fit` to the next."""
+
+    name: str
+    settings: tuple[Any, ...]  # those after the learning rate
+    slots: tuple[Array, ...]
+    schedule: Schedule
+    step: int = 0
+
+    @classmethod
+    def of(cls, model: Any) -> OptimizerState:
+        """Begin as an estimator's parameters ask for."""
+        settings: tuple[Any, ...] = (float(model.beta_1), float(model.beta_2), float(model.epsilon))
+        name, n_slots = model.solver, 2
+        if name == "adamw":
+            settings = (*settings, float(model.weight_decay))
+        elif name == "sgd" and model.momentum > 0:
+            name, n_slots, settings = "momentum", 1, (float(model.momentum), bool(model.nesterovs_momentum))
+        elif name == "sgd":
+            n_slots, settings = 0, ()
+        slots = tuple(np.zeros_like(model._parameters) for _ in range(n_slots))
+        return cls(name, settings, slots, Schedule.of(model))
+
+
+class Descent:
+    """One fit: everything that is the same for all epochs is made ready once."""
+
+    def __init__(self, model: Any, samples: Samples, rows: Array, held_out: HeldOut | None) -> None:
+        self.model, self.samples, self.rows, self.held_out = model, samples, rows, held_out
+        self.state: OptimizerState = model._optimizer
+        self.batch_size = _batch_size(model.batch_size, len(rows))
+        sizes = model._sizes()
+        flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(sizes)) * self.batch_size
+        most_rows = min(CHUNK_FLOP // flop * self.batch_size, samples.most_rows())
+        self.chunk = max(1, most_rows // self.batch_size) * self.batch_size
+        dropout = model._dropout_rates()
+        self.train = partial(
+            model._backend().train_epoch, model._parameters, self.state.slots, sizes=sizes,
+            activations=model._activations(), loss=model._loss(), batch_size=self.batch_size,
+            clip_norm=model.clip_norm, clip_value=model.clip_value, l2=float(model.alpha), dropout=dropout,
+            seed=int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0, **model._threads(),
+        )  # fmt: skip
+        self.has_idle = samples.weights is not None and not samples.weights.all()
+        self.divisor = model._loss_divisor()
+
+    def run(self, incremental: bool) -> None:
+        """Train until it is time to stop."""
+        model = self.model
+        model.n_iter_ = 0
+        # Where nothing has been validated, the parameters stay as they are.
+        best = model._parameters.copy() if model.early_stopping else None
+        try:
+            with watching(model) as watch:
+                for _ in range(1 if incremental else model.max_iter):
+                    if self._epoch(watch, best):
+                        break
+                else:
+                    if not incremental:
+                        warnings.warn(
+                            f"Stochastic Optimizer: Maximum iterations ({model.max_iter}) reached and the optimization "
+                            "hasn't converged yet.",
+                            ConvergenceWarning,
+                            stacklevel=2,
+                        )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        if best is not None and model.best_validation_score_ > -np.inf:
+            model._parameters[...] = best
+
+    def _epoch(self, watch: Watch, best: Array | None) -> bool:
+        """Train one epoch and look at it; return whether it was the last."""
+        model, schedule = self.model, self.state.schedule
+        rate = schedule.rate()
+        loss_sum, n_seen, stop = self._steps(rate, watch)
+        model.n_iter_ += 1
+        model.loss_ = loss_sum / n_seen
+        model.t_ += n_seen
+        model.loss_curve_.append(model.loss_)
+        say(model, f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
+        validation = None if self.held_out is None else self.held_out.evaluate()
+        if count_epochs(model, validation) and best is not None:
+            best[...] = model._parameters
+        schedule.epoch_ends(model.t_, model._no_improvement_count)
+        stop = watch.epoch(rate, validation or (None, None), n_seen) or stop
+        if model._no_improvement_count > model.n_iter_no_change:
+            stop = self._has_converged() or stop
+        return stop
+
+    def _steps(self, rate: float, watch: Watch) -> tuple[float, int, bool]:
+        """Go once through the samples; return the sum of losses, the samples, and whether to stop."""
+        if self.model.shuffle:
+            self.model._random_state.shuffle(self.rows)  # the draws of sklearn.utils.shuffle
+        state, n_samples, loss_sum = self.state, len(self.rows), 0.0
+        optimizer = (state.name, rate, *state.settings)
+        for start in range(0, n_samples, self.chunk):
+            rows = self.rows[start : start + self.chunk]
+            x, y, weights, order = self.samples.part(self._weighty(rows) if self.has_idle else rows)
+            totals = self.train(x, y, order, optimizer=optimizer, step=state.step, sample_weight=weights)
+            loss_sum += totals.loss_sum / self.divisor + totals.penalty_sum
+            state.step += -(-len(order) // self.batch_size)
+            n_done = start + len(rows)
+            if watch.chunk(n_done, n_samples):
+                return loss_sum, n_done, True
+        return loss_sum, n_samples, False
+
+    def _weighty(self, rows: Array) -> Array:
+        """Leave out batches whose weights are all zero: they have no mean to descend."""
+        assert self.samples.weights is not None
+        starts = np.arange(0, len(rows), self.batch_size)
+        idle = np.add.reduceat(self.samples.weights[rows], starts) == 0
+        kept: Array = rows[~np.repeat(idle, self.batch_size)[: len(rows)]]
+        return kept
+
+    def _has_converged(self) -> bool:
+        model = self.model
+        what = "Validation score" if model.early_stopping else "Training loss"
+        message = f"{what} did not improve more than tol={model.tol:f} for {model.n_iter_no_change} consecutive epochs."
+        schedule = self.state.schedule
+        if schedule.goes_on():
+            model._no_improvement_count = 0
+            say(model, f"{message} Setting learning rate to {schedule.current:f}")
+            return False
+        small = " Learning rate too small." if schedule.kind == "adaptive" else ""
+        say(model, f"{message}{small} Stopping.")
+        return True
+
+
+def _batch_size(asked: Any, n_samples: int) -> int:
+    if isinstance(asked, str):
+        return min(200, n_samples)
+    if asked > n_samples:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2
+        )
+    return min(int(asked), n_samples)

@@ -1,0 +1,54 @@
+"""What users hand to an estimator, checked as scikit-learn checks it."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+SPARSE = ["csr", "csc"]
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def weights_of(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> npt.NDArray[np.float64] | None:
+    """Return weights of samples as float64, from one number for all or an array."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
+    if weights.ndim != 1:
+        raise ValueError(f"{name} must be a 1-D array or a number, got {weights.ndim} dimensions")
+    if weights.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got {weights.shape}")
+    if not weights.any():
+        raise ValueError(f"{name} must contain at least one non-zero number")
+    if weights.min() < 0:
+        raise ValueError(f"{name} must not be negative, got {weights.min()}")
+    return np.ascontiguousarray(weights)
+
+
+def inputs_to_predict(model: Any, X: Any) -> Any:
+    """Check inputs, in a microsecond or two where nothing about them can be wrong."""
+    if (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and X.dtype in _FLOATS
+        and X.shape[1] == model.n_features_in_
+        and X.shape[0] > 0
+        and X.flags.c_contiguous
+        and "feature_names_in_" not in vars(model)
+        and _is_finite(X)
+    ):
+        return X
+    return validate_data(model, X, accept_sparse=SPARSE, reset=False)
+
+
+def _is_finite(X: npt.NDArray[Any]) -> bool:
+    """Search small arrays; leave it to scikit-learn, which goes about it in threads, to search large ones."""
+    return X.size <= 4096 and -math.inf < X.min() and X.max() < math.inf

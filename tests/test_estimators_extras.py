@@ -1,0 +1,243 @@
+"""What the estimators add to scikit-learn's: each addition does what it says, and refuses what it cannot use."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_sample_weight
+from test_estimators import BACKENDS, each_estimator, problem
+
+from fastnet import MLPClassifier, MLPRegressor, Trainer
+
+pytestmark = [
+    pytest.mark.parametrize("backend", BACKENDS),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+SETTINGS = {
+    "hidden_layer_sizes": (8, 6),
+    "max_iter": 12,
+    "learning_rate_init": 0.01,
+    "batch_size": 32,
+    "random_state": 0,
+}
+
+ACTIVATIONS = {
+    "identity": lambda x: x,
+    "logistic": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    "gelu": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+}
+
+
+def fit(estimator, backend, X, y, weights=None, /, **settings):
+    return estimator(backend=backend, **(SETTINGS | settings)).fit(X, y, sample_weight=weights)
+
+
+def assert_same_weights(actual, expected, rtol=0.0):
+    assert len(actual.coefs_) == len(expected.coefs_)
+    for own, other in zip(actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
+        np.testing.assert_allclose(own, other, rtol=rtol, atol=rtol / 100)
+
+
+def differ(actual, expected):
+    return any((own != other).any() for own, other in zip(actual.coefs_, expected.coefs_, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+@pytest.mark.parametrize("weights", [None, "some"])
+def test_class_weights_are_weights_of_samples(kind, weights, backend):
+    X, y = problem(kind)
+    X, y = X[20:], y[20:]  # which leaves classes of unequal size
+    weights = None if weights is None else np.random.default_rng(0).uniform(0.5, 2, len(y))
+    given = dict(zip(np.unique(y), [0.5, 2.0, 3.0, 1.0], strict=False))
+    own = np.array([given[label] for label in y])
+    actual = fit(MLPClassifier, backend, X, y, weights, class_weight=given)
+    assert_same_weights(actual, fit(MLPClassifier, backend, X, y, own if weights is None else own * weights), 1e-9)
+    if weights is None:
+        actual = fit(MLPClassifier, backend, X, y, class_weight="balanced")
+        assert_same_weights(actual, fit(MLPClassifier, backend, X, y, compute_sample_weight("balanced", y)), 1e-9)
+
+
+@each_estimator
+def test_dropout_is_the_same_for_any_number_of_threads_and_follows_the_seed(estimator, backend):
+    X, y = problem("binary")
+    models = [fit(estimator, backend, X, y, dropout=0.4, n_threads=n_threads) for n_threads in (1, 2)]
+    assert_same_weights(*models)
+    assert differ(models[0], fit(estimator, backend, X, y, dropout=0.4, random_state=1))
+    assert differ(models[0], fit(estimator, backend, X, y))
+    assert_same_weights(fit(estimator, backend, X, y, dropout=[0.4, 0.4]), models[0])
+    assert differ(models[0], fit(estimator, backend, X, y, dropout=[0.4, 0.0]))
+    assert_same_weights(fit(estimator, backend, X, y, dropout=0.0), fit(estimator, backend, X, y))
+
+
+@each_estimator
+def test_nothing_is_dropped_in_prediction(estimator, backend):
+    X, y = problem("binary")
+    model = fit(estimator, backend, X, y, dropout=0.5, activation="tanh")
+    hidden = np.tanh(np.tanh(X @ model.coefs_[0] + model.intercepts_[0]) @ model.coefs_[1] + model.intercepts_[1])
+    np.testing.assert_allclose(model.transform(X), hidden, rtol=1e-9)
+    np.testing.assert_array_equal(model.predict(X), model.predict(X))
+
+
+def test_dropout_leaves_a_wide_network_less_sure_of_noise(backend):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 20)), rng.integers(0, 2, 60)
+    settings = {"hidden_layer_sizes": (64,), "max_iter": 100}
+    losses = [
+        log_loss(y, fit(MLPClassifier, backend, X, y, dropout=rate, **settings).predict_proba(X)) for rate in (0, 0.7)
+    ]
+    assert losses[1] > 2 * losses[0]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_transform_is_the_last_hidden_layer(activation, backend):
+    X, y = problem("multiclass")
+    model = fit(MLPClassifier, backend, X, y, activation=activation)
+    hidden = X
+    for W, b in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+        hidden = ACTIVATIONS[activation](hidden @ W + b)
+    actual = model.transform(X)
+    assert actual.shape == (len(X), 6)
+    np.testing.assert_allclose(actual, hidden, rtol=1e-9, atol=1e-12)
+    logits = hidden @ model.coefs_[-1] + model.intercepts_[-1]
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(model.predict_proba(X), odds / odds.sum(axis=1, keepdims=True), rtol=1e-9)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+@each_estimator
+def test_transform_gives_any_hidden_layer(estimator, backend):
+    X, y = problem("binary")
+    model = fit(estimator, backend, X, y, activation="tanh")
+    first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])
+    np.testing.assert_allclose(model.transform(X, layer=0), first, rtol=1e-9)
+    np.testing.assert_array_equal(model.transform(X, layer=-2), model.transform(X, layer=0))
+    np.testing.assert_array_equal(model.transform(X, layer=1), model.transform(X))
+    with pytest.raises(ValueError, match="layer"):
+        model.transform(X, layer=2)
+
+
+@each_estimator
+def test_the_network_of_a_model_answers_as_the_model(estimator, backend):
+    X, y = problem("multiclass" if estimator is MLPClassifier else "two outputs")
+    model = fit(estimator, backend, X, y, activation=["gelu", "logistic"])
+    kept = model.to_model({"score": 0.5})
+    assert kept.metrics == {"score": 0.5}
+    logits = Trainer(kept.network, loss=kept.loss, backend=backend).predict_logits(X)
+    np.testing.assert_allclose(logits, model.transform(X) @ model.coefs_[-1] + model.intercepts_[-1], rtol=1e-9)
+
+
+@each_estimator
+def test_each_hidden_layer_may_have_its_own_activation(estimator, backend):
+    X, y = problem("binary")
+    model = fit(estimator, backend, X, y, activation=["softplus", "tanh"])
+    first = ACTIVATIONS["softplus"](X @ model.coefs_[0] + model.intercepts_[0])
+    np.testing.assert_allclose(model.transform(X), np.tanh(first @ model.coefs_[1] + model.intercepts_[1]), rtol=1e-9)
+    assert_same_weights(
+        fit(estimator, backend, X, y, activation=["elu", "elu"]), fit(estimator, backend, X, y, activation="elu")
+    )
+
+
+@pytest.mark.parametrize(("kind", "n_classes"), [("binary", 2), ("multiclass", 4)])
+def test_smoothed_labels_are_samples_of_every_class_in_proportion(kind, n_classes, backend):
+    X, y = problem(kind, n_samples=48)
+    every = np.repeat(np.unique(y)[None], 48, axis=0)
+    weights = np.where(every == y[:, None], 1 - 0.2 + 0.2 / n_classes, 0.2 / n_classes)
+    settings = {"batch_size": "auto", "shuffle": False}
+    actual = fit(MLPClassifier, backend, X, y, label_smoothing=0.2, **settings)
+    spread = fit(MLPClassifier, backend, X.repeat(n_classes, axis=0), every.ravel(), weights.ravel(), **settings)
+    assert_same_weights(actual, spread, rtol=1e-7)
+    np.testing.assert_allclose(actual.loss_curve_, spread.loss_curve_, rtol=1e-9)
+
+
+def test_robust_losses_heed_an_outlier_less(backend):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    truth = X @ [1.0, -2.0, 0.5]
+    y = truth + np.where(np.arange(80) == 7, 200.0, 0.0)
+    settings = {"hidden_layer_sizes": 4, "activation": "identity", "max_iter": 200, "learning_rate_init": 0.02}
+    errors = {
+        loss: np.abs(fit(MLPRegressor, backend, X, y, loss=loss, **settings).predict(X) - truth).mean()
+        for loss in ("squared_error", "huber", "absolute_error")
+    }
+    assert errors["huber"] < 0.2 * errors["squared_error"]
+    assert errors["absolute_error"] < 0.2 * errors["squared_error"]
+
+
+def test_huber_loss_is_the_squared_error_within_delta_and_the_absolute_error_beyond(backend):
+    X, y = problem("one output")
+    assert_same_weights(
+        fit(MLPRegressor, backend, X, y, loss="huber", huber_delta=1e6), fit(MLPRegressor, backend, X, y), rtol=1e-9
+    )
+    far = {"solver": "sgd", "learning_rate_init": 1e-3, "alpha": 0.0}
+    huber = fit(MLPRegressor, backend, X, y + 1e4, loss="huber", huber_delta=2.0, **far)
+    absolute = fit(MLPRegressor, backend, X, y + 1e4, loss="absolute_error", **(far | {"learning_rate_init": 2e-3}))
+    assert_same_weights(huber, absolute, rtol=1e-7)
+
+
+@each_estimator
+def test_adamw_is_adam_with_weights_that_decay(estimator, backend):
+    X, y = problem("binary")
+    still = fit(estimator, backend, X, y, solver="adamw", weight_decay=0.0)
+    assert_same_weights(still, fit(estimator, backend, X, y, solver="adam"), rtol=1e-9)
+    decayed = fit(estimator, backend, X, y, solver="adamw", weight_decay=10.0)
+    assert np.linalg.norm(decayed.coefs_[0]) < 0.5 * np.linalg.norm(still.coefs_[0])
+
+
+@each_estimator
+@pytest.mark.parametrize("limit", ["clip_norm", "clip_value"])
+def test_a_clipped_step_is_no_longer_than_asked_for(estimator, limit, backend):
+    X, y = problem("binary")
+    settings = {
+        "solver": "sgd",
+        "momentum": 0.0,
+        "learning_rate_init": 0.5,
+        "alpha": 0.0,
+        "warm_start": True,
+        "max_iter": 1,
+    }
+    model = fit(estimator, backend, X, y * 5, batch_size="auto", **settings, **{limit: 1e-3})
+    before = np.concatenate([part.ravel() for part in model.coefs_ + model.intercepts_])
+    after = np.concatenate([part.ravel() for part in model.fit(X, y * 5).coefs_ + model.intercepts_])
+    order = 2 if limit == "clip_norm" else np.inf
+    assert np.linalg.norm(after - before, order) == pytest.approx(0.5 * 1e-3)
+
+
+@each_estimator
+def test_dtype_says_in_which_precision_to_compute(estimator, backend):
+    X, y = problem("binary")
+    single = fit(estimator, backend, X, y, dtype="float32")
+    assert {part.dtype for part in single.coefs_ + single.intercepts_} == {np.dtype(np.float32)}
+    assert_same_weights(single, fit(estimator, backend, X.astype(np.float32), y))
+    assert single.transform(X).dtype == np.float32
+    double = fit(estimator, backend, X.astype(np.float32), y, dtype="float64")
+    assert_same_weights(double, fit(estimator, backend, X.astype(np.float32).astype(float), y))
+
+
+BAD = [
+    {"backend": "torch"}, {"n_threads": 0}, {"n_threads": 1.5}, {"dtype": "int32"}, {"dropout": 1.0}, {"dropout": -0.1},
+    {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
+    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"scoring": "beauty", "early_stopping": True}, {"callbacks": (3,)},
+    {"max_time": 0.0}, {"class_weight": "uneven"}, {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
+    {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
+    {"min_learning_rate": -1.0},
+]  # fmt: skip
+
+
+@each_estimator
+@pytest.mark.parametrize("settings", BAD, ids=str)
+def test_what_an_addition_cannot_use_is_refused_by_name(estimator, settings, backend):
+    X, y = problem("binary")
+    name = next(iter(settings))
+    if name not in estimator().get_params():
+        with pytest.raises(TypeError, match=name):
+            estimator(**settings)
+        return
+    with pytest.raises((ValueError, TypeError), match=name):
+        estimator(**({"backend": backend, "hidden_layer_sizes": (8, 6)} | settings)).fit(X, y)

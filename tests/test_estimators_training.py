@@ -1,0 +1,250 @@
+"""What the estimators add to the course of training: schedules, validation data, scores, callbacks, time limits."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, get_scorer, log_loss
+from test_estimators import BACKENDS, each_estimator, problem
+
+from fastnet import MLPClassifier, MLPRegressor, load_model
+from fastnet.callbacks import Callback, Checkpoint, Record, StopWhen
+
+pytestmark = [
+    pytest.mark.parametrize("backend", BACKENDS),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+SETTINGS = {"hidden_layer_sizes": (8,), "max_iter": 12, "learning_rate_init": 0.02, "batch_size": 32, "random_state": 0}
+RATE, EPOCHS = 0.05, 40  # a rate that leaves predictions far below the targets, by growth of (1 + rate) an epoch
+
+
+class Watch(Callback):
+    """Keep what a function of the model gives after each epoch."""
+
+    def __init__(self, look):
+        self.look, self.seen = look, []
+
+    def on_epoch_end(self, model, epoch):
+        self.seen.append(self.look(model))
+
+
+def rates(backend, **settings):
+    """Learning rates of 40 epochs of one step each: the way of the last bias under a gradient that is always -1."""
+    X, y = np.linspace(-1, 1, 20)[:, None], np.full(20, 1e6)
+    plain = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "loss": "absolute_error", "learning_rate_init": RATE}
+    plain |= {"hidden_layer_sizes": 1, "activation": "identity", "random_state": 0, "backend": backend}
+    first = MLPRegressor(**plain, max_iter=1).fit(X, y).intercepts_[-1][0] - RATE
+    watch, record = Watch(lambda model: model.intercepts_[-1][0]), Record()
+    limits = {"max_iter": EPOCHS, "tol": 0.0, "callbacks": (watch, record)}
+    MLPRegressor(**(plain | limits | settings)).fit(X, y)
+    actual = np.diff(watch.seen, prepend=first)
+    np.testing.assert_allclose([epoch.learning_rate for epoch in record.epochs], actual, atol=1e-12)
+    return actual
+
+
+def test_a_constant_rate_is_constant(backend):
+    np.testing.assert_allclose(rates(backend), np.full(EPOCHS, RATE))
+
+
+def test_inverse_scaling_is_that_of_scikit_learn(backend):
+    seen = np.arange(EPOCHS) * 20
+    np.testing.assert_allclose(rates(backend, learning_rate="invscaling"), RATE / np.sqrt(seen + 1))
+
+
+def test_a_cosine_falls_from_the_rate_to_nothing(backend):
+    actual = rates(backend, learning_rate="cosine")
+    assert actual[0] == pytest.approx(RATE, rel=0.01)
+    assert actual[-1] < 0.05 * RATE
+    assert actual[EPOCHS // 2] == pytest.approx(RATE / 2, rel=0.1)
+    assert (np.diff(actual) < 0).all()
+
+
+def test_one_cycle_rises_to_the_rate_and_falls_to_less_than_it_began_with(backend):
+    actual = rates(backend, learning_rate="onecycle")
+    peak = actual.argmax()
+    assert 0 < peak < EPOCHS / 2
+    assert actual[peak] == pytest.approx(RATE, rel=0.05)
+    assert (np.diff(actual[: peak + 1]) > 0).all()
+    assert (np.diff(actual[peak:]) < 0).all()
+    assert actual[-1] < actual[0] < 0.5 * RATE
+
+
+def test_steps_lower_the_rate_at_equal_distances_down_to_the_least(backend):
+    actual = rates(backend, learning_rate="step", decay=0.5, decay_every=6, min_learning_rate=0.1 * RATE)
+    np.testing.assert_allclose(actual, RATE * np.maximum(0.5 ** (np.arange(EPOCHS) // 6), 0.1))
+
+
+def test_a_plateau_lowers_the_rate_where_the_loss_stands_still(backend):
+    settings = {"learning_rate": "plateau", "decay": 0.5, "decay_every": 3, "n_iter_no_change": EPOCHS}
+    np.testing.assert_allclose(rates(backend, **settings), np.full(EPOCHS, RATE))
+    # the loss falls by less than tol from the second epoch on
+    expected = RATE * np.maximum(0.5 ** (np.maximum(np.arange(EPOCHS) - 1, 0) // 3), 0.1)
+    np.testing.assert_allclose(rates(backend, tol=1e3, min_learning_rate=0.1 * RATE, **settings), expected)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+def test_warmup_rises_to_the_schedule(schedule, backend):
+    actual, plain = rates(backend, learning_rate=schedule, warmup=5), rates(backend, learning_rate=schedule)
+    assert 0 < actual[0] < 0.3 * RATE
+    assert (np.diff(actual[:5]) > 0).all()
+    assert actual[6] == pytest.approx(plain[6], rel=0.1)
+
+
+def split(kind):
+    X, y = problem(kind)
+    return X[:60], y[:60], X[60:], y[60:]
+
+
+@each_estimator
+def test_validation_data_of_ones_own_give_a_curve(estimator, backend):
+    X, y, X_val, y_val = split("binary")
+    model = estimator(backend=backend, alpha=0.0, **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_) == model.n_iter_ == 12
+    if estimator is MLPClassifier:
+        expected = log_loss(y_val, model.predict_proba(X_val))
+    else:
+        expected = 0.5 * np.mean((model.predict(X_val) - y_val) ** 2)
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected)
+    alone = estimator(backend=backend, alpha=0.0, **SETTINGS).fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], alone.coefs_[0])
+
+
+@each_estimator
+def test_early_stopping_heeds_the_validation_data_given_and_brings_the_best_weights_back(estimator, backend):
+    X, y, X_val, y_val = split("binary")
+    settings = SETTINGS | {"max_iter": 100, "early_stopping": True, "n_iter_no_change": 5}
+    model = estimator(backend=backend, **settings).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert model.score(X_val, y_val) == pytest.approx(model.best_validation_score_)
+    assert model.t_ == 60 * model.n_iter_, "all of X is trained on"
+
+
+def test_validation_weights_weigh_the_validation_loss_and_score(backend):
+    X, y, X_val, y_val = split("multiclass")
+    weights = np.random.default_rng(0).uniform(0, 3, len(y_val))
+    model = MLPClassifier(backend=backend, early_stopping=True, **(SETTINGS | {"max_iter": 1}))
+    model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weights)
+    probabilities = model.predict_proba(X_val)
+    assert model.validation_loss_curve_[0] == pytest.approx(log_loss(y_val, probabilities, sample_weight=weights))
+    expected = accuracy_score(y_val, model.predict(X_val), sample_weight=weights)
+    assert model.validation_scores_[0] == pytest.approx(expected)
+
+
+@each_estimator
+def test_validation_data_must_come_whole_and_fit(estimator, backend):
+    X, y, X_val, y_val = split("binary")
+    model = estimator(backend=backend, **SETTINGS)
+    for name, data in [
+        ("y_val", {"X_val": X_val}),
+        ("X_val", {"y_val": y_val}),
+        ("X_val", {"sample_weight_val": np.ones(30)}),
+        ("sample_weight_val", {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(30)}),
+        (None, {"X_val": X_val[:, :3], "y_val": y_val}),
+        (None, {"X_val": X_val, "y_val": y_val[:-1]}),
+        (None, {"X_val": np.full_like(X_val, np.nan), "y_val": y_val}),
+    ]:
+        with pytest.raises(ValueError, match=name):
+            model.fit(X, y, **data)
+    if estimator is MLPClassifier:
+        with pytest.raises(ValueError, match="y_val"):
+            model.fit(X, y, X_val=X_val, y_val=y_val + 7)
+
+
+SCORINGS = [
+    (MLPClassifier, "multiclass", "neg_log_loss"),
+    (MLPClassifier, "multiclass", "f1_macro"),
+    (MLPRegressor, "one output", "neg_mean_absolute_error"),
+    (MLPRegressor, "two outputs", lambda model, X, y: -np.abs(model.predict(X) - y).max()),
+]
+
+
+@pytest.mark.parametrize(("estimator", "kind", "scoring"), SCORINGS)
+def test_scoring_says_what_early_stopping_goes_by(estimator, kind, scoring, backend):
+    X, y, X_val, y_val = split(kind)
+    model = estimator(backend=backend, scoring=scoring, early_stopping=True, **SETTINGS)
+    model.fit(X, y, X_val=X_val, y_val=y_val)
+    scorer = scoring if callable(scoring) else get_scorer(scoring)
+    assert scorer(model, X_val, y_val) == pytest.approx(max(model.validation_scores_))
+    held_out = estimator(backend=backend, scoring=scoring, early_stopping=True, **SETTINGS).fit(X, y)
+    assert len(held_out.validation_scores_) == held_out.n_iter_
+
+
+@each_estimator
+def test_a_callback_sees_each_epoch_and_the_model_as_it_is_then(estimator, backend):
+    X, y, X_val, y_val = split("binary")
+    watch, record = Watch(lambda model: model.predict(X).tolist()), Record()
+    model = estimator(backend=backend, callbacks=(watch, record), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    assert [epoch.number for epoch in record.epochs] == list(range(1, 13))
+    assert [epoch.loss for epoch in record.epochs] == model.loss_curve_
+    assert [epoch.validation_loss for epoch in record.epochs] == model.validation_loss_curve_
+    assert [epoch.validation_score for epoch in record.epochs] == model.validation_scores_
+    assert {epoch.n_samples for epoch in record.epochs} == {60}
+    assert watch.seen[0] != watch.seen[-1] == model.predict(X).tolist()
+    plain = estimator(backend=backend, **SETTINGS).fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])
+
+
+@each_estimator
+@pytest.mark.parametrize("solver", ["sgd", "adamw", "lbfgs"])
+def test_a_callback_stops_training(estimator, solver, backend):
+    X, y = problem("binary")
+    stop = StopWhen(lambda epoch: epoch.number == 4)
+    model = estimator(backend=backend, solver=solver, callbacks=(stop,), **SETTINGS).fit(X, y)
+    assert model.n_iter_ == 4
+    shorter = estimator(backend=backend, solver=solver, **(SETTINGS | {"max_iter": 4})).fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], shorter.coefs_[0])
+
+
+def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend, monkeypatch):
+    monkeypatch.setattr("fastnet.estimators._stochastic.CHUNK_FLOP", 1)
+    X, y = problem("binary")
+
+    class Parts(Callback):
+        def __init__(self, most):
+            self.most, self.told = most, []
+
+        def on_chunk_end(self, model, n_done, n_samples):
+            self.told.append((n_done, n_samples))
+            return n_done >= self.most
+
+    whole, part = (Parts(most) for most in (1000, 40))
+    MLPClassifier(backend=backend, callbacks=(whole,), **(SETTINGS | {"max_iter": 2})).fit(X, y)
+    assert whole.told == 2 * [(32, 90), (64, 90), (90, 90)]
+    model = MLPClassifier(backend=backend, callbacks=(part,), **SETTINGS).fit(X, y)
+    assert (part.told, model.n_iter_, model.t_) == ([(32, 90), (64, 90)], 1, 64)
+
+
+@each_estimator
+def test_a_checkpoint_holds_the_model_of_its_epoch(estimator, backend, tmp_path):
+    X, y = problem("binary")
+    watch, path = Watch(lambda model: model.coefs_[0].copy()), tmp_path / "model.safetensors"
+    checkpoint = Checkpoint(path, every=5)
+    model = estimator(backend=backend, callbacks=(watch, checkpoint), **SETTINGS).fit(X, y)
+    kept = load_model(path)
+    assert kept.metrics["epoch"] == 10
+    np.testing.assert_array_equal(kept.network.weights[0], watch.seen[9])
+    assert (kept.network.weights[0] != model.coefs_[0]).any()
+
+
+def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, tmp_path):
+    X, y, X_val, y_val = split("binary")
+    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
+    model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    scores = model.validation_scores_
+    assert load_model(checkpoint.path).metrics["epoch"] == 1 + scores.index(max(scores))
+
+
+@each_estimator
+def test_time_that_is_up_ends_training_after_the_epoch(estimator, backend):
+    X, y = problem("binary")
+    model = estimator(backend=backend, max_time=1e-9, **SETTINGS).fit(X, y)
+    assert model.n_iter_ == 1
+    assert estimator(backend=backend, max_time=3600.0, **SETTINGS).fit(X, y).n_iter_ == 12
+
+
+@each_estimator
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])
+def test_the_number_of_threads_changes_no_bit(estimator, solver, backend):
+    X, y = problem("binary")
+    models = [estimator(backend=backend, solver=solver, n_threads=n, **SETTINGS).fit(X, y) for n in (1, 2)]
+    np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
+    np.testing.assert_array_equal(models[0].predict(X), models[1].predict(X))
