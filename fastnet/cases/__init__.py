@@ -10,12 +10,20 @@ from fastnet.cases.case import (
     run,
     tolerances,
 )
+from fastnet.cases.dropout import dropout_cases
 from fastnet.cases.losses import loss_cases
 from fastnet.cases.networks import Training, inference_case, network, network_cases, training_case
 from fastnet.cases.optimizers import HYPERPARAMETERS, SLOTS, optimizer_cases
 from fastnet.cases.products import product_cases
 
-CASES = [*product_cases(), *activation_cases(), *loss_cases(), *optimizer_cases(), *network_cases()]
+CASES = [
+    *product_cases(),
+    *activation_cases(),
+    *dropout_cases(),
+    *loss_cases(),
+    *optimizer_cases(),
+    *network_cases(),
+]
 
 __all__ = [
     "CASES",

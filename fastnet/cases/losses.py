@@ -10,18 +10,19 @@ import numpy as np
 
 from fastnet import reference
 from fastnet.cases.activations import CLASSES, REALISTIC_CLASSES, scores
-from fastnet.cases.case import Arguments, Bound, Case, labelled, normal, positive
+from fastnet.cases.case import EXACT, Arguments, Bound, Case, labelled, normal, positive
 
 
 def _cross_entropy(
-    shape: Sequence[int], labels_dtype: Any, backward: bool, dtype: Any, rng: np.random.Generator
+    shape: Sequence[int], labels_dtype: Any, smoothing: float, backward: bool, dtype: Any, rng: np.random.Generator
 ) -> Arguments:
     labels = rng.integers(0, shape[1], shape[0]).astype(labels_dtype)
     labels[3::4] = shape[1] - 1  # not the class that is excluded
     logits = scores(shape, dtype, rng)
-    if not backward:
-        return {"logits": logits, "labels": labels}
-    return {"probs": reference.softmax_forward(logits), "labels": labels}
+    if smoothing:
+        logits = np.maximum(logits, dtype.type(-100))  # an excluded class would make the loss infinite
+    rest = {"labels": labels, "label_smoothing": smoothing}
+    return {"probs": reference.softmax_forward(logits), **rest} if backward else {"logits": logits, **rest}
 
 
 def _cross_entropy_bounds(given: Arguments, expected: list[Any]) -> list[Bound]:
@@ -30,26 +31,48 @@ def _cross_entropy_bounds(given: Arguments, expected: list[Any]) -> list[Bound]:
     return [(given["logits"].shape[1], expected[0] + 1), (given["logits"].shape[1], positive(expected[1])[0])]
 
 
-def _outputs(shape: Sequence[int], first: str, binary: bool, dtype: Any, rng: np.random.Generator) -> Arguments:
-    values = 5 * normal(rng, dtype, *shape)
-    targets = rng.uniform(size=shape).astype(dtype)
-    targets[::2] = targets[::2] > 0.5
+def _outputs(name: str, first: str, shape: Sequence[int], dtype: Any, rng: np.random.Generator) -> Arguments:
+    values, targets = 5 * normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+    if name.startswith("binary"):
+        targets = rng.uniform(size=shape).astype(dtype)
+        targets[::2] = targets[::2] > 0.5
+    elif name.startswith("poisson"):
+        values, targets = values / 2, rng.poisson(2, shape).astype(dtype)
     if first == "probs":
         values = reference.sigmoid_forward(values)
-    return {first: values, "targets": targets if binary else normal(rng, dtype, *shape)}
+    settings = {"delta": 0.7} if name.startswith("huber") else {}
+    return {first: values, "targets": targets, **settings}
 
 
-def _outputs_bounds(name: str, given: Arguments, expected: list[Any]) -> list[Bound]:
-    values, targets = positive(*given.values())
-    n = max(len(values), 1)
-    if name == "squared_error_forward":
-        return [(max(values.size, 1), expected[0])]
+def _outputs_bounds(name: str, first: str, given: Arguments, expected: list[Any]) -> list[Bound]:
+    values, targets = positive(given[first], given["targets"])
+    n, terms = max(len(values), 1), max(values.size, 1)
+    if name in ("absolute_error_backward", "huber_backward"):
+        return [EXACT]
+    if name.startswith("poisson"):
+        exps = np.exp(given[first].astype(np.float64))
+        if name == "poisson_backward":
+            return [(1, (exps + targets) / n)]
+        return [(terms, (targets * (np.abs(np.log(np.maximum(targets, 1))) + values + 1) + exps).sum() / n)]
     if name == "binary_cross_entropy_forward":
-        return [
-            (max(values.size, 1), (values + values * targets + 1).sum() / n),
-            (1, positive(expected[1])[0]),
-        ]
+        return [(terms, (values + values * targets + 1).sum() / n), (1, positive(expected[1])[0])]
+    if name.endswith("forward"):
+        return [(terms, expected[0])]
     return [(1, (values + targets) / n)]
+
+
+OUTPUTS_LOSSES = (
+    ("binary_cross_entropy_forward", "logits", ("logits", "targets")),
+    ("binary_cross_entropy_backward", "probs", ("probs", "targets")),
+    ("squared_error_forward", "predictions", ()),
+    ("squared_error_backward", "predictions", ("predictions", "targets")),
+    ("absolute_error_forward", "predictions", ()),
+    ("absolute_error_backward", "predictions", ("predictions", "targets")),
+    ("huber_forward", "predictions", ()),
+    ("huber_backward", "predictions", ("predictions", "targets")),
+    ("poisson_forward", "logits", ()),
+    ("poisson_backward", "logits", ("logits", "targets")),
+)  # name, first argument, arguments that `out` may be
 
 
 def loss_cases() -> list[Case]:
@@ -57,16 +80,13 @@ def loss_cases() -> list[Case]:
     cases = []
     for i, (size, label, real) in enumerate(labelled(CLASSES, REALISTIC_CLASSES)):
         labels_dtype = (np.int64, np.uint8, np.int32, np.uint64)[i % 4] if size[1] < 256 else np.int64
-        for part, first in (("forward", "logits"), ("backward", "probs")):
-            make = partial(_cross_entropy, size, labels_dtype, part == "backward")
-            name = f"softmax_cross_entropy_{part}"
-            cases.append(Case(name, label, make, _cross_entropy_bounds, (), (first,), real))
-        for name, first, in_place in (
-            ("binary_cross_entropy_forward", "logits", ("logits", "targets")),
-            ("binary_cross_entropy_backward", "probs", ("probs", "targets")),
-            ("squared_error_forward", "predictions", ()),
-            ("squared_error_backward", "predictions", ("predictions", "targets")),
-        ):
-            make = partial(_outputs, size, first, name.startswith("binary"))
-            cases.append(Case(name, label, make, partial(_outputs_bounds, name), (), in_place, real))
+        for smoothing in (0.0,) if real else (0.0, 0.2):
+            for part, first in (("forward", "logits"), ("backward", "probs")):
+                make = partial(_cross_entropy, size, labels_dtype, smoothing, part == "backward")
+                text = f"{label}-smoothed" if smoothing else label
+                name = f"softmax_cross_entropy_{part}"
+                cases.append(Case(name, text, make, _cross_entropy_bounds, (), (first,), real))
+        for name, first, in_place in OUTPUTS_LOSSES:
+            make, bounds = partial(_outputs, name, first, size), partial(_outputs_bounds, name, first)
+            cases.append(Case(name, label, make, bounds, (), in_place, real))
     return cases

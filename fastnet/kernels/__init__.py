@@ -1,25 +1,23 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
-`linear`, `matmul`, `activations`, `losses`, `optimizers` and `training` hold the operations, each the twin of the
-reference's file of that name. The others are what they are made of: `simd` (the register tiles), `updates` (the
-optimizers' formulas), `elementary` (exp, sigmoid, tanh), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
+`linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers` and
+`training` hold the operations, each the twin of the reference's file of that name. The others are what they are made
+of: `simd` (the register tiles), `updates` (the optimizers' formulas), `elementary` and `units` (exp, log1p, sigmoid,
+tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
 (a network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
 """
 
 from fastnet.kernels.activations import (
     identity_backward,
     identity_forward,
-    log_softmax_backward,
-    log_softmax_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
     sigmoid_forward,
-    softmax_backward,
-    softmax_forward,
     tanh_backward,
     tanh_forward,
 )
+from fastnet.kernels.dropout import dropout_backward, dropout_forward, dropout_key
 from fastnet.kernels.linear import (
     linear_backward,
     linear_forward,
@@ -31,21 +29,62 @@ from fastnet.kernels.losses import (
     binary_cross_entropy_forward,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
-    squared_error_backward,
-    squared_error_forward,
 )
 from fastnet.kernels.matmul import matmul_backward, matmul_forward
 from fastnet.kernels.optimizers import adam_step, adamw_step, momentum_step, sgd_step
+from fastnet.kernels.rectifiers import (
+    elu_backward,
+    elu_forward,
+    gelu_backward,
+    gelu_forward,
+    leaky_relu_backward,
+    leaky_relu_forward,
+    selu_backward,
+    selu_forward,
+    silu_backward,
+    silu_forward,
+    softplus_backward,
+    softplus_forward,
+)
+from fastnet.kernels.regression_losses import (
+    absolute_error_backward,
+    absolute_error_forward,
+    huber_backward,
+    huber_forward,
+    poisson_backward,
+    poisson_forward,
+    squared_error_backward,
+    squared_error_forward,
+)
+from fastnet.kernels.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from fastnet.kernels.training import layer_slices, predict_logits, train_epoch
 
 __all__ = [
+    "absolute_error_backward",
+    "absolute_error_forward",
     "adam_step",
     "adamw_step",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
+    "dropout_backward",
+    "dropout_forward",
+    "dropout_key",
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "huber_backward",
+    "huber_forward",
     "identity_backward",
     "identity_forward",
     "layer_slices",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
     "linear_backward",
     "linear_forward",
     "linear_relu_backward",
@@ -55,16 +94,24 @@ __all__ = [
     "matmul_backward",
     "matmul_forward",
     "momentum_step",
+    "poisson_backward",
+    "poisson_forward",
     "predict_logits",
     "relu_backward",
     "relu_forward",
+    "selu_backward",
+    "selu_forward",
     "sgd_step",
     "sigmoid_backward",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax_backward",
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
     "squared_error_backward",
     "squared_error_forward",
     "tanh_backward",

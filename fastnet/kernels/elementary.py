@@ -1,4 +1,4 @@
-"""exp, sigmoid and tanh as polynomials of our own, and ReLU without branches, for float32 and float64.
+"""exp, log, sigmoid and tanh as polynomials of our own, and choices without branches, for float32 and float64.
 
 A loop over `np.exp` becomes scalar library calls, and libraries differ in the last bit. These are emitted as
 plain arithmetic, so loops over them become vector code and every machine computes the same bits.
@@ -6,7 +6,8 @@ plain arithmetic, so loops over them become vector code and every machine comput
 The method is Cody and Waite's (Software Manual for the Elementary Functions, 1980, chapter 6): x = n ln 2 + r
 with |r| <= ln 2 / 2, ln 2 split in two parts so that r is exact to working precision, the Taylor polynomial
 of exp on r, and a scaling by 2**n. tanh and sigmoid come from the same reduction; tanh goes through
-expm1, so that small arguments keep their relative precision.
+expm1, so that small arguments keep their relative precision. log1p and log are the series of
+2 artanh.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted
 from fastnet.kernels.emit import I32, call_intrinsic, itemsize
@@ -29,15 +31,16 @@ class _Format(NamedTuple):
     ln2_low: float  # the rest
     lowest: float  # exp of less is 0
     highest: float  # exp of more is inf
-    saturated: float  # tanh of more is 1
+    saturated: float  # tanh of more is 1, and expm1 of less than -2 times this is -1
+    log_terms: int  # of the series of log(1 + g): what is left out is below 1/20 of an ulp
     mantissa_bits: int
     exponent_bias: int
 
 
-_FLOAT32 = _Format(7, float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20"), -104.0, 89.0, 10.0, 23, 127)
+_FLOAT32 = _Format(7, float.fromhex("0x1.62e4p-1"), float.fromhex("0x1.7f7d1cp-20"), -104.0, 89.0, 10.0, 5, 23, 127)
 _FLOAT64 = _Format(
     13, float.fromhex("0x1.62e42fefa38p-1"), float.fromhex("0x1.ef35793c7673p-45"), -746.0, 710.0, 20.0,
-    52, 1023,
+    11, 52, 1023,
 )  # fmt: skip
 
 
@@ -103,13 +106,57 @@ class _Emitter:
         top = self.builder.select(positive, self.real(1.0), small)
         return self.builder.fdiv(top, self.builder.fadd(self.real(1.0), small))
 
+    def expm1_within(self, x: Any) -> Any:
+        """exp(x) - 1 for x in [-2 * saturated, 0]."""
+        n, r = self.reduce(x)
+        scale = self.power_of_two(n)
+        expm1_r = self.builder.fmul(r, self.taylor(r, 1))
+        return self.fma(scale, expm1_r, self.builder.fsub(scale, self.real(1.0)))
+
+    def expm1(self, x: Any) -> Any:
+        """exp(x) - 1 for x <= 0, and 0 above."""
+        within = self.at_most(self.at_least(x, -2.0 * self.format.saturated), 0.0)
+        return self.keep_nan(x, self.expm1_within(within))
+
+    def log_near_one(self, g: Any) -> Any:
+        """log(1 + g) for 1 + g between sqrt(1/2) and sqrt(2).
+
+        It is 2 artanh(s) with s = g / (2 + g), |s| <= 0.172: g - s * (g - rest) with the series
+        rest = 2 (s**2 / 3 + s**4 / 5 + ...), in which the rounding error of s counts little for small g.
+        """
+        s = self.builder.fdiv(g, self.builder.fadd(g, self.real(2.0)))
+        square = self.builder.fmul(s, s)
+        rest = self.real(2.0 / (2 * self.format.log_terms + 1))
+        for k in range(self.format.log_terms - 1, 0, -1):
+            rest = self.fma(rest, square, self.real(2.0 / (2 * k + 1)))
+        return self.fma(s, self.builder.fsub(self.builder.fmul(rest, square), g), g)
+
+    def log1p(self, x: Any) -> Any:
+        """log(1 + x) for x in [0, 1], where need be as ln 2 + log((1 + x) / 2)."""
+        upper = self.builder.fcmp_ordered(">", x, self.real(math.sqrt(2.0) - 1.0))
+        g = self.builder.select(upper, self.fma(x, self.real(0.5), self.real(-0.5)), x)
+        extra = self.builder.select(upper, self.real(math.log(2.0)), self.real(0.0))
+        return self.builder.fadd(self.log_near_one(g), extra)
+
+    def log(self, x: Any) -> Any:
+        """n ln 2 + log(m) with x = 2**n m, m near 1, for finite normal numbers x; NaN for negative ones and NaN."""
+        bits = np.float32 if self.integer.width == 32 else np.float64
+        low, one = (int(np.array(value, bits).view(f"u{bits().itemsize}")) for value in (math.sqrt(0.5), 1.0))
+        mantissa = ir.Constant(self.integer, self.format.mantissa_bits)
+        moved = self.builder.add(self.builder.bitcast(x, self.integer), ir.Constant(self.integer, one - low))
+        n = self.builder.lshr(moved, mantissa)
+        n = self.builder.trunc(n, I32) if self.integer.width == 64 else n
+        n = self.builder.sitofp(self.builder.sub(n, ir.Constant(I32, self.format.exponent_bias)), self.kind)
+        rest = self.builder.and_(moved, ir.Constant(self.integer, 2**self.format.mantissa_bits - 1))
+        m = self.builder.bitcast(self.builder.add(rest, ir.Constant(self.integer, low)), self.kind)
+        value = self.fma(n, self.real(self.format.ln2_low), self.log_near_one(self.builder.fsub(m, self.real(1.0))))
+        value = self.fma(n, self.real(self.format.ln2_high), value)
+        return self.builder.select(self.builder.fcmp_ordered(">=", x, self.real(0.0)), value, self.real(math.nan))
+
     def tanh(self, x: Any) -> Any:
         """-q / (2 + q) with q = expm1(-2 |x|), and the sign of x."""
         size = self.at_most(call_intrinsic(self.builder, "fabs", x), self.format.saturated)
-        n, r = self.reduce(self.builder.fmul(size, self.real(-2.0)))
-        scale = self.power_of_two(n)
-        expm1_r = self.builder.fmul(r, self.taylor(r, 1))
-        q = self.fma(scale, expm1_r, self.builder.fsub(scale, self.real(1.0)))
+        q = self.expm1_within(self.builder.fmul(size, self.real(-2.0)))
         value = self.builder.fdiv(self.builder.fsub(self.real(-0.0), q), self.builder.fadd(self.real(2.0), q))
         return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
 
@@ -129,6 +176,27 @@ def relu_gradient(_typing: Any, dy: Any, y: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", y, zero), dy, otherwise)
 
     return y(dy, y), codegen
+
+
+@emitted
+def choose(_typing: Any, condition: Any, x: Any, y: Any) -> Any:
+    """Return x if the condition holds, else y; both are computed, without a branch."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return x(types.boolean, x, x), codegen
+
+
+@emitted
+def like(_typing: Any, value: Any, x: Any) -> Any:
+    """Round a constant to the type of x."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        constant, x = args
+        return constant if constant.type == x.type else builder.fptrunc(constant, x.type)
+
+    return x(types.float64, x), codegen
 
 
 @emitted
@@ -152,10 +220,13 @@ def _scalar_function(name: str) -> Any:
     return function
 
 
-exp, sigmoid, tanh, relu = (_scalar_function(name) for name in ("exp", "sigmoid", "tanh", "relu"))
+exp, expm1, log, log1p = (_scalar_function(name) for name in ("exp", "expm1", "log", "log1p"))
+sigmoid, tanh, relu = (_scalar_function(name) for name in ("sigmoid", "tanh", "relu"))
 
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    exp, sigmoid, tanh = interpreted.exp, interpreted.sigmoid, interpreted.tanh
-    relu, relu_gradient, fma = interpreted.relu, interpreted.relu_gradient, interpreted.fma
+    exp, expm1, log, log1p = interpreted.exp, interpreted.expm1, interpreted.log, interpreted.log1p
+    sigmoid, tanh, relu = interpreted.sigmoid, interpreted.tanh, interpreted.relu
+    relu_gradient, fma = interpreted.relu_gradient, interpreted.fma
+    choose, like = interpreted.choose, interpreted.like

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnet.kernels.updates import NONE
+from fastnet.reference.dropout import GOLDEN
 
 
 def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -181,6 +182,31 @@ def exp(x: Any) -> Any:
         return np.exp(x)
 
 
+def expm1(x: Any) -> Any:
+    """exp(x) - 1, 0 for x above 0."""
+    return np.expm1(np.minimum(x, 0))
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return np.log(x)
+
+
+def log1p(x: Any) -> Any:
+    """log(1 + x)."""
+    return np.log1p(x)
+
+
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """Return x if the condition holds, else y."""
+    return x if condition else y
+
+
+def like(value: float, x: Any) -> Any:
+    """Round a constant to the type of x."""
+    return type(x)(value)
+
+
 def fma(x: Any, y: Any, z: Any) -> Any:
     """x * y + z, rounded twice."""
     return x * y + z
@@ -205,6 +231,22 @@ def sigmoid(x: Any) -> Any:
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
     return np.tanh(x)
+
+
+def _mix(h: int) -> int:
+    h = (h ^ h >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    h = (h ^ h >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return h ^ h >> 16
+
+
+def mix_row(key: int, row: int) -> int:
+    """Mix a row into the key."""
+    return _mix(key ^ (row + GOLDEN & 0xFFFFFFFF))
+
+
+def is_kept(mixed_row: int, column: int, threshold: int) -> bool:
+    """Tell whether the draw of a column reaches the threshold."""
+    return _mix(mixed_row ^ column & 0xFFFFFFFF) >= threshold
 
 
 def flush() -> int:

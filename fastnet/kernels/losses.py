@@ -1,6 +1,6 @@
-"""Loss functions, compiled. The maths stands in `fastnet.reference.losses`.
+"""Losses of classification, and of one row of all losses, compiled. The maths stands in `fastnet.reference.losses`.
 
-The functions of one row do the work, here and inside the training step; a loss and its gradient come from
+Those of one row do the work, here and inside the training step; a loss and its gradient come from
 one pass over a row that stays in the first-level cache.
 """
 
@@ -13,20 +13,29 @@ import numpy as np
 
 from fastnet._jit import inlined, kernel
 from fastnet.kernels import elementary
-from fastnet.kernels.activations import softmax_row
 from fastnet.kernels.arrays import fill, flat, locked
-from fastnet.reference import checks
+from fastnet.kernels.softmax import softmax_row
+from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 
-CODES = {"cross_entropy": 0, "binary_cross_entropy": 1, "squared_error": 2}
-CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = 0, 1, 2
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR = range(6)
+CODES = {
+    "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
+    "poisson": POISSON, "huber": HUBER, "absolute_error": ABSOLUTE_ERROR,
+}  # fmt: skip
 
 
 @inlined
-def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int) -> float:
+def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothing: float = 0.0) -> float:
     """Write softmax(logits) to probs, another array, and return the loss of the row."""
     top, total = softmax_row(logits, probs, columns)
-    return math.log(np.float64(total)) - np.float64(logits[label] - top)
+    loss = math.log(np.float64(total)) - (1.0 - smoothing) * np.float64(logits[label] - top)
+    if smoothing > 0.0:
+        others = 0.0
+        for j in range(columns):
+            others += np.float64(logits[j] - top)
+        loss -= smoothing * (others / columns)
+    return loss
 
 
 @inlined
@@ -53,23 +62,60 @@ def squared_error_row(predictions: Any, targets: Any, columns: int) -> float:
     return 0.5 * loss
 
 
+@inlined
+def absolute_error_row(predictions: Any, targets: Any, columns: int) -> float:
+    """Return the sum of absolute differences; their signs, `units.sign`, are the gradient."""
+    loss = 0.0
+    for j in range(columns):
+        loss += abs(np.float64(predictions[j] - targets[j]))
+    return loss
+
+
+@inlined
+def huber_row(predictions: Any, targets: Any, delta: float, columns: int) -> float:
+    """Return the sum of Huber's loss of the differences; those, cut by `units.within` delta, are the gradient."""
+    loss = 0.0
+    for j in range(columns):
+        size = abs(np.float64(predictions[j] - targets[j]))
+        loss += 0.5 * size * size if size <= delta else delta * (size - 0.5 * delta)
+    return loss
+
+
+@inlined
+def poisson_row(logits: Any, targets: Any, probs: Any, columns: int) -> float:
+    """Write exp(logits) to probs, another array, and return the loss of the row."""
+    loss = 0.0
+    zero = logits.dtype.type(0)
+    for j in range(columns):  # sums have loops of their own: the others then become vector code
+        target = targets[j]
+        entropy = elementary.choose(target == zero, zero, target * elementary.log(target))
+        probs[j] = entropy - target * logits[j] - target
+    for j in range(columns):
+        loss += np.float64(probs[j])
+    for j in range(columns):
+        probs[j] = elementary.exp(logits[j])
+    for j in range(columns):
+        loss += np.float64(probs[j])
+    return loss
+
+
 @kernel
-def _softmax_cross_entropy_forward(logits: Any, labels: Any, probs: Any) -> float:
+def _softmax_cross_entropy_forward(logits: Any, labels: Any, smoothing: float, probs: Any) -> float:
     total = 0.0
     for i in range(logits.shape[0]):
-        total += cross_entropy_row(logits[i], labels[i], probs[i], logits.shape[1])
+        total += cross_entropy_row(logits[i], labels[i], probs[i], logits.shape[1], smoothing)
     return total
 
 
 @kernel
-def _softmax_cross_entropy_backward(probs: Any, labels: Any, dlogits: Any) -> None:
-    n = probs.dtype.type(probs.shape[0])
-    one = probs.dtype.type(1)
+def _softmax_cross_entropy_backward(probs: Any, labels: Any, smoothing: float, dlogits: Any) -> None:
+    real = probs.dtype.type
+    n, even, own = real(probs.shape[0]), real(smoothing / probs.shape[1]), real(1.0 - smoothing)
     for i in range(probs.shape[0]):
         source, target = probs[i], dlogits[i]
-        at_label = (source[labels[i]] - one) / n
+        at_label = ((source[labels[i]] - even) - own) / n
         for j in range(source.size):
-            target[j] = source[j] / n
+            target[j] = (source[j] - even) / n
         target[labels[i]] = at_label
 
 
@@ -82,14 +128,6 @@ def _binary_cross_entropy_forward(logits: Any, targets: Any, probs: Any) -> floa
 
 
 @kernel
-def _squared_error_forward(predictions: Any, targets: Any) -> float:
-    total = 0.0
-    for i in range(predictions.shape[0]):
-        total += squared_error_row(predictions[i], targets[i], predictions.shape[1])
-    return total
-
-
-@kernel
 def _mean_difference(values: Any, targets: Any, n_samples: int, out: Any) -> None:
     n = values.dtype.type(n_samples)
     for i in range(values.size):
@@ -97,20 +135,25 @@ def _mean_difference(values: Any, targets: Any, n_samples: int, out: Any) -> Non
 
 
 def softmax_cross_entropy_forward(
-    logits: FloatArray, labels: IntArray, out: FloatArray | None = None
+    logits: FloatArray, labels: IntArray, label_smoothing: float = 0.0, out: FloatArray | None = None
 ) -> tuple[float, FloatArray]:
     """Mean loss of (n_samples, n_classes) logits and their probabilities, in one pass."""
     probs = checks.labelled(out, labels, logits=logits)
+    training_checks.fraction("label_smoothing", label_smoothing)
     # a row's logits are read again after its probs were written
     source = logits.copy() if np.may_share_memory(probs, logits) else logits
-    total = fill(probs, _softmax_cross_entropy_forward, locked(source), locked(labels.astype(np.int64)))
-    return total / max(len(labels), 1), probs
+    given = locked(source), locked(labels.astype(np.int64)), float(label_smoothing)
+    return fill(probs, _softmax_cross_entropy_forward, *given) / max(len(labels), 1), probs
 
 
-def softmax_cross_entropy_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
-    """(probs - onehot(labels)) / n_samples, without the one-hot array."""
+def softmax_cross_entropy_backward(
+    probs: FloatArray, labels: IntArray, label_smoothing: float = 0.0, out: FloatArray | None = None
+) -> FloatArray:
+    """(probs - targets) / n_samples, without an array of the targets."""
     dlogits = checks.labelled(out, labels, probs=probs)
-    fill(dlogits, _softmax_cross_entropy_backward, locked(probs), locked(labels.astype(np.int64)))
+    training_checks.fraction("label_smoothing", label_smoothing)
+    given = locked(probs), locked(labels.astype(np.int64)), float(label_smoothing)
+    fill(dlogits, _softmax_cross_entropy_backward, *given)
     return dlogits
 
 
@@ -125,23 +168,12 @@ def binary_cross_entropy_forward(
 
 def binary_cross_entropy_backward(probs: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """(probs - targets) / n_samples; one pass of vector code."""
-    return _difference(checks.alike(out, checks.OUTPUTS, probs=probs, targets=targets), probs, targets)
+    return difference(checks.alike(out, checks.OUTPUTS, probs=probs, targets=targets), probs, targets)
 
 
-def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
-    """Mean over samples of half the squared distance, summed in float64."""
-    checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
-    total: float = _squared_error_forward(locked(predictions), locked(targets))
-    return total / max(len(predictions), 1)
+def difference(out: FloatArray, values: FloatArray, targets: FloatArray) -> FloatArray:
+    """Write (values - targets) / n_samples to out, and return it."""
 
-
-def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """(predictions - targets) / n_samples; one pass of vector code."""
-    out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
-    return _difference(out, predictions, targets)
-
-
-def _difference(out: FloatArray, values: FloatArray, targets: FloatArray) -> FloatArray:
     def run(values: FloatArray, targets: FloatArray, target: FloatArray) -> None:
         _mean_difference(values, targets, len(out), target.reshape(-1))
 

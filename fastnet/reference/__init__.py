@@ -13,14 +13,10 @@ arithmetic in silence: no operation emits a floating-point warning, as compiled 
 from fastnet.reference.activations import (
     identity_backward,
     identity_forward,
-    log_softmax_backward,
-    log_softmax_forward,
     relu_backward,
     relu_forward,
     sigmoid_backward,
     sigmoid_forward,
-    softmax_backward,
-    softmax_forward,
     tanh_backward,
     tanh_forward,
 )
@@ -62,6 +58,12 @@ from fastnet.reference.regression_losses import (
     poisson_forward,
     squared_error_backward,
     squared_error_forward,
+)
+from fastnet.reference.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
 )
 from fastnet.reference.training import Totals, layer_slices, loss_gradient, predict_logits, train_epoch
 

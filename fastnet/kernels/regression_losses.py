@@ -1,0 +1,131 @@
+"""Losses of regression, compiled. The maths stands in `fastnet.reference.regression_losses`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnet._jit import kernel
+from fastnet.kernels import elementary, units
+from fastnet.kernels.arrays import fill, flat, locked
+from fastnet.kernels.losses import absolute_error_row, difference, huber_row, poisson_row, squared_error_row
+from fastnet.reference import checks, training_checks
+from fastnet.reference.checks import FloatArray
+
+
+@kernel
+def _squared_error_forward(predictions: Any, targets: Any) -> float:
+    total = 0.0
+    for i in range(predictions.shape[0]):
+        total += squared_error_row(predictions[i], targets[i], predictions.shape[1])
+    return total
+
+
+@kernel
+def _absolute_error_forward(predictions: Any, targets: Any) -> float:
+    total = 0.0
+    for i in range(predictions.shape[0]):
+        total += absolute_error_row(predictions[i], targets[i], predictions.shape[1])
+    return total
+
+
+@kernel
+def _huber_forward(predictions: Any, targets: Any, delta: float) -> float:
+    total = 0.0
+    for i in range(predictions.shape[0]):
+        total += huber_row(predictions[i], targets[i], delta, predictions.shape[1])
+    return total
+
+
+@kernel
+def _poisson_forward(logits: Any, targets: Any, exps: Any) -> float:
+    total = 0.0
+    for i in range(logits.shape[0]):
+        total += poisson_row(logits[i], targets[i], exps, logits.shape[1])
+    return total
+
+
+@kernel
+def _absolute_error_backward(predictions: Any, targets: Any, n_samples: int, out: Any) -> None:
+    n = predictions.dtype.type(n_samples)
+    for i in range(predictions.size):
+        out[i] = units.sign(predictions[i] - targets[i]) / n
+
+
+@kernel
+def _huber_backward(predictions: Any, targets: Any, delta: float, n_samples: int, out: Any) -> None:
+    n, end = predictions.dtype.type(n_samples), predictions.dtype.type(delta)
+    for i in range(predictions.size):
+        out[i] = units.within(predictions[i] - targets[i], end) / n
+
+
+@kernel
+def _poisson_backward(logits: Any, targets: Any, n_samples: int, out: Any) -> None:
+    n = logits.dtype.type(n_samples)
+    for i in range(logits.size):
+        out[i] = (elementary.exp(logits[i]) - targets[i]) / n
+
+
+def _elementwise(kernel: Any, out: FloatArray, values: FloatArray, targets: FloatArray, *more: Any) -> FloatArray:
+    def run(values: FloatArray, targets: FloatArray, target: FloatArray) -> None:
+        kernel(values, targets, *more, len(out), target.reshape(-1))
+
+    fill(out, run, flat(values), flat(targets))
+    return out
+
+
+def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
+    """Mean over samples of half the squared distance, summed in float64."""
+    checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
+    total: float = _squared_error_forward(locked(predictions), locked(targets))
+    return total / max(len(predictions), 1)
+
+
+def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """(predictions - targets) / n_samples; one pass of vector code."""
+    out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
+    return difference(out, predictions, targets)
+
+
+def absolute_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
+    """Mean over samples of the sum of absolute differences, summed in float64."""
+    checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
+    total: float = _absolute_error_forward(locked(predictions), locked(targets))
+    return total / max(len(predictions), 1)
+
+
+def absolute_error_backward(predictions: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """sign(predictions - targets) / n_samples; one pass of vector code."""
+    out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
+    return _elementwise(_absolute_error_backward, out, predictions, targets)
+
+
+def huber_forward(predictions: FloatArray, targets: FloatArray, delta: float = 1.0) -> float:
+    """Mean over samples of the sum of Huber's loss, summed in float64."""
+    checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
+    training_checks.positive("delta", delta)
+    total: float = _huber_forward(locked(predictions), locked(targets), float(delta))
+    return total / max(len(predictions), 1)
+
+
+def huber_backward(
+    predictions: FloatArray, targets: FloatArray, delta: float = 1.0, out: FloatArray | None = None
+) -> FloatArray:
+    """Differences, cut to [-delta, delta], / n_samples; one pass of vector code."""
+    out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
+    training_checks.positive("delta", delta)
+    return _elementwise(_huber_backward, out, predictions, targets, float(delta))
+
+
+def poisson_forward(logits: FloatArray, targets: FloatArray) -> float:
+    """Mean over samples of half the Poisson deviance, summed in float64."""
+    checks.alike(None, checks.OUTPUTS, logits=logits, targets=targets)
+    total: float = _poisson_forward(locked(logits), locked(targets), np.empty(logits.shape[1], logits.dtype))
+    return total / max(len(logits), 1)
+
+
+def poisson_backward(logits: FloatArray, targets: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """(exp(logits) - targets) / n_samples; one pass of vector code."""
+    out = checks.alike(out, checks.OUTPUTS, logits=logits, targets=targets)
+    return _elementwise(_poisson_backward, out, logits, targets)

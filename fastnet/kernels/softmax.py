@@ -1,0 +1,107 @@
+"""Softmax over rows, compiled. The maths stands in `fastnet.reference.softmax`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastnet._jit import inlined, kernel
+from fastnet.kernels import elementary
+from fastnet.kernels.arrays import fill, locked
+from fastnet.reference import checks
+from fastnet.reference.checks import FloatArray
+
+
+@inlined
+def softmax_row(x: Any, y: Any, columns: int) -> Any:
+    """Write softmax(x) to y, which may be x; return the row's maximum and the sum of exp(x - maximum).
+
+    A NaN or +inf anywhere, or nothing but -inf, makes the sum and so the whole row NaN.
+    """
+    top = x[0]
+    for j in range(1, columns):
+        if x[j] > top:
+            top = x[j]
+    total = x.dtype.type(0)
+    for j in range(columns):
+        y[j] = elementary.exp(x[j] - top)
+    for j in range(columns):
+        total += y[j]
+    for j in range(columns):
+        y[j] /= total
+    return top, total
+
+
+@kernel
+def _softmax(x: Any, y: Any) -> None:
+    for i in range(x.shape[0]):
+        softmax_row(x[i], y[i], x.shape[1])
+
+
+@kernel
+def _softmax_backward(dy: Any, y: Any, dx: Any) -> None:
+    for i in range(y.shape[0]):
+        inner = y.dtype.type(0)
+        for j in range(y.shape[1]):
+            inner += dy[i, j] * y[i, j]
+        for j in range(y.shape[1]):
+            dx[i, j] = y[i, j] * (dy[i, j] - inner)
+
+
+@kernel
+def _log_softmax(x: Any, exps: Any, y: Any) -> None:
+    """`exps` has room for a row: a loop that added exp up as it goes would not become vector code."""
+    for i in range(x.shape[0]):
+        source, target = x[i], y[i]
+        top = source[0]
+        for j in range(1, source.size):
+            if source[j] > top:
+                top = source[j]
+        for j in range(source.size):
+            exps[j] = elementary.exp(source[j] - top)
+        total = x.dtype.type(0)
+        for j in range(source.size):
+            total += exps[j]
+        log_total = x.dtype.type(math.log(total))
+        for j in range(source.size):
+            target[j] = (source[j] - top) - log_total
+
+
+@kernel
+def _log_softmax_backward(dy: Any, y: Any, dx: Any) -> None:
+    for i in range(y.shape[0]):
+        total = y.dtype.type(0)
+        for j in range(y.shape[1]):
+            total += dy[i, j]
+        for j in range(y.shape[1]):
+            dx[i, j] = dy[i, j] - elementary.exp(y[i, j]) * total
+
+
+def softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Softmax of each row, less its maximum; a row stays in the first-level cache."""
+    y = checks.alike(out, checks.ROWS, x=x)
+    fill(y, _softmax, locked(x))
+    return y
+
+
+def softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """y * (dy - sum of dy * y) for each row."""
+    dx = checks.alike(out, checks.ROWS, dy=dy, y=y)
+    fill(dx, _softmax_backward, locked(dy), locked(y))
+    return dx
+
+
+def log_softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Logarithm of softmax of each row, through log-sum-exp."""
+    y = checks.alike(out, checks.ROWS, x=x)
+    fill(y, _log_softmax, locked(x), np.empty(x.shape[1], x.dtype))
+    return y
+
+
+def log_softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """dy - exp(y) * sum of dy for each row, y the log-probabilities."""
+    dx = checks.alike(out, checks.ROWS, dy=dy, y=y)
+    fill(dx, _log_softmax_backward, locked(dy), locked(y))
+    return dx
