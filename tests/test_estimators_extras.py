@@ -59,9 +59,16 @@ def test_class_weights_are_weights_of_samples(kind, weights, backend):
     own = np.array([given[label] for label in y])
     actual = fit(MLPClassifier, backend, X, y, weights, class_weight=given)
     assert_same_weights(actual, fit(MLPClassifier, backend, X, y, own if weights is None else own * weights), 1e-9)
-    if weights is None:
-        actual = fit(MLPClassifier, backend, X, y, class_weight="balanced")
-        assert_same_weights(actual, fit(MLPClassifier, backend, X, y, compute_sample_weight("balanced", y)), 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_balanced_classes_have_equal_weights_in_all(kind, backend):
+    X, y = problem(kind)
+    X, y = X[20:], y[20:]
+    actual = fit(MLPClassifier, backend, X, y, class_weight="balanced")
+    assert_same_weights(actual, fit(MLPClassifier, backend, X, y, compute_sample_weight("balanced", y)), 1e-9)
+    with pytest.raises(ValueError, match="class_weight"):
+        actual.partial_fit(X, y)
 
 
 @each_estimator
@@ -223,7 +230,8 @@ def test_dtype_says_in_which_precision_to_compute(estimator, backend):
 BAD = [
     {"backend": "torch"}, {"n_threads": 0}, {"n_threads": 1.5}, {"dtype": "int32"}, {"dropout": 1.0}, {"dropout": -0.1},
     {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
-    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"scoring": "beauty", "early_stopping": True}, {"callbacks": (3,)},
+    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"callbacks": (3,)},
+    {"scoring": "beauty", "early_stopping": True},
     {"max_time": 0.0}, {"class_weight": "uneven"}, {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
     {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
     {"min_learning_rate": -1.0},

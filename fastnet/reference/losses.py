@@ -3,8 +3,9 @@
 import numpy as np
 
 from fastnet.reference import checks, sample_losses, training_checks
-from fastnet.reference.activations import sigmoid_forward, softmax_forward
+from fastnet.reference.activations import sigmoid_forward
 from fastnet.reference.checks import OUTPUTS, FloatArray, IntArray
+from fastnet.reference.softmax import softmax_forward
 
 
 @np.errstate(all="ignore")

@@ -13,6 +13,7 @@ from fastnet.reference import checks, losses, optimizers, rectifiers, regression
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.dropout import dropout_backward, dropout_forward
 from fastnet.reference.linear import linear_backward, linear_forward
+from fastnet.reference.softmax import softmax_forward
 
 Layers = list[tuple[FloatArray, FloatArray]]
 Masks = Sequence[tuple[float, int]]
@@ -129,7 +130,7 @@ def batch_loss(
     n_correct, settings = 0, (setting,) if name in training_checks.LOSS_SETTINGS else ()
     if name == "cross_entropy":
         n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
-        dlogits = losses.softmax_cross_entropy_backward(act.softmax_forward(logits), y, *settings)
+        dlogits = losses.softmax_cross_entropy_backward(softmax_forward(logits), y, *settings)
     elif name == "binary_cross_entropy":
         n_correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
         dlogits = losses.binary_cross_entropy_backward(act.sigmoid_forward(logits), y)
