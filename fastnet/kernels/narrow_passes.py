@@ -115,11 +115,13 @@ def add_sums(s: Any, first: int, last: int, n_rows: int) -> int:
 
 @functools.cache
 def make_update(code: int, penalised: int) -> Any:
-    """Return the part that makes the gradient of a thread's columns and updates them, or stores it."""
+    """Return the part that makes the gradient of a thread's columns and updates them, or stores it.
+
+    The last thread sees to the biases too.
+    """
 
     @part
     def update_columns(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: int) -> int:
-        """The last thread sees to the biases too."""
         narrow, weights, n_out = s.layout.narrow, s.weights, s.layout.n_out[0]
         _outer_products(s, thread, n_threads, n_rows, goes_on != 0)
         if thread == n_threads - 1:

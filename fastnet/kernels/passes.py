@@ -101,7 +101,7 @@ def write_ones(n: int, first: int, last: int, values: Any, base: int, step: int)
 
 @part
 def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, back: int) -> int:
-    """A layer's sums from its inputs; or, going back, the gradient of its inputs from that of its sums.
+    """Write a layer's sums from its inputs; or, going back, the gradient of its inputs from that of its sums.
 
     Some panels of some rows. One part for both directions, which are one product of other operands.
     """
@@ -145,7 +145,7 @@ def make_finish(code: int, keeps: int) -> Any:
             y = values[begin:end]
             if keeps != 0:
                 slope = slopes[begin:end]
-                if code == GELU or code == SILU:
+                if code in (GELU, SILU):
                     activate_with_slope(code, y, slope)
                 else:
                     activate(code, y)

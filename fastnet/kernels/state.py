@@ -20,7 +20,7 @@ class Samples(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Parameters and optimizer state, flat and in panels; the gradient of a batch that comes in blocks; W transposed."""
+    """Parameters and optimizer state, flat and in panels; a stored gradient; W transposed."""
 
     flat: Any
     flat0: Any  # optimizer state, empty where there is none

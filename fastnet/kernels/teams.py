@@ -182,8 +182,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, np.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits, table, empty, numbers, numbers,
-        doubles, table, table, numbers, doubles, doubles, line, line,
+        make_barrier(), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits, table, empty, numbers,
+        numbers, doubles, table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
@@ -261,10 +261,10 @@ def _inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Par
     def address(part: Any) -> Any:
         return address_of(part, _STATE_TYPES[state_key])
 
+    finish = [address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]
     return NO_PARTS._replace(
-        drive=address(epoch.predict), pack=address(passes.pack_weights), unpack=address(passes.unpack_logits), gather=address(passes.gather),
-        multiply=address(passes.multiply),
-        finish=_table([address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]),
+        drive=address(epoch.predict), pack=address(passes.pack_weights), gather=address(passes.gather),
+        multiply=address(passes.multiply), finish=_table(finish), unpack=address(passes.unpack_logits),
     )  # fmt: skip
 
 
