@@ -19,7 +19,7 @@ RUN = [case for case in CASES if not (INTERPRETED and case.realistic)]
 SMALL = [case for case in CASES if not case.realistic]
 SHARED = {"dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)
-THREADED = ("predict_logits", "train_epoch")
+THREADED = ("predict_logits", "train_epoch", "loss_gradient")
 
 cases = pytest.mark.parametrize("case", RUN, ids=str)
 small_cases = pytest.mark.parametrize("case", SMALL, ids=str)
@@ -178,6 +178,8 @@ def test_out_may_be_an_input_or_another_view_of_it(case, name, dtype):
 def test_nan_stays_nan_at_the_same_places(case, dtype):
     pristine = case.arguments(dtype)
     for name, i in arrays_in(pristine):
+        if name == "sample_weight":  # must be finite
+            continue
         results = []
         for module in (reference, kernels):
             arguments = case.arguments(dtype)
@@ -481,7 +483,6 @@ def test_unsuitable_settings_are_rejected_with_the_same_words(operation):
     for name in case.arguments(np.float64).keys() & SETTINGS.keys():
         for wrong in SETTINGS[name]:
             assert_rejected_alike(operation, {**case.arguments(np.float64), name: wrong})
-    assert_rejected_alike(operation, {**case.arguments(np.float64), "nothing": 1}, may_pass=True) if 0 else None
 
 
 @pytest.mark.parametrize("n_threads", [0, -1, 1.0, True, "2"])

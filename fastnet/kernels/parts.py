@@ -3,7 +3,7 @@
 Numba links what a function calls into it and optimises all of it anew, at every level of calls: a training step
 written that way took half a minute to compile. A part is compiled once, for the state of a team
 (`fastnet.kernels.state`) and its own few whole numbers; the driver that takes the steps holds its address only. So a
-process compiles just the optimizer, the loss and the activations that it uses, and a new one costs nobody else anything.
+process compiles just the optimizer, the loss and the activations that it uses, and others cost it nothing.
 
 A part takes a reference to the state, and loads from it what it uses, when it uses it: loops want that in variables of
 their own. It returns a whole number. A call costs some ten nanoseconds, against a hundred for passing the arrays.
