@@ -14,6 +14,8 @@ from fastnet import reference
 EPS = np.finfo(np.float64).eps
 H = EPS ** (1 / 3)
 ACTIVATIONS = ("relu", "sigmoid", "tanh", "identity")
+RECTIFIERS = ("leaky_relu", "elu", "selu", "softplus")
+GATED = ("gelu", "silu")  # whose backward takes the input
 
 
 def tolerance(size):
@@ -52,13 +54,13 @@ def check_pair(forward, backward, arrays):
     assert_gradients_agree(backward(dy, y), lambda: float((dy * forward()).sum()), arrays, np.abs(dy * y).sum())
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, "softmax", "log_softmax"])
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *RECTIFIERS, *GATED, "softmax", "log_softmax"])
 def test_gradient_of_an_activation(name):
     forward = getattr(reference, f"{name}_forward")
     backward = getattr(reference, f"{name}_backward")
     x = random(0, 5, 3)
     assert np.abs(x).min() > 10 * H, "a difference across the kink of ReLU measures nothing"
-    check_pair(lambda: forward(x), lambda dy, y: (backward(dy, y),), (x,))
+    check_pair(lambda: forward(x), lambda dy, y: (backward(dy, x if name in GATED else y),), (x,))
 
 
 def test_gradient_of_linear():
@@ -99,14 +101,27 @@ def test_gradient_of_matmul(a_shape, b_shape):
     check_pair(lambda: reference.matmul_forward(a, b), lambda dc, _: reference.matmul_backward(dc, a, b), (a, b))
 
 
-def test_gradient_of_softmax_cross_entropy():
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_gradient_of_dropout(rate):
+    x = random(0, 5, 3)
+    y = reference.dropout_forward(x, rate, key=3)
+    assert np.count_nonzero(y == 0) in ((0,) if rate == 0 else range(1, 15))
+    check_pair(
+        lambda: reference.dropout_forward(x, rate, key=3),
+        lambda dy, _: (reference.dropout_backward(dy, rate, key=3),),
+        (x,),
+    )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_gradient_of_softmax_cross_entropy(smoothing):
     logits, labels = random(0, 5, 3), np.array([0, 2, 1, 1, 0])
 
     def loss():
-        return reference.softmax_cross_entropy_forward(logits, labels)[0]
+        return reference.softmax_cross_entropy_forward(logits, labels, smoothing)[0]
 
-    _, probs = reference.softmax_cross_entropy_forward(logits, labels)
-    actual = reference.softmax_cross_entropy_backward(probs, labels)
+    _, probs = reference.softmax_cross_entropy_forward(logits, labels, smoothing)
+    actual = reference.softmax_cross_entropy_backward(probs, labels, smoothing)
     assert_gradients_agree((actual,), loss, (logits,), loss())
 
 
@@ -121,14 +136,39 @@ def test_gradient_of_binary_cross_entropy():
     assert_gradients_agree((actual,), loss, (logits,), loss())
 
 
-def test_gradient_of_squared_error():
+@pytest.mark.parametrize("name", ["squared_error", "absolute_error"])
+def test_gradient_of_an_error(name):
     predictions, targets = random(0, 5, 3), random(1, 5, 3)
+    assert np.abs(predictions - targets).min() > 10 * H, "a difference across the kink measures nothing"
+    forward, backward = getattr(reference, f"{name}_forward"), getattr(reference, f"{name}_backward")
 
     def loss():
-        return reference.squared_error_forward(predictions, targets)
+        return forward(predictions, targets)
 
-    actual = reference.squared_error_backward(predictions, targets)
+    assert_gradients_agree((backward(predictions, targets),), loss, (predictions,), loss())
+
+
+def test_gradient_of_huber():
+    predictions, targets = random(0, 5, 3), random(1, 5, 3)
+    sizes = np.abs(predictions - targets)
+    assert sizes.min() < 0.8 < sizes.max()
+
+    def loss():
+        return reference.huber_forward(predictions, targets, 0.8)
+
+    actual = reference.huber_backward(predictions, targets, 0.8)
     assert_gradients_agree((actual,), loss, (predictions,), loss())
+
+
+def test_gradient_of_poisson():
+    logits, targets = random(0, 5, 3), np.random.default_rng(1).poisson(1, (5, 3)).astype(float)
+    assert (targets == 0).any()
+
+    def loss():
+        return reference.poisson_forward(logits, targets)
+
+    actual = reference.poisson_backward(logits, targets)
+    assert_gradients_agree((actual,), loss, (logits,), loss())
 
 
 TARGETS = {
@@ -162,7 +202,8 @@ def test_gradient_of_a_network(loss, activations):
 def test_every_backward_has_a_gradient_test():
     with open(__file__, encoding="utf-8") as file:
         source = file.read()
-    activations = {f"{name}_backward" for name in (*ACTIVATIONS, "softmax", "log_softmax")}
+    activations = (*ACTIVATIONS, *RECTIFIERS, *GATED, "softmax", "log_softmax", "squared_error", "absolute_error")
+    by_name = {f"{name}_backward" for name in activations}
     expected = {name for name in reference.__all__ if name.endswith("_backward")}
-    actual = {name for name in expected if name in activations or f"reference.{name}(" in source}
+    actual = {name for name in expected if name in by_name or f"reference.{name}(" in source}
     assert actual == expected

@@ -16,7 +16,18 @@ import fastnet
 from fastnet import _jit, kernels
 from fastnet._threads import run_team
 from fastnet.cases import CASES, Training, run
-from fastnet.kernels import activations, elementary, gemm, linear, losses, optimizers
+from fastnet.kernels import (
+    activations,
+    dropout,
+    elementary,
+    gemm,
+    linear,
+    losses,
+    optimizers,
+    rectifiers,
+    regression_losses,
+    softmax,
+)
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, lanes
 
@@ -75,10 +86,13 @@ def test_the_tile_is_fused_multiply_adds_on_whole_vectors(dtype, kind):
     [
         (activations._activate, "sigmoid_forward"),
         (activations._differentiate, "tanh_backward"),
-        (activations._softmax, "softmax_forward"),
+        (rectifiers._differentiate_at, "gelu_backward"),
+        (softmax._softmax, "softmax_forward"),
         (losses._mean_difference, "squared_error_backward"),
+        (regression_losses._absolute_error_backward, "absolute_error_backward"),
+        (regression_losses._poisson_backward, "poisson_backward"),
     ],
-    ids=["activate", "differentiate", "softmax", "mean_difference"],
+    ids=lambda value: value.py_func.__name__.strip("_") if hasattr(value, "py_func") else None,
 )
 def test_kernels_of_float32_hold_no_double_and_are_vector_code(kernel, operation):
     functions = functions_of(kernel, np.float32, operation)
@@ -88,11 +102,28 @@ def test_kernels_of_float32_hold_no_double_and_are_vector_code(kernel, operation
 
 def test_softmax_backward_of_float32_holds_no_double():
     for kernel, operation in (
-        (activations._softmax_backward, "softmax_backward"),
-        (activations._log_softmax_backward, "log_softmax_backward"),
+        (softmax._softmax_backward, "softmax_backward"),
+        (softmax._log_softmax_backward, "log_softmax_backward"),
         (linear._sum_rows, "linear_backward"),
     ):
         assert not any("double" in one for one in functions_of(kernel, np.float32, operation))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "operation"),
+    [(regression_losses._huber_backward, "huber_backward"), (dropout._drop, "dropout_forward")],
+    ids=["huber", "dropout"],
+)
+def test_settings_of_float32_kernels_are_double_and_their_loops_are_not(kernel, operation):
+    loops = vector_loops(functions_of(kernel, np.float32, operation))
+    assert loops
+    assert not any("double" in one for one in loops)
+
+
+def test_dropout_draws_whole_vectors_of_32_bits():
+    functions = functions_of(dropout._drop, np.float32, "dropout_forward")
+    assert any(re.search(rf"mul <{lanes(4)} x i32>", one) for one in functions)
+    assert not any(re.search(r"mul <\d+ x i64>", one) for one in functions)
 
 
 def test_optimizers_of_float32_use_double_for_settings_only():
@@ -139,10 +170,31 @@ def _exp(x, y):
         y[i] = elementary.exp(x[i])
 
 
+@numba.njit
+def _expm1(x, y):
+    for i in range(x.size):
+        y[i] = elementary.expm1(x[i])
+
+
+@numba.njit
+def _log(x, y):
+    for i in range(x.size):
+        y[i] = elementary.log(x[i])
+
+
+@numba.njit
+def _log1p(x, y):
+    for i in range(x.size):
+        y[i] = elementary.log1p(x[i])
+
+
+INNER = {"exp": _exp, "expm1": _expm1, "log": _log, "log1p": _log1p}
+
+
 def evaluate(name, x):
-    if name == "exp":
+    if name in INNER:
         y = np.empty_like(x)
-        _exp(x, y)
+        INNER[name](x, y)
         return y
     return getattr(kernels, f"{name}_forward")(x)
 
@@ -150,11 +202,11 @@ def evaluate(name, x):
 def exact(name, x):
     """Compute in extended precision, with 11 bits or more to spare."""
     x = x.astype(np.longdouble)
-    if name == "exp":
-        return np.exp(x)
-    if name == "tanh":
-        return np.tanh(x)
+    if name in INNER or name == "tanh":
+        return getattr(np, name)(x)
     small = np.exp(-np.abs(x))
+    if name == "softplus":
+        return np.maximum(x, 0) + np.log1p(small)
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
@@ -162,12 +214,16 @@ RANGES = {
     # up to where the result is 0, or 1, or inf
     ("exp", np.float32): (-104.5, 89.5),
     ("exp", np.float64): (-746.5, 710.5),
+    ("expm1", np.float32): (-30.0, 0.0),
+    ("expm1", np.float64): (-50.0, 0.0),
     ("sigmoid", np.float32): (-104.5, 20.0),
     ("sigmoid", np.float64): (-746.5, 40.0),
     ("tanh", np.float32): (-11.0, 11.0),
     ("tanh", np.float64): (-21.0, 21.0),
+    ("softplus", np.float32): (-104.5, 30.0),
+    ("softplus", np.float64): (-746.5, 50.0),
 }
-ULP = {"exp": 1.0, "sigmoid": 2.5, "tanh": 3.0}
+ULP = {"exp": 1.0, "expm1": 2.0, "sigmoid": 2.5, "tanh": 3.0, "softplus": 2.5, "log": 1.5, "log1p": 2.0}
 EXTENDED = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 functions = pytest.mark.parametrize(("name", "dtype"), RANGES, ids=lambda v: v if isinstance(v, str) else v.__name__)
 
@@ -192,11 +248,33 @@ def test_elementary_functions_within_their_bounds_in_ulp(name, dtype):
     assert (actual[~finite] >= np.finfo(dtype).max).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithms_within_their_bounds_in_ulp(dtype):
+    if dtype == np.float64 and not EXTENDED:
+        pytest.skip("long double is no longer than double here")
+    rng, info = np.random.default_rng(8), np.finfo(dtype)
+    wide = np.exp(rng.uniform(np.log(float(info.tiny)), np.log(float(info.max)), 200_000))
+    near = np.linspace(0.25, 4, 200_001)
+    around_one = 1 + info.eps * np.arange(-2000, 2000)
+    for name, x in (
+        ("log", np.concatenate([wide, near, around_one, [info.tiny, info.max]])),
+        ("log1p", np.concatenate([wide[wide < 1], np.linspace(0, 1, 200_001)])),
+    ):
+        x = x.astype(dtype)
+        expected = exact(name, x)
+        unit = np.spacing(np.abs(expected.astype(dtype))).astype(np.longdouble)
+        assert (np.abs(evaluate(name, x).astype(np.longdouble) - expected) <= ULP[name] * unit).all()
+    assert np.isnan(evaluate("log", np.array([-1.0, -np.inf, np.nan], dtype))).all()
+    assert np.isnan(evaluate("log1p", np.array([np.nan], dtype))).all()
+
+
 @functions
 def test_elementary_functions_at_zero_infinity_and_nan(name, dtype):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30], dtype)
     expected = {
         "exp": [1, 1, np.inf, 0, np.nan, np.inf, 0],
+        "expm1": [0, 0, 0, -1, np.nan, 0, -1],
+        "softplus": [np.log(2), np.log(2), np.inf, 0, np.nan, 1e30, 0],
         "sigmoid": [0.5, 0.5, 1, 0, np.nan, 1, 0],
         "tanh": [0.0, -0.0, 1, -1, np.nan, 1, -1],
     }[name]
@@ -213,7 +291,7 @@ def test_elementary_functions_stay_in_range_and_do_not_fall(name, dtype):
     for centre in (low, high, low + 1, high - 1, 0.5, -0.5, np.log(2) / 2, 9.0, 17.0, 19.1):
         x = np.asarray(dtype(centre) + units * np.spacing(np.abs(dtype(centre))), dtype)
         y = evaluate(name, x)
-        ends = {"exp": (0, np.inf), "sigmoid": (0, 1), "tanh": (-1, 1)}[name]
+        ends = {"sigmoid": (0, 1), "tanh": (-1, 1), "expm1": (-1, 0)}.get(name, (0, np.inf))
         assert ends[0] <= y.min()
         assert y.max() <= ends[1]
         finite = y[np.isfinite(y)]

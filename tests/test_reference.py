@@ -105,6 +105,114 @@ def test_losses_worked_by_hand():
     np.testing.assert_array_equal(reference.squared_error_backward(predictions, targets), expected)
 
 
+def test_losses_with_settings_worked_by_hand():
+    # residuals 1/2, -3, 0, 2 with delta 1: 1/8, 3 - 1/2, 0, 2 - 1/2
+    predictions, targets = np.array([[1.0, 2.0], [5.0, 3.0]]), np.array([[0.5, 5.0], [5.0, 1.0]])
+    assert reference.huber_forward(predictions, targets) == (1 / 8 + 2.5 + 1.5) / 2
+    np.testing.assert_array_equal(reference.huber_backward(predictions, targets), [[0.25, -0.5], [0, 0.5]])
+    assert reference.huber_forward(predictions, targets, 2.0) == (1 / 8 + 4 + 2) / 2
+    assert reference.absolute_error_forward(predictions, targets) == 5.5 / 2
+    np.testing.assert_array_equal(reference.absolute_error_backward(predictions, targets), [[0.5, -0.5], [0, 0.5]])
+    # Poisson at z = ln 2: 3 ln 3 - 3 ln 2 - 3 + 2 for a count of 3, exp(z) = 2 for none, and nothing for 2
+    logits, counts = np.full((1, 3), math.log(2)), np.array([[3.0, 0.0, 2.0]])
+    expected = 3 * math.log(1.5) - 1 + 2
+    assert reference.poisson_forward(logits, counts) == pytest.approx(expected, rel=16 * EPS)
+    np.testing.assert_allclose(reference.poisson_backward(logits, counts), [[-1, 2, 0]], rtol=0, atol=8 * EPS)
+
+
+def test_label_smoothing_is_cross_entropy_with_soft_targets():
+    logits, labels, smoothing = random(3, 6, 4), np.array([0, 3, 1, 2, 2, 0]), 0.3
+    targets = (1 - smoothing) * np.eye(4)[labels] + smoothing / 4
+    loss, probs = reference.softmax_cross_entropy_forward(logits, labels, smoothing)
+    expected = -(targets * reference.log_softmax_forward(logits)).sum(axis=1).mean()
+    assert loss == pytest.approx(expected, rel=8 * EPS)
+    gradient = reference.softmax_cross_entropy_backward(probs, labels, smoothing)
+    np.testing.assert_allclose(gradient, (probs - targets) / 6, rtol=0, atol=4 * EPS)
+    assert reference.softmax_cross_entropy_forward(logits, labels, 0.0)[0] < loss
+
+
+def test_rectifiers_worked_by_hand():
+    # At x = ln 2 and -ln 2, exp(x) is 2 and 1/2, sigmoid(x) 2/3 and 1/3.
+    a = math.log(2)
+    x = np.array([a, -a, 0.0])
+    expected = {
+        "leaky_relu": ([a, -a / 100, 0], [1, 1 / 100, 1 / 100]),
+        "elu": ([a, -1 / 2, 0], [1, 1 / 2, 1]),
+        "selu": ([a * 1.05070098735548, -1.758099340847377 / 2, 0], [1.05070098735548, 1.758099340847377 / 2] * 2),
+        "softplus": ([math.log(3), math.log(1.5), a], [2 / 3, 1 / 3, 1 / 2]),
+        "silu": ([2 * a / 3, -a / 3, 0], [2 / 3 + 2 * a / 9, 1 / 3 - 2 * a / 9, 1 / 2]),
+    }
+    expected["selu"][1][2:] = [1.758099340847377]  # the slope from the left at 0
+    for name, (y, slope) in expected.items():
+        actual = getattr(reference, f"{name}_forward")(x)
+        np.testing.assert_allclose(actual, y, rtol=0, atol=1e-14)
+        actual = getattr(reference, f"{name}_backward")(np.full(3, 2.0), x if name == "silu" else actual)
+        np.testing.assert_allclose(actual, 2 * np.array(slope), rtol=0, atol=1e-14)
+
+
+def test_gelu_is_near_x_times_the_normal_distribution():
+    x = np.linspace(-6, 6, 241)
+    expected = [value * (1 + math.erf(value / math.sqrt(2))) / 2 for value in x]
+    actual = reference.gelu_forward(x)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=5e-4)  # the tanh form is that close to the paper's
+    tanh_form = x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    np.testing.assert_allclose(actual, tanh_form, rtol=0, atol=8 * EPS)
+
+
+def test_selu_keeps_mean_zero_and_variance_one():
+    y = reference.selu_forward(random(0, 1_000_000))
+    assert abs(y.mean()) < 0.005  # five standard errors
+    assert abs(y.var() - 1) < 0.01
+
+
+def mix(h):
+    """Finaliser of MurmurHash3, in Python's integers."""
+    h = (h ^ h >> 16) * 0x85EBCA6B % 2**32
+    h = (h ^ h >> 13) * 0xC2B2AE35 % 2**32
+    return h ^ h >> 16
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("key", [0, 12345, 2**32 - 1])
+def test_dropout_element_by_element(key, dtype):
+    x, rate = random(0, 7, 9, dtype=dtype), 0.3
+    expected = np.zeros_like(x)
+    for r, c in np.ndindex(x.shape):
+        draw = mix(mix(key ^ (r + 0x9E3779B9) % 2**32) ^ c)
+        if draw >= math.floor(rate * 2**32):
+            expected[r, c] = x[r, c] * dtype(1 / 0.7)
+    assert 0 < np.count_nonzero(expected == 0) < x.size
+    np.testing.assert_array_equal(reference.dropout_forward(x, rate, key), expected)
+    np.testing.assert_array_equal(reference.dropout_backward(x, rate, key), expected)
+
+
+def test_dropout_key_word_by_word():
+    seed, step, layer = 2**63 + 5, 2**32 + 7, 3
+    expected = mix(layer + 0x9E3779B9)
+    for word in (7, 1, 5, 2**31):
+        expected = mix(expected ^ word)
+    assert reference.dropout_key(seed, step, layer) == expected
+
+
+def test_masks_of_dropout_have_the_rate_and_differ_by_key_row_and_column():
+    x = np.ones((400, 500))
+    masks = [
+        reference.dropout_forward(x, 0.25, reference.dropout_key(seed, step, layer)) > 0
+        for seed, step, layer in ((0, 1, 0), (1, 1, 0), (0, 2, 0), (0, 1, 1))
+    ]
+    for mask in masks:
+        deviation = math.sqrt(0.25 * 0.75)
+        assert abs(mask.mean() - 0.75) < 5 * deviation / math.sqrt(mask.size)
+        for axis in (0, 1):
+            assert np.abs(mask.mean(axis=axis) - 0.75).max() < 5 * deviation / math.sqrt(mask.shape[axis])
+        # neighbours, and the same element of two masks, agree as often as independent ones: 3/4 3/4 + 1/4 1/4
+        pairs = [(mask[1:], mask[:-1]), (mask[:, 1:], mask[:, :-1])]
+        pairs += [(mask, other) for other in masks if other is not mask]
+        for one, other in pairs:
+            assert abs((one == other).mean() - 0.625) < 5 * 0.5 / math.sqrt(one.size)
+    np.testing.assert_array_equal(reference.dropout_forward(x, 0.0, 9), x)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_sgd_two_steps_by_hand(dtype):
     p = np.array([1.0, -2.0], dtype)

@@ -7,7 +7,9 @@ from fastnet import reference
 
 DTYPES = (np.float32, np.float64)
 LABELS = np.array([1, 0, 2, 1, 2])
-ELEMENTWISE = ("relu", "sigmoid", "tanh", "identity")
+FROM_OUTPUT = ("relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "softplus")
+FROM_INPUT = ("gelu", "silu")
+ELEMENTWISE = (*FROM_OUTPUT, *FROM_INPUT)
 
 # name -> (shapes of the floating-point arguments, further arguments, shapes of what `out` receives)
 FORWARD = {
@@ -16,7 +18,12 @@ FORWARD = {
     "matmul_forward": ({"a": (2, 5, 4), "b": (4, 3)}, {}, [(2, 5, 3)]),
     "softmax_cross_entropy_forward": ({"logits": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
     "binary_cross_entropy_forward": ({"logits": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
-    "squared_error_forward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, []),
+    **{
+        f"{name}_forward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [])
+        for name in ("squared_error", "absolute_error", "huber")
+    },
+    "poisson_forward": ({"logits": (5, 3), "targets": (5, 3)}, {}, []),
+    "dropout_forward": ({"x": (5, 3)}, {"rate": 0.25, "key": 7}, [(5, 3)]),
     "predict_logits": (
         {"parameters": (44,), "x": (5, 3)},
         {"sizes": (3, 5, 4), "activations": ["tanh"]},
@@ -26,8 +33,10 @@ FORWARD = {
 BACKWARD = {
     **{
         f"{name}_backward": ({"dy": (5, 3), "y": (5, 3)}, {}, [(5, 3)])
-        for name in (*ELEMENTWISE, "softmax", "log_softmax")
+        for name in (*FROM_OUTPUT, "softmax", "log_softmax")
     },
+    **{f"{name}_backward": ({"dy": (5, 3), "x": (5, 3)}, {}, [(5, 3)]) for name in FROM_INPUT},
+    "dropout_backward": ({"dy": (5, 3)}, {"rate": 0.25, "key": 7}, [(5, 3)]),
     "linear_backward": ({"dz": (5, 3), "x": (5, 4), "W": (4, 3)}, {}, [(5, 4), (4, 3), (3,)]),
     "linear_relu_backward": (
         {"dy": (5, 3), "y": (5, 3), "x": (5, 4), "W": (4, 3)},
@@ -37,7 +46,11 @@ BACKWARD = {
     "matmul_backward": ({"dc": (2, 5, 3), "a": (2, 5, 4), "b": (4, 3)}, {}, [(2, 5, 4), (4, 3)]),
     "softmax_cross_entropy_backward": ({"probs": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
     "binary_cross_entropy_backward": ({"probs": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
-    "squared_error_backward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
+    **{
+        f"{name}_backward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [(5, 3)])
+        for name in ("squared_error", "absolute_error", "huber")
+    },
+    "poisson_backward": ({"logits": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
 }
 ADAM = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6}
 STEPS = {
@@ -56,7 +69,8 @@ WITH_OUT = [name for name, (_, _, results) in PURE.items() if results]
 WITH_LABELS = [name for name in PURE if name.startswith("softmax_cross_entropy")]
 ARGUMENTS = [(name, argument) for name, (shapes, _, _) in TABLE.items() for argument in shapes]
 # An elementwise operation of one argument takes any shape.
-SHAPED = [(name, argument) for name, argument in ARGUMENTS if TABLE[name][0] != {"x": (5, 3)} or "max" in name]
+ROWS = ("softmax_forward", "log_softmax_forward", "dropout_forward")
+SHAPED = [(name, argument) for name, argument in ARGUMENTS if TABLE[name][0] != {"x": (5, 3)} or name in ROWS]
 PAIRED = [(name, argument) for name, argument in ARGUMENTS if len(TABLE[name][0]) > 1]
 PRODUCTS = [name for name in WITH_OUT if name.startswith(("linear", "matmul", "predict"))]
 IN_PLACE = [name for name in WITH_OUT if name not in PRODUCTS]
@@ -86,7 +100,8 @@ def make_out(name, dtype=np.float64):
 
 
 def test_table_holds_every_operation():
-    assert set(TABLE) == set(reference.__all__) - {"Totals", "layer_slices", "loss_gradient", "train_epoch"}
+    others = {"Totals", "dropout_key", "layer_slices", "loss_gradient", "train_epoch"}
+    assert set(TABLE) == set(reference.__all__) - others
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -96,7 +111,7 @@ def test_dtype_is_kept_and_inputs_are_untouched(name, dtype):
     result = call(name, arguments)
     actual = [(one.shape, one.dtype) for one in arrays_of(result)]
     assert actual == [(shape, dtype) for shape in TABLE[name][2]]
-    if name.endswith(("entropy_forward", "error_forward")):
+    if name.endswith(("entropy_forward", "error_forward", "huber_forward", "poisson_forward")):
         assert type(result[0] if isinstance(result, tuple) else result) is float
     for argument in TABLE[name][0]:
         np.testing.assert_array_equal(arguments[argument], before[argument])
@@ -342,6 +357,38 @@ def test_labels_may_be_any_integers(name, dtype):
     expected = arrays_of(call(name, make(name)))[0]
     actual = arrays_of(call(name, {**make(name), "labels": LABELS.astype(dtype)}))[0]
     np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize(
+    ("names", "setting", "values"),
+    [
+        (WITH_LABELS, "label_smoothing", (1.0, -0.1, np.nan)),
+        (["huber_forward", "huber_backward"], "delta", (0.0, -1.0, np.inf)),
+        (["dropout_forward", "dropout_backward"], "rate", (1.0, -0.1, np.nan)),
+        (["dropout_forward", "dropout_backward"], "key", (-1, 2**32)),
+    ],
+)
+def test_settings_out_of_range_are_rejected(names, setting, values):
+    for name in names:
+        for value in values:
+            with pytest.raises(ValueError, match=f"^{setting} must .*, got "):
+                call(name, {**make(name), setting: value})
+        for value in ("1", None, 1j):
+            with pytest.raises(TypeError, match=f"^{setting} must be an? (number|integer), got {type(value).__name__}"):
+                call(name, {**make(name), setting: value})
+
+
+@pytest.mark.parametrize(("word", "bits"), [("seed", 64), ("step", 64), ("layer", 32)])
+def test_words_of_a_dropout_key_are_checked(word, bits):
+    words = {"seed": 1, "step": 2, "layer": 3}
+    for value in (-1, 2**bits):
+        with pytest.raises(ValueError, match=f"^{word} must .*, got {value}$"):
+            reference.dropout_key(**{**words, word: value})
+    for value in (1.0, True, "1", None):
+        with pytest.raises(TypeError, match=f"^{word} must be an integer, got {type(value).__name__}"):
+            reference.dropout_key(**{**words, word: value})
+    keys = [reference.dropout_key(**{**words, word: value}) for value in (0, np.int64(1), 2**bits - 1)]
+    assert all(type(key) is int and 0 <= key < 2**32 for key in keys)
 
 
 @pytest.mark.parametrize("name", STEPS)

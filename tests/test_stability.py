@@ -169,7 +169,61 @@ def test_saturated_units_have_no_gradient(implementation, dtype, name):
     np.testing.assert_array_equal(getattr(implementation, f"{name}_backward")(dy, y), [0, 0])
 
 
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "identity"])
+RECTIFIERS = ["leaky_relu", "elu", "selu", "softplus", "gelu", "silu"]
+
+
+def exact_rectifier(name, x):
+    """Values and slopes in long double."""
+    x = x.astype(LONG)
+    e = np.exp(-np.abs(x))
+    s, rest = np.where(x > 0, 1, e) / (1 + e), np.where(x > 0, e, 1) / (1 + e)
+    below = np.expm1(np.minimum(x, 0))
+    if name == "gelu":
+        near = np.clip(x, -30, 30)  # beyond, exp(-1900) is 0 in every format but this one
+        factor = 2 * np.sqrt(2 / LONG(np.pi))
+        v, steep = factor * (near + LONG(0.044715) * near**3), factor * (1 + 3 * LONG(0.044715) * near**2)
+        s, rest = 1 / (1 + np.exp(-v)), 1 / (1 + np.exp(v))
+        return np.where(x < near, 0, x) * s, s * (1 + near * rest * steep)
+    scale, alpha = LONG(1.0507009873554805), LONG(1.6732632423543772)
+    return {
+        "leaky_relu": lambda: (np.where(x > 0, x, LONG(0.01) * x), np.where(x > 0, 1, LONG(0.01))),
+        "elu": lambda: (np.where(x > 0, x, below), np.where(x > 0, 1, below + 1)),
+        "selu": lambda: (scale * np.where(x > 0, x, alpha * below), scale * np.where(x > 0, 1, alpha * (below + 1))),
+        "softplus": lambda: (np.maximum(x, 0) + np.log1p(e), s),
+        "silu": lambda: (x * s, s * (1 + x * rest)),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+def test_rectifiers_of_hard_numbers(implementation, dtype, name):
+    x = np.array([value for value in HARD_X if np.isfinite(value)], dtype)
+    expected, slopes = exact_rectifier(name, x)
+    actual = getattr(implementation, f"{name}_forward")(x)
+    # exp 4, quotient and product 3; a gate's exponent of up to 100 is off by 3 units of itself. What is below
+    # `tiny` may be lost to subnormal numbers, times |x|.
+    n_units = 3 * 100 + 7 if name == "gelu" else 4 + 4
+    assert_close(actual, expected, dtype, n_units, atol=120 * tiny(dtype))
+    given = x if name in ("gelu", "silu") else actual
+    actual = getattr(implementation, f"{name}_backward")(np.ones_like(x), given)
+    # From the output, a slope is known to a unit of the output's largest value: 1.76.
+    assert_close(actual, slopes, dtype, n_units, atol=units(dtype, 12))
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+def test_rectifiers_end_as_zero_a_constant_or_their_input(implementation, dtype, name):
+    largest = np.finfo(dtype).max
+    x = np.array([-INF, -largest, -1e4, 1e4, INF], dtype)
+    scale = {"selu": dtype(1.0507009873554805)}.get(name, dtype(1))
+    low = {"elu": [-1] * 3, "selu": [dtype(-1.7580993408473766)] * 3, "leaky_relu": dtype(0.01) * x[:3]}
+    y = getattr(implementation, f"{name}_forward")(x)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(y, [*low.get(name, [0] * 3), *(scale * x[3:])])
+    actual = getattr(implementation, f"{name}_backward")(np.ones_like(x), x if name in ("gelu", "silu") else y)
+    slope = dtype(0.01) if name == "leaky_relu" else 0
+    np.testing.assert_array_equal(actual, [slope] * 3 + [scale] * 2)
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "identity", *RECTIFIERS])
 @pytest.mark.parametrize("n", [1, 7, 64])
 def test_nan_stays_nan_and_spoils_nothing_else(implementation, dtype, name, n):
     forward, backward = (getattr(implementation, f"{name}_{way}") for way in ("forward", "backward"))
@@ -181,9 +235,10 @@ def test_nan_stays_nan_and_spoils_nothing_else(implementation, dtype, name, n):
         y = forward(x)
         assert np.isnan(y[position])
         np.testing.assert_array_equal(y[others], forward(clean)[others])
+        given, usual = (x, clean) if name in ("gelu", "silu") else (y, forward(clean))
         if name != "identity":
-            assert np.isnan(backward(dy, y)[position])
-        np.testing.assert_array_equal(backward(dy, y)[others], backward(dy, forward(clean))[others])
+            assert np.isnan(backward(dy, given)[position])
+        np.testing.assert_array_equal(backward(dy, given)[others], backward(dy, usual)[others])
 
 
 def test_relu_of_exact_zeros(implementation, dtype):
@@ -241,12 +296,54 @@ def test_binary_cross_entropy_of_hard_logits(implementation, dtype, target):
 def test_nan_reaches_every_loss(implementation, dtype):
     clean, spoilt = np.zeros((3, 2), dtype), np.zeros((3, 2), dtype)
     spoilt[1, 1] = NAN
-    for name in ("binary_cross_entropy", "squared_error"):
+    for name in ("binary_cross_entropy", "squared_error", "absolute_error", "huber", "poisson"):
         forward = getattr(implementation, f"{name}_forward")
         results = forward(spoilt, clean)
         assert np.isnan(results[0] if isinstance(results, tuple) else results)
     expected = np.array([[0, 0], [0, NAN], [0, 0]])
-    np.testing.assert_array_equal(implementation.squared_error_backward(spoilt, clean), expected)
+    for name in ("squared_error", "absolute_error", "huber"):
+        np.testing.assert_array_equal(getattr(implementation, f"{name}_backward")(spoilt, clean), expected)
+    assert np.isnan(implementation.poisson_backward(spoilt, clean)[1, 1])
+
+
+def test_huber_of_residuals_whose_square_overflows(implementation, dtype):
+    predictions, targets = np.array([[1e30, -1e30], [0, 0]], dtype), np.zeros((2, 2), dtype)
+    assert implementation.huber_forward(predictions, targets, 2.0) == pytest.approx(2e30, rel=units(dtype, 4))
+    np.testing.assert_array_equal(implementation.huber_backward(predictions, targets, 2.0), [[1, -1], [0, 0]])
+
+
+def test_poisson_of_hard_logits(implementation, dtype):
+    for logit in (-1e4, -100.0, -1.0, 0.0, 3.0, 80.0):
+        for count in (0.0, 1.0, 3.0, 1e6):
+            z, t = LONG(logit), LONG(count)
+            parts = [t * np.log(np.maximum(t, 1)), -t * z, -t, np.exp(z)]
+            logits, targets = np.array([[logit]], dtype), np.array([[count]], dtype)
+            actual = implementation.poisson_forward(logits, targets)
+            size = float(np.abs(parts).sum())
+            assert actual == pytest.approx(float(np.sum(parts)), rel=0, abs=units(dtype, 8) * size + tiny(dtype))
+            gradient = implementation.poisson_backward(logits, targets)
+            assert_close(gradient, np.array([[parts[3] - t]]), dtype, 8, atol=units(dtype, 8) * size)
+
+
+def test_negative_counts_have_no_poisson_loss(implementation, dtype):
+    assert np.isnan(implementation.poisson_forward(np.zeros((1, 2), dtype), np.array([[1, -1]], dtype)))
+
+
+def test_smoothed_loss_of_an_excluded_class_is_infinite(implementation, dtype):
+    x = np.array([[0, -INF], [0, 1]], dtype)
+    assert np.isfinite(implementation.softmax_cross_entropy_forward(x, np.array([0, 1]))[0])
+    actual, probs = implementation.softmax_cross_entropy_forward(x, np.array([0, 1]), 0.1)
+    assert actual == INF
+    expected = (probs - (0.9 * np.eye(2) + 0.05)) / 2
+    gradient = implementation.softmax_cross_entropy_backward(probs, np.array([0, 1]), 0.1)
+    assert_close(gradient, expected.astype(dtype), dtype, 0, atol=units(dtype, 4))
+
+
+def test_dropped_elements_are_zero_whatever_they_were(implementation, dtype):
+    bad = np.resize(np.array([NAN, INF, -INF], dtype), (20, 30))
+    y = implementation.dropout_forward(bad, 0.5, key=1)
+    kept = implementation.dropout_forward(np.ones_like(bad), 0.5, key=1) > 0
+    np.testing.assert_array_equal(y, np.where(kept, bad, 0))
 
 
 def test_loss_is_accumulated_in_float64(implementation):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnet.cases.case import EXACT, Arguments, Bound, Case, labelled, normal
 
-SHAPES = [(0, 3), (1, 1), (5, 13), (12, 33), (3, 100)]
+SHAPES = [(0, 3), (1, 1), (5, 13), (13, 33), (3, 100)]
 REALISTIC_SHAPES = [(128, 128)]
 RATES = (0.3, 0.0, 0.5, 0.9, 1 / 3)
 
