@@ -222,28 +222,6 @@ def test_warnings_are_those_of_scikit_learn(ours, theirs, backend):
         assert ConvergenceWarning in [category for category, _ in messages[0]]
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-@pytest.mark.parametrize("kind", PROBLEMS)
-def test_fitted_attributes_have_the_names_types_and_shapes_of_scikit_learn(kind, solver, backend):
-    (X, y), (ours, theirs) = problem(kind), pair_for(kind)
-    settings = {"solver": solver, "max_iter": 3, "random_state": 0}
-    if kind == "poisson":
-        settings["loss"] = "poisson"
-    actual, expected = ours(backend=backend, **settings).fit(X, y), theirs(**settings).fit(X, y)
-    public = {name for name in vars(expected) if name.endswith("_") and not name.startswith("_")}
-    assert public <= set(dir(actual))
-    for name in ("classes_", "out_activation_", "n_features_in_", "n_layers_", "n_outputs_", "n_iter_", "t_"):
-        assert hasattr(actual, name) == hasattr(expected, name)
-        np.testing.assert_array_equal(getattr(actual, name, None), getattr(expected, name, None))
-    for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
-        assert hasattr(actual, name) == hasattr(expected, name), name
-    assert [W.shape for W in actual.coefs_] == [W.shape for W in expected.coefs_]
-    assert [(b.shape, b.dtype) for b in actual.intercepts_] == [(b.shape, b.dtype) for b in expected.intercepts_]
-    assert actual.predict(X).dtype == expected.predict(X).dtype
-
-
 @each_estimator
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -40,7 +40,6 @@ def fit(estimator, backend, X, y, weights=None, /, **settings):
 
 
 def assert_same_weights(actual, expected, rtol=0.0):
-    assert len(actual.coefs_) == len(expected.coefs_)
     for own, other in zip(actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
         np.testing.assert_allclose(own, other, rtol=rtol, atol=rtol / 100)
 
@@ -89,7 +88,6 @@ def test_nothing_is_dropped_in_prediction(estimator, backend):
     model = fit(estimator, backend, X, y, dropout=0.5, activation="tanh")
     hidden = np.tanh(np.tanh(X @ model.coefs_[0] + model.intercepts_[0]) @ model.coefs_[1] + model.intercepts_[1])
     np.testing.assert_allclose(model.transform(X), hidden, rtol=1e-9)
-    np.testing.assert_array_equal(model.predict(X), model.predict(X))
 
 
 def test_dropout_leaves_a_wide_network_less_sure_of_noise(backend):

@@ -208,3 +208,23 @@ def test_curves_grow_over_calls_while_iterations_restart(way, backend):
     assert len(actual.loss_curve_) == len(expected.loss_curve_) == EPOCHS
     assert actual.n_iter_ == (EPOCHS // 2 if way is warm else 1)
     assert actual.t_ == expected.t_ > 0
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", PROBLEMS)
+def test_fitted_attributes_have_the_names_types_and_shapes_of_scikit_learn(kind, solver, backend):
+    (X, y), (ours, theirs) = problem(kind), pair_for(kind)
+    settings = {"solver": solver, "max_iter": 3, "random_state": 0}
+    if kind == "poisson":
+        settings["loss"] = "poisson"
+    actual, expected = ours(backend=backend, **settings).fit(X, y), theirs(**settings).fit(X, y)
+    public = {name for name in vars(expected) if name.endswith("_") and not name.startswith("_")}
+    assert public <= set(dir(actual))
+    for name in ("classes_", "out_activation_", "n_features_in_", "n_layers_", "n_outputs_", "n_iter_", "t_"):
+        assert hasattr(actual, name) == hasattr(expected, name)
+        np.testing.assert_array_equal(getattr(actual, name, None), getattr(expected, name, None))
+    for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
+        assert hasattr(actual, name) == hasattr(expected, name), name
+    assert [W.shape for W in actual.coefs_] == [W.shape for W in expected.coefs_]
+    assert [(b.shape, b.dtype) for b in actual.intercepts_] == [(b.shape, b.dtype) for b in expected.intercepts_]
+    assert actual.predict(X).dtype == expected.predict(X).dtype

@@ -239,12 +239,3 @@ def test_time_that_is_up_ends_training_after_the_epoch(estimator, backend):
     model = estimator(backend=backend, max_time=1e-9, **SETTINGS).fit(X, y)
     assert model.n_iter_ == 1
     assert estimator(backend=backend, max_time=3600.0, **SETTINGS).fit(X, y).n_iter_ == 12
-
-
-@each_estimator
-@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])
-def test_the_number_of_threads_changes_no_bit(estimator, solver, backend):
-    X, y = problem("binary")
-    models = [estimator(backend=backend, solver=solver, n_threads=n, **SETTINGS).fit(X, y) for n in (1, 2)]
-    np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
-    np.testing.assert_array_equal(models[0].predict(X), models[1].predict(X))

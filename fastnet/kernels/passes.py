@@ -14,6 +14,7 @@ import numpy as np
 from fastnet._jit import inlined, part
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
 from fastnet.kernels.dropout import drop_run, key_of
+from fastnet.kernels.elementary import choose
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.moves import copy_row
@@ -185,9 +186,9 @@ def make_undo(code: int, keeps: int) -> Any:
             begin, end = run_of(s, layer, panel, first, last)
             d = gradients[begin:end]
             if keeps != 0:
-                slope = slopes[begin:end]
-                for i in range(d.size):
-                    d[i] *= slope[i]
+                slope, zero = slopes[begin:end], d.dtype.type(0)
+                for i in range(d.size):  # what was dropped has no gradient, even where the one after it is NaN
+                    d[i] = choose(slope[i] == zero, zero, d[i] * slope[i])
             else:
                 differentiate(code, d, values[begin:end])
         return 0

@@ -1,0 +1,64 @@
+"""The compiled kernels train estimators as the reference does, and to the same bits with any number of threads."""
+
+import numpy as np
+import pytest
+from test_estimators import pair_for, problem
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SETTINGS = {
+    "hidden_layer_sizes": (17, 9),
+    "max_iter": 8,
+    "learning_rate_init": 0.01,
+    "batch_size": 32,
+    "random_state": 0,
+}
+ACTIVATIONS = ["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
+
+OF_BOTH = [
+    *[{"activation": name} for name in ACTIVATIONS],
+    *[{"solver": solver} for solver in ("sgd", "adamw", "lbfgs")],
+    {"activation": ["silu", "tanh"], "solver": "lbfgs", "alpha": 1.0},
+    {"dropout": 0.3},
+    {"dropout": [0.0, 0.5], "solver": "sgd", "clip_norm": 0.5},
+    {"clip_value": 0.01, "solver": "adamw", "weight_decay": 0.5},
+    {"learning_rate": "onecycle", "warmup": 3},
+    {"early_stopping": True},
+    {"batch_size": "auto", "shuffle": False},
+]
+OF_CLASSIFIERS = [{"label_smoothing": 0.2}, {"label_smoothing": 0.1, "dropout": 0.2, "activation": "gelu"}]
+OF_REGRESSORS = [{"loss": loss} for loss in ("poisson", "huber", "absolute_error")]
+OF_REGRESSORS += [{"loss": "huber", "huber_delta": 0.1, "dropout": 0.2}, {"loss": "absolute_error", "solver": "sgd"}]
+
+CASES = [(kind, settings) for settings in OF_BOTH for kind in ("multiclass", "two outputs")]
+CASES += [(kind, settings) for settings in OF_CLASSIFIERS for kind in ("binary", "multiclass", "multilabel")]
+CASES += [("poisson", settings) for settings in OF_REGRESSORS]
+CASES += [(kind, {"class_weight": "balanced"}) for kind in ("binary", "multiclass", "multilabel")]
+
+each_case = pytest.mark.parametrize(("kind", "settings"), CASES, ids=str)
+
+
+def fit(kind, settings, dtype=np.float64, **execution):
+    X, y = problem(kind)
+    weights = np.random.default_rng(0).uniform(0, 2, len(y)) if "dropout" not in settings else None
+    model = pair_for(kind)[0](**(SETTINGS | settings), **execution)
+    return model.fit(X.astype(dtype), y, sample_weight=weights), X.astype(dtype)
+
+
+@each_case
+def test_kernels_train_as_the_reference(kind, settings):
+    (actual, X), (expected, _) = (fit(kind, settings, backend=backend) for backend in ("numba", "numpy"))
+    # some steps of descent, or of a line search, magnify a difference in the last bit by less than 1e6
+    np.testing.assert_allclose(actual.loss_, expected.loss_, rtol=1e-9)
+    for own, other in zip(actual.coefs_ + actual.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-7, atol=1e-9)
+    answers = [getattr(model, "predict_proba", model.predict)(X) for model in (actual, expected)]
+    np.testing.assert_allclose(*answers, rtol=1e-6, atol=1e-9)
+
+
+@each_case
+def test_threads_change_no_bit(kind, settings):
+    one, three = (fit(kind, settings, np.float32, n_threads=n_threads)[0] for n_threads in (1, 3))
+    assert one.loss_ == three.loss_
+    for own, other in zip(one.coefs_ + one.intercepts_, three.coefs_ + three.intercepts_, strict=True):
+        np.testing.assert_array_equal(own, other)
