@@ -275,7 +275,7 @@ def test_tolerances_of_training_see_a_slightly_wrong_learning_rate(case, dtype):
     name, rate, *others = arguments["optimizer"]
     wrong = run(reference, case, {**arguments, "optimizer": (name, 1.05 * rate, *others)})
     with pytest.raises(AssertionError, match="differ"):
-        assert_equivalent(wrong[2], expected[2], tolerances(case, dtype, expected)[2])
+        assert_equivalent(wrong[3], expected[3], tolerances(case, dtype, expected)[3])
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_tolerances_of_training_see_a_limit_that_is_forgotten(case, limit, dtype
     expected = run(reference, case, case.arguments(dtype))
     wrong = run(reference, case, {**case.arguments(dtype), limit: None})
     with pytest.raises(AssertionError, match="differ"):
-        assert_equivalent(wrong[2], expected[2], tolerances(case, dtype, expected)[2])
+        assert_equivalent(wrong[3], expected[3], tolerances(case, dtype, expected)[3])
 
 
 lengths = st.integers(0, 40)
