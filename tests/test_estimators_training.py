@@ -118,6 +118,15 @@ def test_early_stopping_heeds_the_validation_data_given_and_brings_the_best_weig
     assert model.t_ == 60 * model.n_iter_, "all of X is trained on"
 
 
+def test_the_best_weights_of_all_warm_starts_come_back(backend):
+    X, y, X_val, y_val = split("multiclass")
+    model = MLPClassifier(backend=backend, warm_start=True, early_stopping=True, **(SETTINGS | {"max_iter": 60}))
+    best = model.fit(X, y, X_val=X_val, y_val=y_val).coefs_[0].copy()
+    model.set_params(learning_rate_init=5.0, max_iter=3).fit(X, y, X_val=X_val, y_val=y_val)
+    assert max(model.validation_scores_[-3:]) <= model.best_validation_score_, "a rate of 5 improves nothing"
+    np.testing.assert_array_equal(model.coefs_[0], best)
+
+
 def test_validation_weights_weigh_the_validation_loss_and_score(backend):
     X, y, X_val, y_val = split("multiclass")
     weights = np.random.default_rng(0).uniform(0, 3, len(y_val))
@@ -134,8 +143,7 @@ def test_validation_data_must_come_whole_and_fit(estimator, backend):
     X, y, X_val, y_val = split("binary")
     model = estimator(backend=backend, **SETTINGS)
     for name, data in [
-        ("y_val", {"X_val": X_val}),
-        ("X_val", {"y_val": y_val}),
+        *[("y_val", {"X_val": X_val}), ("X_val", {"y_val": y_val})],
         ("X_val", {"sample_weight_val": np.ones(30)}),
         ("sample_weight_val", {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(30)}),
         (None, {"X_val": X_val[:, :3], "y_val": y_val}),
