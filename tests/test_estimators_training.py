@@ -143,7 +143,8 @@ def test_validation_data_must_come_whole_and_fit(estimator, backend):
     X, y, X_val, y_val = split("binary")
     model = estimator(backend=backend, **SETTINGS)
     for name, data in [
-        *[("y_val", {"X_val": X_val}), ("X_val", {"y_val": y_val})],
+        ("y_val", {"X_val": X_val}),
+        ("X_val", {"y_val": y_val}),
         ("X_val", {"sample_weight_val": np.ones(30)}),
         ("sample_weight_val", {"X_val": X_val, "y_val": y_val, "sample_weight_val": np.zeros(30)}),
         (None, {"X_val": X_val[:, :3], "y_val": y_val}),
@@ -237,8 +238,7 @@ def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, 
     X, y, X_val, y_val = split("binary")
     checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
     model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
-    scores = model.validation_scores_
-    assert load_model(checkpoint.path).metrics["epoch"] == 1 + scores.index(max(scores))
+    assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmax(model.validation_scores_)
 
 
 @each_estimator
