@@ -234,3 +234,16 @@ def test_input_of_any_layout_and_type_gives_one_model(estimator, backend):
     for model, form in zip(models[1:], forms[1:], strict=True):
         np.testing.assert_allclose(model.predict(form), models[0].predict(X), rtol=1e-9)
         np.testing.assert_allclose(model.coefs_[0], models[0].coefs_[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("convert", SPARSE, ids=lambda convert: convert.__name__)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_sparse_labels_get_sparse_answers(convert, backend):
+    X, y = problem("multilabel")
+    ours, theirs = pair_for("multilabel")
+    settings = {"max_iter": 3, "random_state": 0}
+    actual = ours(backend=backend, **settings).fit(X, convert(y)).predict(X)
+    expected = theirs(**settings).fit(X, convert(y)).predict(X)
+    assert (type(actual), actual.dtype) == (type(expected), expected.dtype)
+    np.testing.assert_array_equal(actual.toarray(), expected.toarray())

@@ -229,10 +229,10 @@ BAD = [
     {"backend": "torch"}, {"n_threads": 0}, {"n_threads": 1.5}, {"dtype": "int32"}, {"dropout": 1.0}, {"dropout": -0.1},
     {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
     {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"callbacks": (3,)},
-    {"scoring": "beauty", "early_stopping": True},
-    {"max_time": 0.0}, {"class_weight": "uneven"}, {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
+    {"max_time": 0.0}, {"class_weight": "uneven"}, {"class_weight": {0: -1, 1: 1}}, {"class_weight": {0: 0, 1: 0}},
+    {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
     {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
-    {"min_learning_rate": -1.0},
+    {"min_learning_rate": -1.0}, {"scoring": "beauty", "early_stopping": True},
 ]  # fmt: skip
 
 

@@ -202,6 +202,14 @@ def test_a_random_state_is_left_where_scikit_learn_leaves_it(backend):
     assert drawn[0] == drawn[1]
 
 
+def test_a_single_class_is_scored_and_predicted_as_in_scikit_learn(backend):
+    X, _ = problem("binary")
+    ours, theirs = pair_for("binary")
+    settings = {"early_stopping": True, "max_iter": 3, "random_state": 0}
+    models = [ours(backend=backend, **settings).fit(X, np.zeros(90)), theirs(**settings).fit(X, np.zeros(90))]
+    assert_same_model(*models, X)
+
+
 @pytest.mark.parametrize("way", [warm, partial], ids=lambda way: way.__name__)
 def test_curves_grow_over_calls_while_iterations_restart(way, backend):
     actual, expected, _ = fit_both("multiclass", way, backend)

@@ -118,6 +118,15 @@ def test_early_stopping_heeds_the_validation_data_given_and_brings_the_best_weig
     assert model.t_ == 60 * model.n_iter_, "all of X is trained on"
 
 
+def test_the_best_weights_of_all_warm_starts_come_back(backend):
+    X, y, X_val, y_val = split("multiclass")
+    model = MLPClassifier(backend=backend, warm_start=True, early_stopping=True, **(SETTINGS | {"max_iter": 60}))
+    best = model.fit(X, y, X_val=X_val, y_val=y_val).coefs_[0].copy()
+    model.set_params(learning_rate_init=5.0, max_iter=3).fit(X, y, X_val=X_val, y_val=y_val)
+    assert max(model.validation_scores_[-3:]) <= model.best_validation_score_, "a rate of 5 improves nothing"
+    np.testing.assert_array_equal(model.coefs_[0], best)
+
+
 def test_validation_weights_weigh_the_validation_loss_and_score(backend):
     X, y, X_val, y_val = split("multiclass")
     weights = np.random.default_rng(0).uniform(0, 3, len(y_val))
@@ -229,8 +238,7 @@ def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, 
     X, y, X_val, y_val = split("binary")
     checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
     model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
-    scores = model.validation_scores_
-    assert load_model(checkpoint.path).metrics["epoch"] == 1 + scores.index(max(scores))
+    assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmax(model.validation_scores_)
 
 
 @each_estimator
