@@ -62,7 +62,7 @@ from fastnet.kernels.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from fastnet.kernels.training import Totals, layer_slices, loss_gradient, predict_logits, train_epoch
+from fastnet.kernels.training import Totals, layer_slices, loss_gradient, predict_logits, prepare_training, train_epoch
 
 __all__ = [
     "Totals",
@@ -99,6 +99,7 @@ __all__ = [
     "poisson_backward",
     "poisson_forward",
     "predict_logits",
+    "prepare_training",
     "relu_backward",
     "relu_forward",
     "selu_backward",

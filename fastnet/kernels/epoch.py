@@ -194,7 +194,7 @@ def _clip(s: Any, thread: int, n_threads: int) -> bool:
 def _steps(s: Any, thread: int, n_threads: int) -> bool:
     """Take all steps; False if the team was told to stop."""
     ticks, totals, run, parts = s.memory.ticks[thread], s.memory.totals[thread], s.run, s.parts
-    step, before, weighted, fused = run.step, clock(), s.samples.weights.size > 0, parts.clipped == 0
+    step, before, weighted, fused = s.memory.progress[0], clock(), s.samples.weights.size > 0, parts.clipped == 0
     waits = not fused or parts.penalty != 0 or not owns_columns(s.layout.narrow, n_threads)
     for batch in range(0, s.samples.order.size, run.batch_size):
         n = min(run.batch_size, s.samples.order.size - batch)

@@ -64,7 +64,6 @@ class Run(NamedTuple):
     settings: Any
     loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
     batch_size: int
-    step: int  # steps taken before
     capacity: int  # rows reserved in a panel
     block: int  # rows of a block
     by_columns: Any  # of each layer: whether threads share out its columns, or the rows of the block
@@ -79,6 +78,7 @@ class Memory(NamedTuple):
     """Working memory of a team: shared by its threads, or with a part for each, as it says."""
 
     barrier: Any  # where the threads meet
+    progress: Any  # steps taken before
     values: Any  # activations of a block of rows
     slopes: Any  # derivatives of activations, for layers that need them kept
     gradients: Any  # of the loss with respect to the activations

@@ -41,7 +41,6 @@ class Task(NamedTuple):
     loss_setting: float = 0.0
     optimizer: tuple[Any, ...] = ()  # (name, *settings); empty to store the gradient instead
     batch_size: int = 0
-    step: int = 0
     clip_norm: float | None = None
     clip_value: float | None = None
     l2: float = 0.0
@@ -101,7 +100,7 @@ def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.
     limits = [math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value)]
     return Run(
         updates.NONE if name is None else updates.CODES[name], settings_vector(settings), float(task.loss_setting),
-        task.batch_size, task.step, capacity, block, by_columns, *limits, float(task.l2),
+        task.batch_size, capacity, block, by_columns, *limits, float(task.l2),
         np.array(task.dropout, np.float64), _signed(task.seed),
     )  # fmt: skip
 
@@ -151,6 +150,7 @@ def _training_memory(task: Task, dtype: Any, needed: Sizes, narrow: Narrow, capa
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),
+        progress=np.zeros(LINE, np.int64),
         values=np.zeros(capacity * needed.values, dtype),
         slopes=np.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
         gradients=np.zeros(capacity * needed.values, dtype),
@@ -182,8 +182,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, np.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits, table, empty, numbers,
-        numbers, doubles, table, table, numbers, doubles, doubles, line, line,
+        make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
+        table, empty, numbers, numbers, doubles, table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
@@ -268,10 +268,18 @@ def _inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Par
     )  # fmt: skip
 
 
-def run(state: State, team: int) -> None:
-    """Let the threads of a team do what the state is for."""
-    drive, memory = state.parts.drive, place(state)
-    run_team(lambda thread, n_threads, _: invoke(drive, memory, thread, n_threads), team, barrier=state.memory.barrier)
+class Team:
+    """A state in memory, and the threads that do what it is for, as often as they are asked."""
+
+    def __init__(self, state: State, n_threads: int) -> None:
+        self.state, self.n_threads = state, n_threads
+        self._memory = place(state)
+
+    def run(self) -> None:
+        """Do it once."""
+        drive, memory, barrier = self.state.parts.drive, self._memory, self.state.memory.barrier
+        barrier[:] = 0
+        run_team(lambda thread, n_threads, _: invoke(drive, memory, thread, n_threads), self.n_threads, barrier=barrier)
 
 
 def flop_per_sample(sizes: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ Here arguments are checked and working memory is made; what the threads then do 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,24 @@ import numpy.typing as npt
 from fastnet.kernels.activations import CODES
 from fastnet.kernels.arrays import locked
 from fastnet.kernels.epoch import PHASES
+from fastnet.kernels.epochs import Data, Epochs
 from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.row import MOST_ROWS, predict_rows
-from fastnet.kernels.state import Memory, Samples
-from fastnet.kernels.teams import Task, flop_per_sample, inference_state, make_samples, run, training_state
+from fastnet.kernels.teams import Task, Team, flop_per_sample, inference_state, make_samples
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.passes import add_penalty, layers_of
 from fastnet.reference.training import Totals, layer_slices
 
-__all__ = ["Totals", "layer_slices", "loss_gradient", "phase_ticks", "predict_logits", "train_epoch"]
+__all__ = [
+    "Totals",
+    "layer_slices",
+    "loss_gradient",
+    "phase_ticks",
+    "predict_logits",
+    "prepare_training",
+    "train_epoch",
+]
 
 
 def predict_logits(
@@ -55,7 +63,7 @@ def predict_logits(
     samples = make_samples(x, None, np.arange(len(x)), scale, dtype)
     own = parameters.flags.c_contiguous and parameters.flags.writeable
     vector = parameters if own else parameters.copy()
-    run(inference_state(task, vector, samples, target.reshape(-1), team), team)
+    Team(inference_state(task, vector, samples, target.reshape(-1), team), team).run()
     if target is not logits:
         logits[...] = target
     return logits
@@ -83,20 +91,44 @@ def train_epoch(
     n_threads: int | None = None,
 ) -> Totals:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
+    epoch = prepare_training(
+        parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
+        sample_weight, l2, dropout, seed, n_threads,
+    )  # fmt: skip
+    return epoch(order, step)
+
+
+def prepare_training(
+    parameters: FloatArray,
+    slots: tuple[FloatArray, ...],
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    optimizer: Sequence[Any],
+    batch_size: int,
+    scale: float = 1.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    dropout: Sequence[float] | None = None,
+    seed: int = 0,
+    n_threads: int | None = None,
+) -> Callable[..., Totals]:
+    """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
     training_checks.network(parameters, x, sizes, activations, scale)
-    training_checks.training(parameters, slots, x, y, order, int(sizes[-1]), loss, optimizer)
+    training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
-    training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
     training_checks.penalties(len(x), sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
     task = Task(
-        sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), int(step),
-        clip_norm, clip_value, float(l2), dropout or (), int(seed),
+        sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), clip_norm,
+        clip_value, float(l2), dropout or (), int(seed),
     )  # fmt: skip
-    samples = make_samples(x, y, order, scale, parameters.dtype, sample_weight)
-    totals = _train(task, parameters, slots, samples, n_threads).totals
-    return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
+    return Epochs(task, parameters, slots, Data(x, y, float(scale), sample_weight), n_threads)
 
 
 def loss_gradient(
@@ -120,31 +152,17 @@ def loss_gradient(
     gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
     n_samples = len(x)
     task = Task(sizes, activations, *training_checks.loss_setting(loss), batch_size=max(n_samples, 1))
-    samples = make_samples(x, y, np.arange(n_samples), scale, parameters.dtype, sample_weight)
+    data = Data(x, y, float(scale), sample_weight)
     own = parameters if parameters.flags.writeable else parameters.copy()  # kernels have one type of vector
     target = gradient if gradient.flags.c_contiguous else np.empty_like(gradient)
     target[...] = 0
-    memory = _train(task, own, (target,), samples, n_threads)
-    mean = float(memory.totals[0, 0]) / max(n_samples, 1)
+    totals = Epochs(task, own, (target,), data, n_threads)(np.arange(n_samples))
+    mean = totals.loss_sum / max(n_samples, 1)
     if target is not gradient:
         gradient[...] = target
     size = max(n_samples, 1) if sample_weight is None else sample_weight.sum()
     penalty = add_penalty(layers_of(parameters, sizes), layers_of(gradient, sizes), l2, size) if l2 else 0.0
     return mean + penalty, gradient
-
-
-def _train(
-    task: Task, parameters: FloatArray, slots: tuple[FloatArray, ...], samples: Samples, n_threads: int | None
-) -> Memory:
-    """Run the steps and return the team's memory, which holds what they came to."""
-    team = threads_for(3 * flop_per_sample(task.sizes) * samples.order.size, n_threads)
-    vectors = [v if v.flags.c_contiguous else v.copy() for v in (parameters, *slots)]
-    state = training_state(task, vectors[0], vectors[1:], samples, team)
-    run(state, team)
-    for vector, target in zip((parameters, *slots), vectors, strict=True):
-        if target is not vector:
-            vector[...] = target
-    return state.memory
 
 
 def phase_ticks(
@@ -154,6 +172,7 @@ def phase_ticks(
 ) -> npt.NDArray[np.int64]:  # fmt: skip
     """Train as `train_epoch` does; return the clock ticks (n_threads, phases) that each of `PHASES` took."""
     task = Task(sizes, activations, loss, 0.0, tuple(optimizer), batch_size)
-    memory = _train(task, parameters, slots, make_samples(x, y, order, 1.0, parameters.dtype), n_threads)
-    ticks: npt.NDArray[np.int64] = memory.ticks[:, : len(PHASES)]
+    epochs = Epochs(task, parameters, slots, Data(x, y), n_threads)
+    epochs(order)
+    ticks: npt.NDArray[np.int64] = epochs.team(order.size).state.memory.ticks[:, : len(PHASES)]
     return ticks
