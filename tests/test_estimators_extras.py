@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 from test_estimators import BACKENDS, each_estimator, problem
 
@@ -68,36 +67,6 @@ def test_balanced_classes_have_equal_weights_in_all(kind, backend):
     assert_same_weights(actual, fit(MLPClassifier, backend, X, y, compute_sample_weight("balanced", y)), 1e-9)
     with pytest.raises(ValueError, match="class_weight"):
         actual.partial_fit(X, y)
-
-
-@each_estimator
-def test_dropout_is_the_same_for_any_number_of_threads_and_follows_the_seed(estimator, backend):
-    X, y = problem("binary")
-    models = [fit(estimator, backend, X, y, dropout=0.4, n_threads=n_threads) for n_threads in (1, 2)]
-    assert_same_weights(*models)
-    assert differ(models[0], fit(estimator, backend, X, y, dropout=0.4, random_state=1))
-    assert differ(models[0], fit(estimator, backend, X, y))
-    assert_same_weights(fit(estimator, backend, X, y, dropout=[0.4, 0.4]), models[0])
-    assert differ(models[0], fit(estimator, backend, X, y, dropout=[0.4, 0.0]))
-    assert_same_weights(fit(estimator, backend, X, y, dropout=0.0), fit(estimator, backend, X, y))
-
-
-@each_estimator
-def test_nothing_is_dropped_in_prediction(estimator, backend):
-    X, y = problem("binary")
-    model = fit(estimator, backend, X, y, dropout=0.5, activation="tanh")
-    hidden = np.tanh(np.tanh(X @ model.coefs_[0] + model.intercepts_[0]) @ model.coefs_[1] + model.intercepts_[1])
-    np.testing.assert_allclose(model.transform(X), hidden, rtol=1e-9)
-
-
-def test_dropout_leaves_a_wide_network_less_sure_of_noise(backend):
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(60, 20)), rng.integers(0, 2, 60)
-    settings = {"hidden_layer_sizes": (64,), "max_iter": 100}
-    losses = [
-        log_loss(y, fit(MLPClassifier, backend, X, y, dropout=rate, **settings).predict_proba(X)) for rate in (0, 0.7)
-    ]
-    assert losses[1] > 2 * losses[0]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
