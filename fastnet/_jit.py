@@ -1,6 +1,6 @@
 """The one place for Numba policy: decorators, flags, the cache, the vector width.
 
-A kernel says only which policy it follows (`kernel`, `inlined` or `called`); no flag is spelled anywhere else.
+A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `called`); no flag is spelled anywhere else.
 
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (`fastnet.kernels.simd.fma`), so results do not depend on what a compiler chose to contract.
@@ -126,23 +126,32 @@ def cache_directory() -> Path | None:
         return None
 
 
-def kernel(function: Function) -> Function:
-    """Compile on first call and cache: for what Python calls."""
+def _compiled(function: Function, **flags: Any) -> Function:
     if INTERPRETED:
         return np.errstate(all="ignore")(function)  # compiled code does not warn
     folder = cache_directory()
     if folder is None:
-        return njit(**_FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(**_FLAGS, **flags)(function)  # type: ignore[no-any-return]
     asked, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # read once, while decorating
     try:
-        return njit(cache=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, **_FLAGS, **flags)(function)  # type: ignore[no-any-return]
     finally:
         config.CACHE_DIR = asked
 
 
+def kernel(function: Function) -> Function:
+    """Compile on first call and cache: for what Python calls."""
+    return _compiled(function)
+
+
+def part(function: Function) -> Function:
+    """Compile on demand and cache: for what drivers call through its address (`fastnet.kernels.parts`)."""
+    return _compiled(function, no_cpython_wrapper=True)
+
+
 def emitted(function: Callable[..., Any]) -> Any:
     """Make a function that emits LLVM code callable from kernels (Numba's `intrinsic`)."""
-    return numba.extending.intrinsic(function)
+    return numba.extending.intrinsic(prefer_literal=True)(function)
 
 
 def inlined(function: Function) -> Function:
@@ -154,9 +163,8 @@ def inlined(function: Function) -> Function:
 
 
 def called(function: Function) -> Function:
-    """Compile for the kernels that call it, never inlined: for the parts of a step, called some times in each.
+    """Compile for the kernels that call it, never inlined: for what a kernel calls at many places, not in its loops.
 
-    What is inlined is optimised anew at every level: calling these parts instead saved a seventh of the instructions
-    of compiling `train`. Numba passes a caller's wish to inline on to what it calls, unless that is refused.
+    Numba passes a caller's wish to inline on to what it calls, unless that is refused.
     """
     return njit(no_cpython_wrapper=True, forceinline=False, **_FLAGS)(function)  # type: ignore[no-any-return]

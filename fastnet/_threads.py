@@ -51,13 +51,20 @@ def resolve_threads(n_threads: int | None) -> int:
     return 1 if INTERPRETED else int(n_threads)
 
 
-def run_team(worker: Callable[..., None], n_threads: int, *args: Any) -> None:
+def make_barrier() -> npt.NDArray[np.int64]:
+    """Return what the threads of a team meet at."""
+    return np.zeros(3 * LINE, np.int64)
+
+
+def run_team(
+    worker: Callable[..., None], n_threads: int, *args: Any, barrier: npt.NDArray[np.int64] | None = None
+) -> None:
     """Call `worker(thread, n_threads, barrier, *args)` in `n_threads` threads at once and wait for all.
 
     The caller is thread 0. If it is interrupted before its own part has begun, or a thread fails,
     `barrier[STOP]` is raised, on which all that wait at the barrier leave the worker.
     """
-    barrier: npt.NDArray[np.int64] = np.zeros(3 * LINE, np.int64)
+    barrier = make_barrier() if barrier is None else barrier
     if n_threads == 1:
         worker(0, 1, barrier, *args)
         return

@@ -147,9 +147,11 @@ class Trainer:
         if len(X) == 0:
             raise ValueError("X must hold at least one sample, got none")
         held_out = None if validation is None else self._check(*_pair(validation), "validation ")
-        history = History(compile_seconds=self._compile(X, y))
+        start = time.perf_counter()
+        train = self._prepare(X, y)
+        history = History(compile_seconds=time.perf_counter() - start)
         for _ in range(epochs):
-            epoch = self._epoch(X, y, held_out, on_chunk)
+            epoch = self._epoch(train, len(X), held_out, on_chunk)
             history.epochs.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -213,35 +215,32 @@ class Trainer:
         )
         return logits
 
-    def _train(self, X: npt.NDArray[Any], y: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> Totals:
+    def _prepare(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Callable[..., Totals]:
+        """Return what trains on some of the samples; kernels are loaded or compiled by running them on none."""
         network = self.network
-        result: Totals = self._kernels.train_epoch(
-            network.parameters, self._slots, X, y, order, network.sizes, network.activations, self.loss,
-            self.optimizer.as_tuple(), self.batch_size, self._steps, network.input_scale, self.clip_norm,
-            self.clip_value, **self._threads(),
+        train: Callable[..., Totals] = self._kernels.prepare_training(
+            network.parameters, self._slots, X, y, network.sizes, network.activations, self.loss,
+            self.optimizer.as_tuple(), self.batch_size, network.input_scale, self.clip_norm, self.clip_value,
+            **self._threads(),
         )  # fmt: skip
-        self._steps += math.ceil(len(order) / self.batch_size)
-        return result
-
-    def _compile(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
-        """Load or compile the kernels by running them on no samples; return the seconds that took."""
-        start = time.perf_counter()
-        self._train(X, y, np.empty(0, np.int64))
+        train(np.empty(0, np.int64))
         self._evaluate(X[:0], y[:0])
-        return time.perf_counter() - start
+        return train
 
     def _epoch(
         self,
-        X: npt.NDArray[Any],
-        y: npt.NDArray[Any],
+        train: Callable[..., Totals],
+        n: int,
         held_out: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None,
         on_chunk: Progress | None,
     ) -> Epoch:
-        n, loss_sum, correct, chunk = len(X), 0.0, 0, self._chunk_samples()
+        loss_sum, correct, chunk = 0.0, 0, self._chunk_samples()
         start = time.perf_counter()
         order = self._rng.permutation(n)
         for first in range(0, n, chunk):
-            totals = self._train(X, y, order[first : first + chunk])
+            part = order[first : first + chunk]
+            totals = train(part, self._steps)
+            self._steps += math.ceil(len(part) / self.batch_size)
             loss_sum, correct = loss_sum + totals.loss_sum, correct + totals.n_correct
             if on_chunk is not None:
                 on_chunk(min(first + chunk, n), n)

@@ -19,7 +19,7 @@ RUN = [case for case in CASES if not (INTERPRETED and case.realistic)]
 SMALL = [case for case in CASES if not case.realistic]
 SHARED = {"dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)
-THREADED = ("predict_logits", "train_epoch")
+THREADED = ("predict_logits", "train_epoch", "loss_gradient")
 
 cases = pytest.mark.parametrize("case", RUN, ids=str)
 small_cases = pytest.mark.parametrize("case", SMALL, ids=str)
@@ -178,6 +178,8 @@ def test_out_may_be_an_input_or_another_view_of_it(case, name, dtype):
 def test_nan_stays_nan_at_the_same_places(case, dtype):
     pristine = case.arguments(dtype)
     for name, i in arrays_in(pristine):
+        if name == "sample_weight":  # must be finite
+            continue
         results = []
         for module in (reference, kernels):
             arguments = case.arguments(dtype)
@@ -273,7 +275,7 @@ def test_tolerances_of_training_see_a_slightly_wrong_learning_rate(case, dtype):
     name, rate, *others = arguments["optimizer"]
     wrong = run(reference, case, {**arguments, "optimizer": (name, 1.05 * rate, *others)})
     with pytest.raises(AssertionError, match="differ"):
-        assert_equivalent(wrong[2], expected[2], tolerances(case, dtype, expected)[2])
+        assert_equivalent(wrong[3], expected[3], tolerances(case, dtype, expected)[3])
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_tolerances_of_training_see_a_limit_that_is_forgotten(case, limit, dtype
     expected = run(reference, case, case.arguments(dtype))
     wrong = run(reference, case, {**case.arguments(dtype), limit: None})
     with pytest.raises(AssertionError, match="differ"):
-        assert_equivalent(wrong[2], expected[2], tolerances(case, dtype, expected)[2])
+        assert_equivalent(wrong[3], expected[3], tolerances(case, dtype, expected)[3])
 
 
 lengths = st.integers(0, 40)
@@ -481,7 +483,6 @@ def test_unsuitable_settings_are_rejected_with_the_same_words(operation):
     for name in case.arguments(np.float64).keys() & SETTINGS.keys():
         for wrong in SETTINGS[name]:
             assert_rejected_alike(operation, {**case.arguments(np.float64), name: wrong})
-    assert_rejected_alike(operation, {**case.arguments(np.float64), "nothing": 1}, may_pass=True) if 0 else None
 
 
 @pytest.mark.parametrize("n_threads", [0, -1, 1.0, True, "2"])

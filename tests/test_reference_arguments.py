@@ -100,8 +100,8 @@ def make_out(name, dtype=np.float64):
 
 
 def test_table_holds_every_operation():
-    others = {"Totals", "dropout_key", "layer_slices", "loss_gradient", "train_epoch"}
-    assert set(TABLE) == set(reference.__all__) - others
+    apart = {"Totals", "dropout_key", "layer_slices", "loss_gradient", "train_epoch"}
+    assert set(TABLE) == set(reference.__all__) - apart
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -51,8 +51,8 @@ class Objective:
         loss, gradient = 0.0, np.zeros_like(parameters)
         step = self.samples.most_rows()
         for start in range(0, n, step):
-            x, y, w, order = self.samples.part(np.arange(start, min(start + step, n)))
-            share = (len(order) if w is None else w.sum()) / total
+            x, y, w = self.samples.take(np.arange(start, min(start + step, n))).dense()
+            share = (len(y) if w is None else w.sum()) / total
             if share:
                 mean, part = self.value(parameters, x, y, sample_weight=w)
                 loss += share * mean / self.divisor

@@ -24,17 +24,18 @@ class Samples(NamedTuple):
 
     def most_rows(self) -> int:
         """Count the rows that may be handed over at once."""
-        if not sparse.issparse(self.X):
+        if not self.is_sparse():
             return max(len(self.X), 1)
         row_bytes = max(int(self.X.shape[1]), 1) * int(self.X.dtype.itemsize)
         return max(1, DENSE_BYTES // row_bytes)
 
-    def part(self, rows: npt.NDArray[np.int64]) -> tuple[Array, Array, Array | None, npt.NDArray[np.int64]]:
-        """Return x, y and weights with the order in which the rows stand in them."""
-        if not sparse.issparse(self.X):
-            return self.X, self.y, self.weights, rows
-        weights = None if self.weights is None else self.weights[rows]
-        return self.X[rows].toarray(), self.y[rows], weights, np.arange(len(rows))
+    def is_sparse(self) -> bool:
+        """Tell whether the inputs are a sparse matrix."""
+        return bool(sparse.issparse(self.X))
+
+    def dense(self) -> Samples:
+        """Return the samples with dense inputs."""
+        return self._replace(X=self.X.toarray()) if self.is_sparse() else self
 
     def take(self, rows: npt.NDArray[np.int64]) -> Samples:
         """Copy some of the samples."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -60,14 +60,30 @@ class Descent:
         most_rows = min(CHUNK_FLOP // flop * self.batch_size, samples.most_rows())
         self.chunk = max(1, most_rows // self.batch_size) * self.batch_size
         dropout = model._dropout_rates()
-        self.train = partial(
-            model._backend().train_epoch, model._parameters, self.state.slots, sizes=sizes,
-            activations=model._activations(), loss=model._loss(), batch_size=self.batch_size,
-            clip_norm=model.clip_norm, clip_value=model.clip_value, l2=float(model.alpha), dropout=dropout,
-            seed=int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0, **model._threads(),
-        )  # fmt: skip
+        self.common = {
+            "parameters": model._parameters, "slots": self.state.slots, "sizes": sizes,
+            "activations": model._activations(), "loss": model._loss(), "batch_size": self.batch_size,
+            "clip_norm": model.clip_norm, "clip_value": model.clip_value, "l2": float(model.alpha), "dropout": dropout,
+            "seed": int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0, **model._threads(),
+        }  # fmt: skip
+        self.train = self._train_parts if samples.is_sparse() else self._prepare()
         self.has_idle = samples.weights is not None and not samples.weights.all()
         self.divisor = model._loss_divisor()
+
+    def _prepare(self) -> Callable[..., Any]:
+        """Prepare epochs over dense samples."""
+        X, y, weights = self.samples
+        optimizer = (self.state.name, self.state.schedule.rate(), *self.state.settings)
+        prepare = self.model._backend().prepare_training
+        epoch: Callable[..., Any] = prepare(x=X, y=y, sample_weight=weights, optimizer=optimizer, **self.common)
+        return epoch
+
+    def _train_parts(self, rows: Array, step: int, lr: float) -> Any:
+        """Make some of the sparse samples dense and train on them."""
+        x, y, weights = self.samples.take(rows).dense()
+        optimizer, order = (self.state.name, lr, *self.state.settings), np.arange(len(rows))
+        train = self.model._backend().train_epoch
+        return train(x=x, y=y, order=order, sample_weight=weights, optimizer=optimizer, step=step, **self.common)
 
     def run(self, incremental: bool) -> None:
         """Train until it is time to stop."""
@@ -117,11 +133,10 @@ class Descent:
         if self.model.shuffle:
             self.model._random_state.shuffle(self.rows)  # the draws of sklearn.utils.shuffle
         state, n_samples, loss_sum = self.state, len(self.rows), 0.0
-        optimizer = (state.name, rate, *state.settings)
         for start in range(0, n_samples, self.chunk):
             rows = self.rows[start : start + self.chunk]
-            x, y, weights, order = self.samples.part(self._weighty(rows) if self.has_idle else rows)
-            totals = self.train(x, y, order, optimizer=optimizer, step=state.step, sample_weight=weights)
+            order = self._weighty(rows) if self.has_idle else rows
+            totals = self.train(order, state.step, rate)
             loss_sum += totals.loss_sum / self.divisor + totals.penalty_sum
             state.step += -(-len(order) // self.batch_size)
             n_done = start + len(rows)

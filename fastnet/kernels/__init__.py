@@ -62,9 +62,10 @@ from fastnet.kernels.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from fastnet.kernels.training import layer_slices, predict_logits, train_epoch
+from fastnet.kernels.training import Totals, layer_slices, loss_gradient, predict_logits, prepare_training, train_epoch
 
 __all__ = [
+    "Totals",
     "absolute_error_backward",
     "absolute_error_forward",
     "adam_step",
@@ -91,12 +92,14 @@ __all__ = [
     "linear_relu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "loss_gradient",
     "matmul_backward",
     "matmul_forward",
     "momentum_step",
     "poisson_backward",
     "poisson_forward",
     "predict_logits",
+    "prepare_training",
     "relu_backward",
     "relu_forward",
     "selu_backward",

@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, inlined
+from fastnet._jit import INTERPRETED, called, emitted, inlined
 from fastnet._threads import LINE, STOP
 from fastnet.kernels import interpreted
 from fastnet.kernels.emit import I64, call_function
@@ -72,7 +72,7 @@ def _yield_time_slice(_typing: Any) -> Any:
     return types.void(), codegen
 
 
-@inlined
+@called
 def _wait(barrier: Any, n_threads: int) -> bool:
     generation = _load(barrier, LINE)
     if _add(barrier, 0, 1) == n_threads - 1:

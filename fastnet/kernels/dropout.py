@@ -15,7 +15,7 @@ from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.dropout import GOLDEN, dropout_key
 
-__all__ = ["drop_run", "dropout_backward", "dropout_forward", "dropout_key", "threshold_of"]
+__all__ = ["drop_run", "dropout_backward", "dropout_forward", "dropout_key", "key_of", "threshold_of"]
 
 
 def _emit_mix(builder: Any, h: Any) -> Any:
@@ -48,10 +48,26 @@ def is_kept(_typing: Any, mixed_row: Any, column: Any, threshold: Any) -> Any:
     return types.boolean(types.int64, types.int64, types.int64), codegen
 
 
+@emitted
+def key_of(_typing: Any, seed: Any, step: Any, layer: Any) -> Any:
+    """`dropout_key`, for a seed as a signed number of the same bits."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        seed, step, layer = args
+        key = _emit_mix(builder, builder.add(builder.trunc(layer, I32), ir.Constant(I32, GOLDEN)))
+        for value in (step, seed):
+            for shift in (0, 32):
+                word = builder.trunc(builder.lshr(value, ir.Constant(I64, shift)), I32)
+                key = _emit_mix(builder, builder.xor(key, word))
+        return builder.zext(key, I64)
+
+    return types.int64(types.int64, types.int64, types.int64), codegen
+
+
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    mix_row, is_kept = interpreted.mix_row, interpreted.is_kept
+    mix_row, is_kept, key_of = interpreted.mix_row, interpreted.is_kept, interpreted.key_of
 
 
 def threshold_of(rate: float) -> int:

@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 
 from fastnet._jit import vector_bits
 
-PTR, BIT, I32, I64 = ir.PointerType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
+PTR, BIT, I8, I32, I64 = ir.PointerType(), *(ir.IntType(bits) for bits in (1, 8, 32, 64))
 
 
 def lanes(itemsize: int) -> int:

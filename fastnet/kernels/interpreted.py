@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.kernels.updates import NONE
-from fastnet.reference.dropout import GOLDEN
+from fastnet.kernels.updates import PENALTY
+from fastnet.reference.dropout import GOLDEN, dropout_key
 
 
 def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
@@ -48,14 +48,16 @@ def make_weight_tile(
     @np.errstate(all="ignore")
     def weight_tile(
         a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, gradient: Any, w0: int, target: Any, t0: int,
-        code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int,
+        waiting: bool, code: int, penalised: int, n_penalised: int, coefficients: Any, p: Any, slot0: Any, slot1: Any,
+        u0: int, g: Any, g0: int,
     ) -> None:  # fmt: skip
         width, columns = width_of(p.itemsize), columns_of(p.itemsize)
         left = _view(a, a0, (rows, n_rows), (1, width))
         total = left @ _view(b, b0, (n_rows, columns), (width, 1))
         if goes_on:
             total = total + _view(gradient, w0, (rows, columns), (width, 1))
-        update_run(code, coefficients, p, slot0, slot1, u0, g, g0, n_vectors)
+        if waiting:
+            update_run(code, penalised, n_penalised, coefficients, p, slot0, slot1, u0, g, g0, n_vectors)
         _view(target, t0, (rows, columns), (width, 1))[:] = total
 
     return weight_tile
@@ -66,15 +68,17 @@ def make_update(lanes_of: Callable[[int], int]) -> Any:
 
     @np.errstate(all="ignore")
     def update_run(
-        code: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int, g: Any, g0: int, count: int
-    ) -> None:
-        if code == NONE:
-            return
-        size = count * lanes_of(p.itemsize)
+        code: int, penalised: int, n_penalised: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int,
+        g: Any, g0: int, count: int,
+    ) -> None:  # fmt: skip
+        size, own = count * lanes_of(p.itemsize), min(count, n_penalised) * lanes_of(p.itemsize)
+        gradient = g[g0 : g0 + size].copy()
+        if penalised:
+            gradient[:own] += coefficients[PENALTY] * p[u0 : u0 + own]
         formula: Any = (sgd, momentum, adam, adam)[code]
         n_slots = (0, 1, 2, 2)[code]
         targets = [array[u0 : u0 + size] for array in (p, slot0, slot1)[: 1 + n_slots]]
-        after = formula(*targets, *[None] * (2 - n_slots), g[g0 : g0 + size], coefficients)
+        after = formula(*targets, *[None] * (2 - n_slots), gradient, coefficients)
         for own, value in zip(targets, after, strict=False):
             own[:] = value
 
@@ -138,6 +142,12 @@ def make_copy(size: int) -> Any:
 def multiply_row(x: Any, x0: int, w: Any, w0: int, n_in: int, n_out: int, z: Any) -> None:
     """z += x @ W."""
     z[:n_out] += x[x0 : x0 + n_in] @ w[w0 : w0 + n_in * n_out].reshape(n_in, n_out)
+
+
+def call(part: Any, state: Any, numbers: tuple[int, ...]) -> int:
+    """Call a part, which is given instead of its address."""
+    returned: int = part(state, *numbers)
+    return returned
 
 
 def sgd(p: Any, slot0: Any, slot1: Any, g: Any, c: Any) -> tuple[Any, Any, Any]:
@@ -247,6 +257,11 @@ def mix_row(key: int, row: int) -> int:
 def is_kept(mixed_row: int, column: int, threshold: int) -> bool:
     """Tell whether the draw of a column reaches the threshold."""
     return _mix(mixed_row ^ column & 0xFFFFFFFF) >= threshold
+
+
+def key_of(seed: int, step: int, layer: int) -> int:
+    """`dropout_key`, for a seed as a signed number of the same bits."""
+    return dropout_key(int(seed) & 0xFFFFFFFFFFFFFFFF, int(step), int(layer))
 
 
 def flush() -> int:

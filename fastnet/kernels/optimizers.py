@@ -51,7 +51,7 @@ def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, s
     # all N_COEFFICIENTS of them
     c = (
         coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4], coefficients[5],
-        coefficients[6],
+        coefficients[6], coefficients[7],
     )  # fmt: skip
     if code == SGD:
         for i in range(p.size):

@@ -1,4 +1,4 @@
-"""The parts of a training step: gather, forward, loss, backward, gradient with update.
+"""The parts of a training step: gather, products forward and back, activations, loss, gradient with update.
 
 Each works on what one thread of a team was given: a range of rows (samples), or of tiles of weights. Outputs are
 shared out among threads, never a reduction, so results do not depend on how many there are.
@@ -6,53 +6,77 @@ shared out among threads, never a reduction, so results do not depend on how man
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
-from fastnet._jit import called, inlined
-from fastnet.kernels import losses
-from fastnet.kernels.activations import IDENTITY, activate, differentiate
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share
-from fastnet.kernels.layout import Layout, transpose_weights
-from fastnet.kernels.moves import copy_row, prefetch
-from fastnet.kernels.simd import (
-    N_VECTORS,
-    TILE_ROWS,
-    TILE_VECTORS,
-    update_run,
-    weight_tile_narrow,
-    weight_tile_wide,
-)
-from fastnet.kernels.updates import NONE
+import numpy as np
 
-CACHE_LINE = 64
+from fastnet._jit import inlined, part
+from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.dropout import drop_run, key_of
+from fastnet.kernels.elementary import choose
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share, unpack
+from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.moves import copy_row
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
+from fastnet.kernels.state import Weights
 
 
-class Samples(NamedTuple):
-    """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
-
-    x: Any  # all rows, one after the other
-    rows: Any  # what a narrow first layer reads: the same, or the rows gathered
-    labels: Any
-    targets: Any
-    order: Any
-    scale: float
-
-
-class Weights(NamedTuple):
-    """Parameters and optimizer state in panels, the gradient of a batch that comes in blocks, W transposed."""
-
-    packed: Any
-    slot0: Any
-    slot1: Any
-    gradient: Any
-    transposed: Any
+@part
+def pack_weights(s: Any, thread: int, n_threads: int) -> int:
+    """Copy a thread's share of the parameters and of the optimizer's state from flat vectors into panels."""
+    for i in range(3):
+        flat, packed = _vectors(s.weights, i)
+        if packed.size > 0:
+            for layer in range(s.layout.n_in.size):
+                pack_layer(s.layout, layer, thread, n_threads, flat, packed)
+    return 0
 
 
-@called
-def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, values: Any, capacity: int) -> None:
+@part
+def unpack_weights(s: Any, thread: int, n_threads: int) -> int:
+    """Copy a thread's share back."""
+    for i in range(3):
+        flat, packed = _vectors(s.weights, i)
+        if packed.size > 0:
+            for layer in range(s.layout.n_in.size):
+                unpack_layer(s.layout, layer, thread, n_threads, packed, flat)
+    return 0
+
+
+@inlined
+def _vectors(weights: Weights, i: int) -> Any:
+    """Return the parameters, or the first or second vector of the optimizer's state: flat, and in panels."""
+    if i == 0:
+        return weights.flat, weights.packed
+    return (weights.flat0, weights.slot0) if i == 1 else (weights.flat1, weights.slot1)
+
+
+@part
+def unpack_gradient(s: Any, thread: int, n_threads: int) -> int:
+    """Copy a thread's share of the stored gradient into the flat vector that stands where an optimizer's state does."""
+    for layer in range(s.layout.n_in.size):
+        unpack_layer(s.layout, layer, thread, n_threads, s.weights.gradient, s.weights.flat0)
+    return 0
+
+
+@part
+def transpose_all(s: Any, thread: int, n_threads: int) -> int:
+    """Write a thread's share of W transposed, of every layer that has it."""
+    for layer in range(1, s.layout.n_in.size):
+        first, last = share(s.layout.depth[layer] // TILE_ROWS, thread, n_threads)
+        for panel in range(panels_of(s.layout.n_out[layer], s.weights.packed.itemsize)):
+            for tile in range(first, last):
+                transpose_weights(s.layout, layer, tile, panel, s.weights.packed, s.weights.transposed)
+    return 0
+
+
+@part
+def gather(s: Any, start: int, first: int, last: int) -> int:
     """Copy rows [first, last) of the block of samples at `start` into panels, converted and scaled."""
+    samples, values = s.samples, s.memory.values
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    n_in, step = layout.n_in[0], capacity * width
+    n_in, step = s.layout.n_in[0], s.run.capacity * width
     real = values.dtype.type
     scale = real(samples.scale)
     for r in range(first, last):
@@ -62,34 +86,12 @@ def gather(samples: Samples, start: int, first: int, last: int, layout: Layout, 
             copy_row(samples.x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
             values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
-    _write_ones(n_in, first, last, values, layout.values[0], step)
-
-
-class Ahead(NamedTuple):
-    """How far the rows that are gathered next were brought nearer: rows of the order, and bytes of a row."""
-
-    row: int
-    line: int  # in bytes
-    last: int  # row, exclusive
+    write_ones(n_in, first, last, values, s.layout.values[0], step)
+    return 0
 
 
 @inlined
-def prefetch_lines(samples: Samples, n_in: int, count: int, ahead: Ahead) -> Ahead:
-    """Ask for some cache lines more of the samples ahead; return how far that came."""
-    row, line, last = ahead
-    row_bytes = n_in * samples.x.itemsize
-    for _ in range(count):
-        if row >= last:
-            break
-        prefetch(samples.x, samples.order[row] * row_bytes + line)
-        line += CACHE_LINE
-        if line >= row_bytes:
-            row, line = row + 1, 0
-    return Ahead(row, line, last)
-
-
-@inlined
-def _write_ones(n: int, first: int, last: int, values: Any, base: int, step: int) -> None:
+def write_ones(n: int, first: int, last: int, values: Any, base: int, step: int) -> None:
     """Write the column of ones that follows n columns of activations."""
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     one = values.dtype.type(1)
@@ -98,201 +100,109 @@ def _write_ones(n: int, first: int, last: int, values: Any, base: int, step: int
         column[r * width] = one
 
 
-@called
-def forward(
-    layout: Layout, layer: int, first: int, last: int, first_panel: int, last_panel: int, packed: Any, values: Any,
-    v0: int, v1: int, capacity: int,
-) -> None:  # fmt: skip
-    """Compute a layer's outputs, at v1, from its inputs, at v0: some panels of some rows."""
-    n_in, n_out = layout.n_in[layer], layout.n_out[layer]
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    step = capacity * width
-    multiply_panels(
-        values, v0 + first * width, step, packed, layout.packed[layer], layout.depth[layer] * width, n_in + 1,
-        values, v1 + first * width, step, last - first, n_out, first_panel, last_panel,
-    )  # fmt: skip
-    finish_outputs(layout, layer, first, last, first_panel, last_panel, values, v1, capacity)
+@part
+def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, back: int) -> int:
+    """Write a layer's sums from its inputs; or, going back, the gradient of its inputs from that of its sums.
+
+    Some panels of some rows. One part for both directions, which are one product of other operands.
+    """
+    layout, memory, weights = s.layout, s.memory, s.weights
+    width = TILE_VECTORS * VECTOR_BYTES // memory.values.itemsize
+    step, n_in, n_out = s.run.capacity * width, layout.n_in[layer], layout.n_out[layer]
+    v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
+    a, b, k, n = memory.values, weights.packed, n_in + 1, n_out
+    a0, b0, b_step, c0 = v0, layout.packed[layer], layout.depth[layer] * width, v1
+    if back != 0:
+        a, b, k, n = memory.gradients, weights.transposed, n_out, n_in
+        a0, b0, b_step, c0 = v1, layout.transposed[layer], layout.t_depth[layer] * width, v0
+    c = a
+    rows = first * width
+    multiply_panels(a, a0 + rows, step, b, b0, b_step, k, c, c0 + rows, step, last - first, n, first_panel, last_panel)
+    return 0
 
 
 @inlined
-def finish_outputs(
-    layout: Layout, layer: int, first: int, last: int, first_panel: int, last_panel: int, values: Any, v1: int,
-    capacity: int,
-) -> None:  # fmt: skip
-    """Apply a layer's activation to some panels of some rows, and write the ones that follow the last panel."""
-    n_out, code = layout.n_out[layer], layout.activation[layer]
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    step = capacity * width
-    if code != IDENTITY:
+def run_of(s: Any, layer: int, panel: int, first: int, last: int) -> tuple[int, int]:
+    """Where some rows of a panel of a layer's outputs begin and end."""
+    width = TILE_VECTORS * VECTOR_BYTES // s.memory.values.itemsize
+    start = (s.layout.values[layer + 1] + panel * width) * s.run.capacity
+    return start + first * width, start + last * width
+
+
+@functools.cache
+def make_finish(code: int, keeps: int) -> Any:
+    """Return the part that applies an activation to some panels of some rows of a layer's sums.
+
+    `keeps` tells that the activation's slopes are kept too, for the way back: where outputs do not tell them, or are
+    about to be dropped.
+    """
+
+    @part
+    def finish(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int) -> int:
+        values, slopes = s.memory.values, s.memory.slopes
+        one = values.dtype.type(1)
         for panel in range(first_panel, last_panel):
-            run = values[v1 + panel * step + first * width : v1 + panel * step + last * width]
-            activate(code, run)
-    if last_panel == panels_of(n_out, values.itemsize):
-        _write_ones(n_out, first, last, values, v1, step)
-
-
-@called
-def backward(
-    layout: Layout, layer: int, first: int, last: int, transposed: Any, values: Any, gradients: Any,
-    v0: int, v1: int, capacity: int,
-) -> None:  # fmt: skip
-    """Gradient before the layer (at v0, its inputs' activation undone) from that after it, for some rows."""
-    n_in, n_out, code = layout.n_in[layer], layout.n_out[layer], layout.activation[layer - 1]
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    step = capacity * width
-    multiply_panels(
-        gradients, v1 + first * width, step, transposed, layout.transposed[layer], layout.t_depth[layer] * width,
-        n_out, gradients, v0 + first * width, step, last - first, n_in, FIRST, panels_of(n_in, values.itemsize),
-    )  # fmt: skip
-    if code != IDENTITY:
-        for panel in range(panels_of(n_in, values.itemsize)):
-            begin, end = v0 + panel * step + first * width, v0 + panel * step + last * width
-            differentiate(code, gradients[begin:end], values[begin:end])
-
-
-@called
-def loss_and_gradient(
-    code: int, samples: Samples, start: int, first: int, last: int, n: int, layout: Layout, values: Any,
-    gradients: Any, base: int, capacity: int, rows: Any, row_losses: Any,
-) -> int:  # fmt: skip
-    """Write each row's loss, and its gradient for a mean over n samples; return the count of correct answers.
-
-    `rows` holds two rows of outputs: where those lie in several panels, they are copied there and back.
-    """
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    columns, step = layout.n_out[-1], capacity * width
-    correct = 0
-    for r in range(first, last):
-        at = base + r * width
-        if columns <= width:
-            logits, dlogits = values[at : at + columns], gradients[at : at + columns]
-            correct += _loss_row(code, samples, start + r, r, n, logits, dlogits, columns, row_losses)
-        else:
-            logits, dlogits = rows[:columns], rows[columns : 2 * columns]
-            for j in range(columns):
-                logits[j] = values[at + (j // width) * step + j % width]
-            correct += _loss_row(code, samples, start + r, r, n, logits, dlogits, columns, row_losses)
-            for j in range(columns):
-                gradients[at + (j // width) * step + j % width] = dlogits[j]
-    return correct
-
-
-@inlined
-def _is_first_largest(x: Any, place: int, columns: int) -> bool:
-    """Tell whether numpy.argmax, for which a NaN is the largest, finds this place; without a branch to mispredict."""
-    top = x[place]
-    beaten = 0
-    if top == top:
-        for j in range(columns):
-            beaten += int(not x[j] <= top) | (int(j < place) & int(x[j] == top))
-    else:
-        for j in range(place):
-            beaten += int(x[j] != x[j])
-    return beaten == 0
-
-
-@inlined
-def _loss_row(
-    code: int, samples: Samples, place: int, r: int, n: int, logits: Any, dlogits: Any, columns: int, row_losses: Any
-) -> int:
-    real = logits.dtype.type
-    divisor, one, half, zero = real(n), real(1), real(0.5), real(0)
-    sample = samples.order[place]
-    correct = 0
-    if code == losses.CROSS_ENTROPY:
-        label = samples.labels[sample]
-        row_losses[r] = losses.cross_entropy_row(logits, label, dlogits, columns)
-        correct = int(_is_first_largest(logits, label, columns))
-        dlogits[label] -= one
-    elif code == losses.BINARY_CROSS_ENTROPY:
-        targets = samples.targets[sample]
-        row_losses[r] = losses.binary_cross_entropy_row(logits, targets, dlogits, columns)
-        for j in range(columns):
-            correct += int((logits[j] > zero) == (targets[j] > half))
-            dlogits[j] -= targets[j]
-    else:
-        targets = samples.targets[sample]
-        row_losses[r] = losses.squared_error_row(logits, targets, columns)
-        for j in range(columns):
-            dlogits[j] = logits[j] - targets[j]
-    for j in range(columns):
-        dlogits[j] /= divisor
-    return correct
-
-
-class Share(NamedTuple):
-    """A thread's share of a layer's tiles of weights: tiles [first, last) of panels [first_panel, last_panel)."""
-
-    first: int
-    last: int
-    first_panel: int
-    last_panel: int
-
-
-@inlined
-def own_tiles(layout: Layout, layer: int, by_columns: bool, thread: int, n_threads: int, itemsize: int) -> Share:
-    """Tiles of a layer's weights that a thread updates.
-
-    Those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that it reads
-    but a slab of the inputs.
-    """
-    tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], itemsize)
-    first, last, first_panel, last_panel = FIRST, tiles, FIRST, n_panels
-    if by_columns or tiles < n_threads:
-        first_panel, last_panel = share(n_panels, thread, n_threads)
-    else:
-        first, last = share(tiles, thread, n_threads)
-    return Share(first, last, first_panel, last_panel)
-
-
-class Step(NamedTuple):
-    """How gradients of a block of rows are made and used."""
-
-    n_rows: int
-    goes_on: bool  # not the batch's first block: gradients go on from those stored
-    code: int  # of the optimizer, or NONE if more blocks follow: gradients are stored
-    coefficients: Any
-    scratch: Any  # gradients of two tiles
-
-
-@called
-def update_layer(
-    layout: Layout, layer: int, own: Share, step: Step, values: Any, gradients: Any, v0: int, v1: int, capacity: int,
-    weights: Weights, samples: Samples, at_once: int, ahead: Ahead,
-) -> Ahead:  # fmt: skip
-    """Gradient and update of some tiles of a layer's weights; between tiles, lines of the rows ahead are fetched.
-
-    A tile is updated while the gradient of the next one is computed, and W transposed is refreshed after that.
-    """
-    lanes = VECTOR_BYTES // values.itemsize
-    width = TILE_VECTORS * lanes
-    depth, n_out, size = layout.depth[layer], layout.n_out[layer], TILE_ROWS * width
-    code, before, before_tile, before_panel, s0 = NONE, FIRST, FIRST, FIRST, FIRST
-    for panel in range(own.first_panel, own.last_panel):
-        start, b0 = layout.packed[layer] + panel * depth * width, v1 + panel * capacity * width
-        for tile in range(own.first, own.last):
-            ahead = prefetch_lines(samples, layout.n_in[0], at_once, ahead)
-            w0, row = start + tile * size, tile * TILE_ROWS
-            a0 = v0 + (row // width) * capacity * width + row % width
-            target, t0 = (weights.gradient, w0) if step.code == NONE else (step.scratch, s0)
-            if n_out - panel * width > lanes:
-                weight_tile_wide(
-                    values, a0, gradients, b0, step.n_rows, step.goes_on, weights.gradient, w0, target, t0, code,
-                    step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
-                )  # fmt: skip
+            begin, end = run_of(s, layer, panel, first, last)
+            y = values[begin:end]
+            if keeps != 0:
+                slope = slopes[begin:end]
+                if code in (GELU, SILU):
+                    activate_with_slope(code, y, slope)
+                else:
+                    activate(code, y)
+                    for i in range(slope.size):
+                        slope[i] = one
+                    differentiate(code, slope, y)
             else:
-                weight_tile_narrow(
-                    values, a0, gradients, b0, step.n_rows, step.goes_on, weights.gradient, w0, target, t0, code,
-                    step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
-                )  # fmt: skip
-            if code != NONE and layer > 0:
-                transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
-            code, before, before_tile, before_panel, s0 = step.code, w0, tile, panel, size - s0
-    if code != NONE:
-        update_run(
-            code, step.coefficients, weights.packed, weights.slot0, weights.slot1, before, step.scratch, size - s0,
-            N_VECTORS,
-        )  # fmt: skip
-        if layer > 0:
-            transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
-    return ahead
+                activate(code, y)
+        return 0
+
+    return finish
+
+
+@part
+def drop(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, start: int, step: int) -> int:
+    """Drop some of a layer's outputs, and their slopes with them; row 0 of the block is row `start` of the batch."""
+    values, slopes, rate = s.memory.values, s.memory.slopes, s.run.rates[layer]
+    real, width, seed = values.dtype.type, TILE_VECTORS * VECTOR_BYTES // values.itemsize, s.run.seed
+    key, threshold, scale = key_of(seed, step, layer), np.int64(rate * 2.0**32), real(1.0 / (1.0 - rate))
+    for panel in range(first_panel, last_panel):
+        begin, _ = run_of(s, layer, panel, first, last)
+        for r in range(last - first):
+            at = begin + r * width
+            drop_run(values[at : at + width], key, start + first + r, panel * width, threshold, scale)
+            drop_run(slopes[at : at + width], key, start + first + r, panel * width, threshold, scale)
+    return 0
+
+
+@functools.cache
+def make_undo(code: int, keeps: int) -> Any:
+    """Return the part that turns the gradient of a layer's outputs into that of its sums, for some rows."""
+
+    @part
+    def undo(s: Any, layer: int, first: int, last: int) -> int:
+        values, slopes, gradients = s.memory.values, s.memory.slopes, s.memory.gradients
+        for panel in range(panels_of(s.layout.n_out[layer], values.itemsize)):
+            begin, end = run_of(s, layer, panel, first, last)
+            d = gradients[begin:end]
+            if keeps != 0:
+                slope, zero = slopes[begin:end], d.dtype.type(0)
+                for i in range(d.size):  # what was dropped has no gradient, even where the one after it is NaN
+                    d[i] = choose(slope[i] == zero, zero, d[i] * slope[i])
+            else:
+                differentiate(code, d, values[begin:end])
+        return 0
+
+    return undo
+
+
+@part
+def unpack_logits(s: Any, start: int, first: int, last: int) -> int:
+    """Copy the last layer's outputs of rows [first, last), which belong to the samples from `start + first` on."""
+    layout, values, capacity = s.layout, s.memory.values, s.run.capacity
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    n_out, source = layout.n_out[-1], layout.values[layout.n_in.size] * capacity + first * width
+    panels = panels_of(n_out, values.itemsize)
+    target = (start + first) * n_out
+    unpack(values, source, capacity * width, last - first, n_out, FIRST, panels, s.memory.logits, target, n_out)
+    return 0

@@ -30,7 +30,7 @@ from fastnet.kernels.emit import (
     phi,
     whole,
 )
-from fastnet.kernels.updates import FORMULAS, N_COEFFICIENTS
+from fastnet.kernels.updates import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,
@@ -116,48 +116,44 @@ def _emit_row_tile(tile: _Tile, a: Any, a_panel: Any, b: Any, n_panels: Any, n_l
 
 
 def _emit_weight_tile(
-    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, stored: Any, target: Any, update: _Update
-) -> None:
-    """Columns of A times a panel of B, summed over rows; meanwhile, the update of the tile before.
+    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, stored: Any, target: Any, waiting: Any,
+    update: Update | None,
+) -> None:  # fmt: skip
+    """Columns of A times a panel of B, summed over rows; meanwhile, the update of the tile before, if one waits.
 
     An update is a chain of square root and division, or waits for the second-level cache; in the shade of products
     that are independent of it, one vector every few steps, it costs little.
     """
     builder, width, unrolled = tile.builder, tile.width, UNROLLED // 2
     rounds = builder.sdiv(n_rows, whole(unrolled))
-    shaded = builder.select(builder.icmp_signed("<", rounds, whole(N_VECTORS)), rounds, whole(N_VECTORS))
-    carried = [a, b, *tile.start(goes_on, stored)]
-    joined, arrivals = builder.append_basic_block("joined"), [([whole(0), *carried], builder.block)]
-    switch = builder.switch(update.code, joined)
-    blocks: dict[Any, Any] = {}
-    for number, (formula, n_slots) in FORMULAS.items():
-        if formula not in blocks:
-            blocks[formula] = builder.append_basic_block(formula.__name__)
-            builder.position_at_end(blocks[formula])
-            arrivals.append((_emit_shaded(tile, shaded, carried, formula, n_slots, update), builder.block))
-            builder.branch(joined)
-        switch.add_case(whole(number), blocks[formula])
-    builder.position_at_end(joined)
-    done, a, b, *chains = (
-        phi(builder, values[0].type, *((value, block) for value, (_, block) in zip(values, arrivals, strict=True)))
-        for values in zip(*(values for values, _ in arrivals), strict=True)
-    )
+    done, now = whole(0), [a, b, *tile.start(goes_on, stored)]
+    if update is not None:
+        shaded = builder.select(builder.icmp_signed("<", rounds, whole(N_VECTORS)), rounds, whole(N_VECTORS))
+        before = builder.block
+        with builder.if_then(waiting):
+            after = [shaded, *_emit_shaded(tile, shaded, now, update)]
+            inside = builder.block
+        pairs = zip([done, *now], after, strict=True)
+        done, *now = [phi(builder, value.type, (value, before), (other, inside)) for value, other in pairs]
+    a, b, *chains = now
     a, b, chains = tile.run(builder.sub(rounds, done), a, b, chains, unrolled, 1, width)
     _, _, chains = tile.run(builder.srem(n_rows, whole(unrolled)), a, b, chains, 1, 1, width)
     for value, place in zip(chains, tile.places(target), strict=True):
         tile.vec.store(value, place)
 
 
-class _Update(NamedTuple):
-    """The tile whose gradient is known: its code, coefficients, parameters, slots and gradient."""
+class Update(NamedTuple):
+    """The tile, or run, whose gradient is known, and how it is updated."""
 
-    code: Any
+    formula: Any
+    n_slots: int
+    penalised: Any  # count of vectors that have a penalty; None where there is none at all
     coefficients: Any
-    state: list[Any]
+    state: list[Any]  # parameters and slots
     gradient: Any
 
 
-def _update_vectors(vec: Vectors, formula: Any, n_slots: int, update: _Update) -> Callable[[Any], Any]:
+def _update_vectors(vec: Vectors, update: Update) -> Callable[[Any], Any]:
     """Return what emits the update of one vector of the tile, and returns the index of the next."""
     builder = vec.builder
     constants = [vec.broadcast(vec.at(update.coefficients, i)) for i in range(N_COEFFICIENTS)]
@@ -165,21 +161,24 @@ def _update_vectors(vec: Vectors, formula: Any, n_slots: int, update: _Update) -
     def update_vector(index: Any) -> Any:
         place = builder.mul(index, whole(vec.lanes))
         gradient = vec.load(vec.at(update.gradient, place))
-        places = [vec.at(array, place) for array in update.state[: 1 + n_slots]]
-        state = [vec.load(own) for own in places] + [gradient] * (2 - n_slots)
-        for value, own in zip(formula(builder, tuple(state), gradient, constants.__getitem__), places, strict=False):
+        places = [vec.at(array, place) for array in update.state[: 1 + update.n_slots]]
+        state = [vec.load(own) for own in places] + [gradient] * (2 - update.n_slots)
+        if update.penalised is not None:
+            has_one = builder.icmp_signed("<", index, update.penalised)
+            factor = builder.select(has_one, constants[PENALTY], vec.constant(0.0))
+            gradient = call_intrinsic(builder, "fma", factor, state[0], gradient)
+        after = update.formula(builder, tuple(state), gradient, constants.__getitem__)
+        for value, own in zip(after, places, strict=False):
             vec.store(value, own)
         return builder.add(index, whole(1))
 
     return update_vector
 
 
-def _emit_shaded(
-    tile: _Tile, rounds: Any, carried: list[Any], formula: Any, n_slots: int, update: _Update
-) -> list[Any]:
+def _emit_shaded(tile: _Tile, rounds: Any, carried: list[Any], update: Update) -> list[Any]:
     """Products for some rounds, in each one vector of the update, and then what is left of the update."""
     builder, vec, unrolled = tile.builder, tile.vec, UNROLLED // 2
-    update_vector = _update_vectors(vec, formula, n_slots, update)
+    update_vector = _update_vectors(vec, update)
 
     def body(now: list[Any]) -> list[Any]:
         index, a, b, *chains = now
@@ -188,14 +187,19 @@ def _emit_shaded(
 
     done, *carried = loop(builder, rounds, [whole(0), *carried], body)
     loop(builder, builder.sub(whole(N_VECTORS), done), [done], lambda now: [update_vector(now[0])])
-    return [rounds, *carried]
+    return carried
 
 
 @emitted
 def update_run(
-    _typing: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any, count: Any
-) -> Any:
-    """Update `count` vectors of parameters, from p[u0:], with their gradient, from g[g0:]."""
+    _typing: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any,
+    u0: Any, g: Any, g0: Any, count: Any,
+) -> Any:  # fmt: skip
+    """Update `count` vectors of parameters, from p[u0:], with their gradient, from g[g0:].
+
+    `penalised` tells whether there is a penalty, which the first `n_penalised` of them have. It and the code of the
+    optimizer are known while compiling; NONE leaves everything as it is.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vec = Vectors(builder, llvm_float(p.dtype))
@@ -203,21 +207,17 @@ def update_run(
         def array(i: int, start: Any) -> Any:
             return vec.array(context, signature.args[i], args[i], start)
 
-        update = _Update(args[0], array(1, whole(0)), [array(i, args[5]) for i in (2, 3, 4)], array(6, args[7]))
-        end = builder.append_basic_block("updated")
-        switch = builder.switch(update.code, end)
-        for number, (formula, n_slots) in FORMULAS.items():
-            block = builder.append_basic_block(formula.__name__)
-            switch.add_case(whole(number), block)
-            builder.position_at_end(block)
-            update_vector = _update_vectors(vec, formula, n_slots, update)
-            loop(builder, args[8], [whole(0)], lambda now: [update_vector(now[0])])  # noqa: B023, called at once
-            builder.branch(end)
-        builder.position_at_end(end)
+        if code.literal_value != NONE:
+            update = Update(
+                *FORMULAS[code.literal_value], args[2] if penalised.literal_value else None, array(3, whole(0)),
+                [array(i, args[7]) for i in (4, 5, 6)], array(8, args[9]),
+            )  # fmt: skip
+            update_vector = _update_vectors(vec, update)
+            loop(builder, args[10], [whole(0)], lambda now: [update_vector(now[0])])
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(i64, coefficients, p, slot0, slot1, i64, g, i64, i64), codegen
+    return types.void(code, penalised, i64, coefficients, p, slot0, slot1, i64, g, i64, i64), codegen
 
 
 def _make_row_tile(vectors: int) -> Any:
@@ -243,9 +243,10 @@ def _make_weight_tile(vectors: int) -> Any:
     @emitted
     def weight_tile(
         _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, gradient: Any, w0: Any,
-        target: Any, t0: Any, code: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any,
+        target: Any, t0: Any, waiting: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any,
+        slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any,
     ) -> Any:  # fmt: skip
-        i64 = types.int64
+        i64, bit = types.int64, types.boolean
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             tile = _Tile(builder, llvm_float(p.dtype), vectors)
@@ -253,17 +254,21 @@ def _make_weight_tile(vectors: int) -> Any:
             def array(i: int, start: Any) -> Any:
                 return tile.vec.array(context, signature.args[i], args[i], start)
 
-            state = [array(i, args[15]) for i in (12, 13, 14)]
-            update = _Update(args[10], array(11, whole(0)), state, array(16, args[17]))
+            update = None
+            if code.literal_value != NONE:
+                update = Update(
+                    *FORMULAS[code.literal_value], args[13] if penalised.literal_value else None, array(14, whole(0)),
+                    [array(i, args[18]) for i in (15, 16, 17)], array(19, args[20]),
+                )  # fmt: skip
             _emit_weight_tile(
                 tile, array(0, args[1]), array(2, args[3]), args[4], args[5], array(6, args[7]), array(8, args[9]),
-                update,
+                args[10], update,
             )  # fmt: skip
             return context.get_dummy_value()
 
         return types.void(
-            a, i64, b, i64, i64, types.boolean, gradient, i64, target, i64, i64, coefficients, p, slot0, slot1, i64,
-            g, i64,
+            a, i64, b, i64, i64, bit, gradient, i64, target, i64, bit, code, penalised, i64, coefficients, p, slot0,
+            slot1, i64, g, i64,
         ), codegen  # fmt: skip
 
     return weight_tile

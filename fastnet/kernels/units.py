@@ -31,7 +31,7 @@ def leaky_relu(x: Any) -> Any:
 
 @inlined
 def leaky_relu_gradient(dy: Any, y: Any) -> Any:
-    """Dy or 0.01 dy, y where that is NaN."""
+    """dy or 0.01 dy, y where that is NaN."""
     return choose(y > like(0.0, y), dy, choose(y != y, y, like(LEAKY_SLOPE, y) * dy))
 
 
@@ -43,7 +43,7 @@ def elu(x: Any) -> Any:
 
 @inlined
 def elu_gradient(dy: Any, y: Any) -> Any:
-    """Dy or dy * exp(x), from y = exp(x) - 1."""
+    """dy or dy * exp(x), from y = exp(x) - 1."""
     return choose(y > like(0.0, y), dy, dy * (y + like(1.0, y)))
 
 
@@ -55,7 +55,7 @@ def selu(x: Any) -> Any:
 
 @inlined
 def selu_gradient(dy: Any, y: Any) -> Any:
-    """Dy * scale or dy * scale * alpha * exp(x), from y."""
+    """dy * scale or dy * scale * alpha * exp(x), from y."""
     return dy * choose(y > like(0.0, y), like(SELU_SCALE, y), y + like(SELU_SCALED_ALPHA, y))
 
 
@@ -67,7 +67,7 @@ def softplus(x: Any) -> Any:
 
 @inlined
 def softplus_gradient(dy: Any, y: Any) -> Any:
-    """Dy * sigmoid(x), from y."""
+    """dy * sigmoid(x), from y."""
     return dy * -expm1(-y)
 
 

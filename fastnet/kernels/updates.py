@@ -19,7 +19,10 @@ SGD, MOMENTUM, ADAM, ADAMW = 0, 1, 2, 3
 NONE = 4
 """In place of an optimizer: nothing is to be updated yet."""
 
-N_COEFFICIENTS = 7
+N_COEFFICIENTS = 8
+
+PENALTY = 7
+"""Index of the coefficient by which weights are multiplied and added to their gradient, where there is a penalty."""
 
 Coefficients = Callable[[int], Any]
 State = tuple[Any, Any, Any]

@@ -65,7 +65,14 @@ from fastnet.reference.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from fastnet.reference.training import Totals, layer_slices, loss_gradient, predict_logits, train_epoch
+from fastnet.reference.training import (
+    Totals,
+    layer_slices,
+    loss_gradient,
+    predict_logits,
+    prepare_training,
+    train_epoch,
+)
 
 __all__ = [
     "Totals",
@@ -102,6 +109,7 @@ __all__ = [
     "poisson_backward",
     "poisson_forward",
     "predict_logits",
+    "prepare_training",
     "relu_backward",
     "relu_forward",
     "selu_backward",

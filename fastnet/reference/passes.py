@@ -118,8 +118,9 @@ def backward(
         (W, _), (dW, db) = layers[i], gradients[i]
         dx, dW[...], db[...] = linear_backward(dz, passed.inputs[i], W)
         if i > 0:
-            dy = dropout_backward(dx, *masks[i - 1]) if masks else dx
-            dz = _ACTIVATION[activations[i - 1]][1](dy, passed.saved[i - 1])
+            dz = _ACTIVATION[activations[i - 1]][1](dx, passed.saved[i - 1])
+            if masks:  # last, so that what was dropped has no gradient even where it was NaN
+                dz = dropout_backward(dz, *masks[i - 1])
 
 
 @np.errstate(all="ignore")

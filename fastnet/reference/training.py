@@ -1,6 +1,6 @@
 """A dense network on one flat parameter vector: inference, epochs of minibatch descent, and whole gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.dropout import dropout_key
 from fastnet.reference.passes import layer_slices
 
-__all__ = ["Totals", "layer_slices", "loss_gradient", "predict_logits", "train_epoch"]
+__all__ = ["Totals", "layer_slices", "loss_gradient", "predict_logits", "prepare_training", "train_epoch"]
 
 
 class Totals(NamedTuple):
@@ -173,7 +173,8 @@ def train_epoch(
     array([3.5, 1.5])
     """
     training_checks.network(parameters, x, sizes, activations, scale)
-    training_checks.training(parameters, slots, x, y, order, int(sizes[-1]), loss, optimizer)
+    training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
+    training_checks.samples_order(order, len(x), parameters, slots)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
@@ -196,6 +197,65 @@ def train_epoch(
         passes.clip(gradient, clip_norm, clip_value)
         passes.update(parameters, gradient, slots, optimizer, t)
     return Totals(loss_sum, n_correct, penalty_sum)
+
+
+def prepare_training(
+    parameters: FloatArray,
+    slots: tuple[FloatArray, ...],
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    optimizer: Sequence[Any],
+    batch_size: int,
+    scale: float = 1.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    dropout: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Callable[..., Totals]:
+    """Prepare epochs over the same samples; the compiled twin does so once for all of them.
+
+    Parameters
+    ----------
+    parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
+        As in `train_epoch`.
+    sample_weight, l2, dropout, seed
+        As in `train_epoch`. Arrays are read when an epoch is taken, and must not be changed in between.
+
+    Returns
+    -------
+    callable
+        `epoch(order, step=0, lr=None)` is `train_epoch` with these arguments; `lr` stands for the learning rate of
+        `optimizer` if it is given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `train_epoch` does: of the order, the step and the learning rate when an epoch is taken.
+
+    Examples
+    --------
+    >>> p, x, y = np.zeros(2), np.array([[1.0], [3.0]]), np.array([[2.0], [4.0]])
+    >>> epoch = prepare_training(p, (), x, y, [1, 1], [], "squared_error", ("sgd", 0.5), batch_size=2)
+    >>> epoch(np.array([1, 0]))
+    Totals(loss_sum=10.0, n_correct=0, penalty_sum=0.0)
+    >>> epoch(np.array([0, 1]), step=1, lr=0.25).loss_sum
+    25.25
+    """
+
+    def epoch(order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
+        name, rate, *settings = optimizer
+        return train_epoch(
+            parameters, slots, x, y, order, sizes, activations, loss, (name, rate if lr is None else lr, *settings),
+            batch_size, step, scale, clip_norm, clip_value, sample_weight, l2, dropout, seed,
+        )  # fmt: skip
+
+    epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used
+    return epoch
 
 
 def loss_gradient(

@@ -194,12 +194,11 @@ def training(
     slots: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
-    order: IntArray,
     n_outputs: int,
     loss: str | Sequence[Any],
     optimizer: Sequence[Any],
 ) -> None:
-    """Check what only training needs."""
+    """Check what only training needs, but for the order of samples."""
     name = optimizer_name(optimizer)
     if not isinstance(slots, tuple) or len(slots) != N_SLOTS[name]:
         got = f"{len(slots)}" if isinstance(slots, tuple) else type(slots).__name__
@@ -207,9 +206,16 @@ def training(
     state = {f"slots[{i}]": slot for i, slot in enumerate(slots)}
     vectors(("parameters", *state), parameters=parameters, **state)
     supervision(parameters, x, y, n_outputs, loss)
-    checks.integers("order", order, "n_chosen", len(x), "n_samples")
     for label, vector in {"parameters": parameters, **state}.items():
-        checks.disjoint(label, vector, (x, y, order))
+        checks.disjoint(label, vector, (x, y))
+
+
+def samples_order(order: IntArray, n_samples: int, parameters: FloatArray, slots: tuple[FloatArray, ...]) -> None:
+    """Check the order in which samples are used."""
+    checks.integers("order", order, "n_chosen", n_samples, "n_samples")
+    checks.disjoint("parameters", parameters, (order,))
+    for i, slot in enumerate(slots):
+        checks.disjoint(f"slots[{i}]", slot, (order,))
 
 
 def penalties(n_samples: int, sample_weight: FloatArray | None, l2: float) -> None:

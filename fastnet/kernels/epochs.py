@@ -1,0 +1,79 @@
+"""Epochs over the same samples: working memory and parts are prepared once, and used as often as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet.kernels.gemm import threads_for
+from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
+from fastnet.reference import training_checks
+from fastnet.reference.checks import FloatArray, IntArray
+from fastnet.reference.training import Totals
+
+
+class Data(NamedTuple):
+    """Samples: inputs, what is to be answered, the factor on inputs, and weights if there are any."""
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+    scale: float = 1.0
+    weights: npt.NDArray[np.float64] | None = None
+
+
+class Epochs:
+    """What takes an epoch of a task when it is called; arguments have been checked, but for those of the call."""
+
+    def __init__(
+        self, task: Task, parameters: FloatArray, slots: Sequence[FloatArray], data: Data, n_threads: int | None
+    ) -> None:
+        self._task, self._vectors, self._data, self._n_threads = task, (parameters, *slots), data, n_threads
+        self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
+        self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
+        threads_for(0, n_threads)  # rejects what cannot be used
+
+    def __call__(self, order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
+        """Take the steps of an epoch."""
+        parameters, *slots = self._vectors
+        training_checks.samples_order(order, len(self._data.x), parameters, tuple(slots))
+        training_checks.whole("step", step, 0)
+        if lr is not None:
+            training_checks.hyperparameters(lr=lr)
+        team = self.team(order.size)
+        run, memory = team.state.run, team.state.memory
+        self._teams[order.size][1][:] = order
+        memory.progress[0], memory.totals[:], memory.ticks[:] = step, 0, 0
+        if self._task.optimizer:
+            run.settings[0] = self._task.optimizer[1] if lr is None else lr
+        self._copy(self._vectors, self._work)
+        team.run()
+        self._copy(self._work, self._vectors)
+        totals = memory.totals
+        return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
+
+    def team(self, n_samples: int) -> Team:
+        """Return the team for so many samples: epochs have one length, and perhaps another at their end."""
+        if n_samples not in self._teams:
+            if len(self._teams) > 1:
+                self._teams.clear()
+            self._teams[n_samples] = self._make_team(n_samples)
+        return self._teams[n_samples][0]
+
+    def _make_team(self, n_samples: int) -> tuple[Team, npt.NDArray[np.int64]]:
+        """Make a team, and the vector from which it reads the order of the samples."""
+        places = np.zeros(n_samples, np.int64)
+        parameters, *slots = self._work
+        x, y, scale, weights = self._data
+        samples = make_samples(x, y, places, scale, parameters.dtype, weights)
+        n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
+        return Team(training_state(self._task, parameters, slots, samples, n_threads), n_threads), places
+
+    @staticmethod
+    def _copy(sources: Sequence[FloatArray], targets: Sequence[FloatArray]) -> None:
+        """Copy vectors that kernels cannot use as they lie."""
+        for source, target in zip(sources, targets, strict=True):
+            if source is not target:
+                target[...] = source

@@ -1,0 +1,120 @@
+"""The part of a step at its turning point: each sample's loss, and its gradient for the last layer's outputs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from fastnet._jit import inlined, part
+from fastnet.kernels import losses, units
+from fastnet.kernels.gemm import VECTOR_BYTES
+from fastnet.kernels.simd import TILE_VECTORS
+
+
+@functools.cache
+def make_loss(code: int) -> Any:
+    """Return the part that writes losses and gradients of some rows, and returns the count of correct answers."""
+
+    @part
+    def loss_and_gradient(s: Any, thread: int, start: int, first: int, last: int) -> int:
+        """Where a row of outputs lies in several panels, it is copied into one run, and its gradient back."""
+        samples, values, gradients, rows = s.samples, s.memory.values, s.memory.gradients, s.memory.rows[thread]
+        width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+        n_layers, capacity = s.layout.n_in.size, s.run.capacity
+        columns, base, step = s.layout.n_out[-1], s.layout.values[n_layers] * capacity, capacity * width
+        divisor = s.memory.divisors[thread, 0]
+        correct = 0
+        for r in range(first, last):
+            at = base + r * width
+            logits, dlogits = values[at : at + columns], gradients[at : at + columns]
+            if columns > width:
+                logits, dlogits = rows[:columns], rows[columns : 2 * columns]
+                for j in range(columns):
+                    logits[j] = values[at + (j // width) * step + j % width]
+            sample = samples.order[start + r]
+            loss, right = _loss_row(code, samples, sample, s.run.loss_setting, logits, dlogits, columns)
+            correct += right
+            s.memory.row_losses[r] = _weigh(samples, sample, loss, divisor, dlogits, columns)
+            if columns > width:
+                for j in range(columns):
+                    gradients[at + (j // width) * step + j % width] = dlogits[j]
+        return correct
+
+    return loss_and_gradient
+
+
+@inlined
+def _weigh(samples: Any, sample: int, loss: float, divisor: float, dlogits: Any, columns: int) -> float:
+    """Make a sample's gradient its part of the batch's; return its loss, weighted."""
+    real = dlogits.dtype.type
+    if samples.weights.size > 0:
+        weight = samples.weights[sample]
+        loss *= weight
+        for j in range(columns):
+            dlogits[j] *= real(weight)
+    for j in range(columns):
+        dlogits[j] /= real(divisor)
+    return loss
+
+
+@inlined
+def _is_first_largest(x: Any, place: int, columns: int) -> bool:
+    """Tell whether numpy.argmax, for which a NaN is the largest, finds this place; without a branch to mispredict."""
+    top = x[place]
+    beaten = 0
+    if top == top:
+        for j in range(columns):
+            beaten += int(not x[j] <= top) | (int(j < place) & int(x[j] == top))
+    else:
+        for j in range(place):
+            beaten += int(x[j] != x[j])
+    return beaten == 0
+
+
+@inlined
+def _loss_row(
+    code: int, samples: Any, sample: int, setting: float, logits: Any, dlogits: Any, columns: int
+) -> tuple[float, int]:
+    """Return a sample's loss and the count of its correct answers; write its gradient."""
+    if code == losses.CROSS_ENTROPY:
+        return _cross_entropy(samples.labels[sample], setting, logits, dlogits, columns)
+    return _of_targets(code, samples.targets[sample], setting, logits, dlogits, columns)
+
+
+@inlined
+def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    real = logits.dtype.type
+    loss = losses.cross_entropy_row(logits, label, dlogits, columns, smoothing)
+    if smoothing > 0.0:
+        for j in range(columns):
+            dlogits[j] -= real(smoothing / columns)
+    dlogits[label] -= real(1.0 - smoothing)
+    return loss, int(_is_first_largest(logits, label, columns))
+
+
+@inlined
+def _of_targets(code: int, targets: Any, setting: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    real, loss, correct = logits.dtype.type, 0.0, 0
+    half, zero, end = real(0.5), real(0), real(setting)
+    if code == losses.BINARY_CROSS_ENTROPY:
+        loss = losses.binary_cross_entropy_row(logits, targets, dlogits, columns)
+        for j in range(columns):
+            correct += int((logits[j] > zero) == (targets[j] > half))
+            dlogits[j] -= targets[j]
+    elif code == losses.POISSON:
+        loss = losses.poisson_row(logits, targets, dlogits, columns)
+        for j in range(columns):
+            dlogits[j] -= targets[j]
+    elif code == losses.HUBER:
+        loss = losses.huber_row(logits, targets, setting, columns)
+        for j in range(columns):
+            dlogits[j] = units.within(logits[j] - targets[j], end)
+    elif code == losses.ABSOLUTE_ERROR:
+        loss = losses.absolute_error_row(logits, targets, columns)
+        for j in range(columns):
+            dlogits[j] = units.sign(logits[j] - targets[j])
+    else:
+        loss = losses.squared_error_row(logits, targets, columns)
+        for j in range(columns):
+            dlogits[j] = logits[j] - targets[j]
+    return loss, correct

@@ -1,0 +1,181 @@
+"""The parts of a training step of a first layer whose outputs are few, on `fastnet.kernels.narrow_tiles`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from fastnet._jit import inlined, part
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.moves import CHUNK_BYTES, copy_chunk, prefetch
+from fastnet.kernels.narrow import biases, own_run
+from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile
+from fastnet.kernels.simd import TILE_VECTORS, update_run
+from fastnet.kernels.updates import NONE
+
+ROWS_AHEAD = 8
+"""Samples between the one that is gathered and the one that is fetched from memory."""
+
+
+@part
+def find_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+    """Write where the samples of a block begin, where those of the next one do, and what tiles bring nearer.
+
+    Half of the next block's samples come from memory while the products are made, half during the gradients: spread
+    out, they keep the tiles' own loads waiting least. What else the gradients bring nearer is the next chunk of
+    their own samples, from the second-level cache. Samples that are not read where they are get gathered.
+    """
+    narrow, samples, places, capacity = s.layout.narrow, s.samples, s.memory.places[thread], s.run.capacity
+    n_in, chunk, following = s.layout.n_in[0], CHUNK_BYTES // s.memory.values.itemsize, start + n_rows
+    for r in range(n_rows):
+        at = ahead = r * narrow.stride
+        if narrow.direct != 0:
+            at = samples.order[start + r] * n_in
+            ahead = samples.order[min(following + r, samples.order.size - 1)] * n_in
+        places[r] = at
+        places[capacity + r] = ahead
+        places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and narrow.groups == 1) else at + chunk
+        places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunk
+    if narrow.direct == 0:
+        _gather_columns(s, thread, n_threads, start, n_rows)
+    return 0
+
+
+@inlined
+def _gather_columns(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> None:
+    """Copy a thread's columns of a block of samples, converted and scaled."""
+    narrow, samples, values, n_in = s.layout.narrow, s.samples, s.memory.values, s.layout.n_in[0]
+    chunk = CHUNK_BYTES // values.itemsize
+    first, last = share(narrow.chunks, thread, n_threads)
+    begin, count = first * chunk, min(last * chunk, n_in) - first * chunk
+    real = values.dtype.type
+    scale = real(samples.scale)
+    size = samples.x.itemsize
+    for r in range(n_rows):
+        at = samples.order[start + r] * n_in + begin
+        soon = samples.order[min(start + r + ROWS_AHEAD, samples.order.size - 1)] * n_in + begin
+        for line in range(0, count * size, CHUNK_BYTES):
+            prefetch(samples.x, soon * size + line)
+        target = r * narrow.stride + begin
+        for k in range(0, count - chunk + 1, chunk):
+            copy_chunk(samples.x, at + k, values, target + k, scale)
+        for k in range(count // chunk * chunk, count):
+            values[target + k] = real(samples.x[at + k]) * scale
+
+
+@part
+def dot_products(s: Any, thread: int, n_threads: int, n_rows: int) -> int:
+    """Multiply a thread's slabs of the inputs, or its samples where there are more threads, with the weights."""
+    narrow, places, capacity, packed = s.layout.narrow, s.memory.places[thread], s.run.capacity, s.weights.packed
+    x, sums, step = s.samples.rows, s.memory.sums, narrow.sums
+    chunk = CHUNK_BYTES // packed.itemsize
+    pairs = (n_rows + SAMPLES - 1) // SAMPLES
+    first, last = share(narrow.slabs * pairs, thread, n_threads)
+    for item in range(first, last):
+        slab, pair = item // pairs, item % pairs
+        first_chunk, last_chunk = share(narrow.chunks, slab, narrow.slabs)
+        k, r = first_chunk * chunk, pair * SAMPLES
+        x0, x1 = places[r] + k, places[min(r + 1, n_rows - 1)] + k
+        ahead = places[capacity + r - r % 4 // 2] + k  # of four samples, the first two
+        for group in range(narrow.groups):
+            w0 = group * OUTPUTS * narrow.stride + k
+            s0 = item * SAMPLES * step + group * OUTPUTS
+            dot_tile(x, x0, x1, ahead, packed, w0, narrow.stride, last_chunk - first_chunk, sums, s0, step)
+            ahead = x0
+    return 0
+
+
+@part
+def add_sums(s: Any, first: int, last: int, n_rows: int) -> int:
+    """Write the layer's sums for rows [first, last): those of all slabs, in order, and the bias."""
+    narrow, values, sums, packed, capacity = (
+        s.layout.narrow,
+        s.memory.values,
+        s.memory.sums,
+        s.weights.packed,
+        s.run.capacity,
+    )
+    n_out, v1 = s.layout.n_out[0], s.layout.values[1] * capacity
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    step, slab_step = narrow.sums, (n_rows + SAMPLES - 1) // SAMPLES * SAMPLES * narrow.sums
+    for panel in range(panels_of(n_out, values.itemsize)):
+        bias = packed[biases(narrow) + panel * width : biases(narrow) + (panel + 1) * width]
+        for r in range(first, last):
+            target = values[v1 + (panel * capacity + r) * width : v1 + (panel * capacity + r + 1) * width]
+            source = sums[r * step + panel * width :]
+            if narrow.slabs == 1:
+                for o in range(width):
+                    target[o] = source[o] + bias[o]
+            else:
+                other = sums[slab_step + r * step + panel * width :]
+                for o in range(width):
+                    target[o] = source[o] + other[o] + bias[o]
+    return 0
+
+
+@functools.cache
+def make_update(code: int, penalised: int) -> Any:
+    """Return the part that makes the gradient of a thread's columns and updates them, or stores it.
+
+    The last thread sees to the biases too.
+    """
+
+    @part
+    def update_columns(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: int) -> int:
+        narrow, weights, n_out = s.layout.narrow, s.weights, s.layout.n_out[0]
+        _outer_products(s, thread, n_threads, n_rows, goes_on != 0)
+        if thread == n_threads - 1:
+            _sum_rows(s, n_rows, goes_on != 0, weights.gradient[biases(narrow) : biases(narrow) + n_out])
+        if code != NONE:
+            for i in range(n_out + 1):
+                start, count = own_run(narrow, i, n_out, thread, n_threads, weights.gradient.itemsize)
+                update_run(
+                    code, penalised, count if i < n_out else FIRST, s.memory.coefficients[thread], weights.packed,
+                    weights.slot0, weights.slot1, start, weights.gradient, start, count,
+                )  # fmt: skip
+        return 0
+
+    return update_columns
+
+
+@inlined
+def _outer_products(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: bool) -> None:
+    """Gradient of the weights of a thread's columns."""
+    narrow, gradients, places, d_at = (
+        s.layout.narrow,
+        s.memory.gradients,
+        s.memory.places[thread],
+        s.memory.outputs[thread],
+    )
+    capacity, n_out = s.run.capacity, s.layout.n_out[0]
+    v1 = s.layout.values[1] * capacity
+    chunk, width = CHUNK_BYTES // gradients.itemsize, TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
+    first, last = share(narrow.chunks, thread, n_threads)
+    for group in range(narrow.groups):
+        for i in range(OUTPUTS):
+            o = min(group * OUTPUTS + i, n_out - 1)
+            d_at[group * OUTPUTS + i] = v1 + o // width * capacity * width + o % width
+    for tile in range(first, last):
+        for group in range(narrow.groups):
+            g0 = group * OUTPUTS * narrow.stride + tile * chunk
+            ahead = places[2 * capacity :] if group == 0 else places[3 * capacity :]
+            outer_tile(
+                s.samples.rows, places, ahead, tile * chunk, n_rows, gradients, d_at[group * OUTPUTS :], width,
+                s.weights.gradient, g0, narrow.stride, goes_on,
+            )  # fmt: skip
+
+
+@inlined
+def _sum_rows(s: Any, n_rows: int, goes_on: bool, out: Any) -> None:
+    """Sum the layer's gradients over the rows of a block, on top of what is stored if the block goes on."""
+    gradients, capacity, n_out = s.memory.gradients, s.run.capacity, s.layout.n_out[0]
+    v1, width = s.layout.values[1] * capacity, TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
+    if not goes_on:
+        for o in range(n_out):
+            out[o] = 0
+    for panel in range(panels_of(n_out, gradients.itemsize)):
+        target = out[panel * width : min((panel + 1) * width, n_out)]
+        for r in range(n_rows):
+            row = gradients[v1 + panel * capacity * width + r * width :]
+            for o in range(target.size):
+                target[o] += row[o]

@@ -1,0 +1,109 @@
+"""What the threads of a team share while they train or predict: data, weights, settings and working memory."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fastnet.kernels.layout import Layout
+
+
+class Samples(NamedTuple):
+    """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
+
+    x: Any  # all rows, one after the other
+    rows: Any  # what a narrow first layer reads: the same, or the rows gathered
+    labels: Any
+    targets: Any
+    weights: Any  # of samples in the loss; empty if all weigh the same
+    order: Any
+    scale: float
+
+
+class Weights(NamedTuple):
+    """Parameters and optimizer state, flat and in panels; a stored gradient; W transposed."""
+
+    flat: Any
+    flat0: Any  # optimizer state, empty where there is none
+    flat1: Any
+    packed: Any
+    slot0: Any
+    slot1: Any
+    gradient: Any
+    transposed: Any
+
+
+class Parts(NamedTuple):
+    """Addresses of the parts that a call needs, 0 of those it does not; `fastnet.kernels.epoch` says who calls them."""
+
+    drive: Any  # what each thread runs
+    pack: Any
+    transpose: Any
+    unpack: Any  # of weights, or in inference of logits
+    gather: Any
+    multiply: Any
+    finish: Any  # of each layer
+    drop: Any
+    loss: Any
+    undo: Any  # of each layer: undoes the activation before it
+    update: Any
+    store: Any
+    narrow_gather: Any
+    narrow_multiply: Any
+    narrow_add: Any
+    narrow_update: Any
+    narrow_store: Any
+    penalty: Any
+    squares: Any
+    clipped: Any
+
+
+class Run(NamedTuple):
+    """What stays the same during a call."""
+
+    optimizer: int
+    settings: Any
+    loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
+    batch_size: int
+    capacity: int  # rows reserved in a panel
+    block: int  # rows of a block
+    by_columns: Any  # of each layer: whether threads share out its columns, or the rows of the block
+    clip_norm: float  # infinite where there is no limit
+    clip_value: float
+    l2: float
+    rates: Any  # of dropout, for each layer
+    seed: int
+
+
+class Memory(NamedTuple):
+    """Working memory of a team: shared by its threads, or with a part for each, as it says."""
+
+    barrier: Any  # where the threads meet
+    progress: Any  # steps taken before
+    values: Any  # activations of a block of rows
+    slopes: Any  # derivatives of activations, for layers that need them kept
+    gradients: Any  # of the loss with respect to the activations
+    row_losses: Any  # of a block
+    logits: Any  # of inference
+    rows: Any  # (n_threads, ...): two rows of outputs
+    sums: Any  # of a narrow first layer
+    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
+    outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
+    divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
+    coefficients: Any  # (n_threads, ...): of the optimizer's step
+    scratch: Any  # (n_threads, ...): gradients of two tiles
+    ticks: Any  # (n_threads, ...): of each phase
+    totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
+    chains: Any  # (n_threads, ...): sums of squares
+    squares: Any  # of the slabs of a gradient
+    penalties: Any  # squares of the slabs of the weights
+
+
+class State(NamedTuple):
+    """All of it."""
+
+    run: Run
+    parts: Parts
+    layout: Layout
+    samples: Samples
+    weights: Weights
+    memory: Memory

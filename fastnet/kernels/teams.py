@@ -1,0 +1,287 @@
+"""The state of a team, made for a call: how the network lies, working memory, and the parts that are needed."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from fastnet._jit import INTERPRETED
+from fastnet._threads import LINE, make_barrier, run_team
+from fastnet.kernels import clipping, epoch, loss_passes, losses, narrow_passes, passes, update_passes, updates
+from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
+from fastnet.kernels.arrays import flat, locked
+from fastnet.kernels.gemm import padded, spaced_rows
+from fastnet.kernels.layout import Sizes, make_layout
+from fastnet.kernels.narrow import Narrow, packed_size, plan, sums_size
+from fastnet.kernels.optimizers import settings_vector
+from fastnet.kernels.parts import address_of, invoke, place
+from fastnet.kernels.simd import TILE_ROWS, panel_width
+from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
+from fastnet.reference.checks import FloatArray, IntArray
+
+BLOCK_ELEMENTS = 256 * 1024
+"""Activations of a block of rows, at most: about what a second-level cache holds beside the weights."""
+
+MAX_BLOCK_ROWS = 256
+
+
+class Task(NamedTuple):
+    """What a call is asked for, beside data and parameters; inference has no use for most."""
+
+    sizes: Sequence[int]
+    activations: Sequence[str]
+    loss: str = "cross_entropy"
+    loss_setting: float = 0.0
+    optimizer: tuple[Any, ...] = ()  # (name, *settings); empty to store the gradient instead
+    batch_size: int = 0
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    l2: float = 0.0
+    dropout: Sequence[float] = ()
+    seed: int = 0
+
+    @property
+    def clips(self) -> bool:
+        """Whether gradients are limited."""
+        return self.clip_norm is not None or self.clip_value is not None
+
+
+def make_samples(
+    x: npt.NDArray[Any], y: npt.NDArray[Any] | None, order: IntArray, scale: float, dtype: Any,
+    weights: npt.NDArray[np.float64] | None = None,
+) -> Samples:  # fmt: skip
+    """Describe data as kernels see it: one kind of array each."""
+    labels, targets = np.empty(0, np.int32), np.empty((0, 0), dtype)
+    if y is not None and y.ndim == 1:
+        labels = y.astype(np.int32, copy=False)
+    elif y is not None:
+        targets = y
+    rows = flat(x)
+    own = locked(np.empty(0) if weights is None else weights)
+    return Samples(
+        rows, rows, locked(labels), locked(targets), own, locked(order.astype(np.int64, copy=False)), float(scale)
+    )
+
+
+def _block_rows(n_rows: int, sizes: Sizes) -> int:
+    fitting = BLOCK_ELEMENTS // sizes.values
+    return max(1, min(n_rows, max(fitting, 64), MAX_BLOCK_ROWS))
+
+
+def _by_columns(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> npt.NDArray[np.int64]:
+    """Choose how threads share out each layer: by columns where that moves less between their caches.
+
+    By rows, a thread reads the weights that others have updated; by columns, the inputs that others have computed.
+    """
+    width = panel_width(itemsize)
+
+    def choose(n_out: int) -> bool:
+        panels = -(-n_out // width)
+        even = panels % team == 0 or panels >= 4 * team
+        return team > 1 and even and n_out > n_rows
+
+    return np.array([choose(int(n_out)) for n_out in sizes[1:]], np.int64)
+
+
+def _signed(seed: int) -> int:
+    """Return the int64 of the same bits as a number below 2**64."""
+    return seed - 2**64 if seed >= 2**63 else seed
+
+
+def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.int64]) -> Run:
+    name, *settings = task.optimizer or (None,)
+    limits = [math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value)]
+    return Run(
+        updates.NONE if name is None else updates.CODES[name], settings_vector(settings), float(task.loss_setting),
+        task.batch_size, capacity, block, by_columns, *limits, float(task.l2),
+        np.array(task.dropout, np.float64), _signed(task.seed),
+    )  # fmt: skip
+
+
+def _layers(task: Task) -> tuple[tuple[int, int], ...]:
+    """Return for each layer the code of the activation after it, and whether its slopes are kept for the way back."""
+    rates = task.dropout or [0.0] * len(task.activations)
+    hidden = [(CODES[name], int(rate > 0)) for name, rate in zip(task.activations, rates, strict=True)]
+    return (*((code, int(keeps or code in (GELU, SILU))) for code, keeps in hidden), (IDENTITY, 0))
+
+
+def training_state(
+    task: Task, parameters: FloatArray, slots: Sequence[FloatArray], samples: Samples, team: int
+) -> State:
+    """Return the state of a team that trains; parameters and slots are contiguous."""
+    dtype, n_samples, sizes = parameters.dtype, samples.order.size, task.sizes
+    as_they_are = samples.x.dtype == dtype and samples.scale == 1.0
+    narrow = plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
+    layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow)
+    n_batch = min(task.batch_size, max(n_samples, 1))
+    block = _block_rows(n_batch, needed)
+    capacity = spaced_rows(block, dtype.itemsize)
+    run = _make_run(task, capacity, block, _by_columns(sizes, min(block, n_batch), team, dtype.itemsize))
+    stores = block < n_batch or task.clips or not task.optimizer
+    empty = np.empty(0, dtype)
+    slot0, slot1 = (slots[i] if i < len(slots) else empty for i in (0, 1))
+    n_slots = len(slots) if task.optimizer else 0  # else what is there receives the gradient
+    packed = needed.packed
+    weights = Weights(
+        parameters, slot0, slot1, np.zeros(packed, dtype), np.zeros(packed if n_slots > 0 else 0, dtype),
+        np.zeros(packed if n_slots > 1 else 0, dtype),
+        np.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype), np.zeros(needed.transposed, dtype),
+    )  # fmt: skip
+    memory = _training_memory(task, dtype, needed, narrow, capacity, team)
+    samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
+    layers = _layers(task)
+    parts = _training_parts(
+        _state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
+        run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
+        narrow.groups > 0, any(task.dropout),
+    )  # fmt: skip
+    return State(run, parts, layout, samples, weights, memory)
+
+
+def _training_memory(task: Task, dtype: Any, needed: Sizes, narrow: Narrow, capacity: int, team: int) -> Memory:
+    tile = padded(TILE_ROWS * panel_width(dtype.itemsize), 4 * LINE)
+    n_slabs = clipping.squares_size(task.sizes)
+    return Memory(
+        barrier=make_barrier(),
+        progress=np.zeros(LINE, np.int64),
+        values=np.zeros(capacity * needed.values, dtype),
+        slopes=np.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
+        gradients=np.zeros(capacity * needed.values, dtype),
+        row_losses=np.zeros(capacity),
+        logits=np.empty(0, dtype),
+        rows=np.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
+        sums=np.zeros(sums_size(narrow, capacity), dtype),
+        places=np.zeros((team, 4 * capacity + 2 * LINE), np.int64),
+        outputs=np.zeros((team, 2 * LINE), np.int64),
+        divisors=np.zeros((team, LINE)),
+        coefficients=np.zeros((team, 4 * LINE), dtype),
+        scratch=np.zeros((team, 2 * tile), dtype),
+        ticks=np.zeros((team, 2 * LINE), np.int64),
+        totals=np.zeros((team, 2 * LINE)),
+        chains=np.zeros((team, clipping.CHAINS + LINE)),
+        squares=np.zeros(n_slabs if task.clips else 0),
+        penalties=np.zeros(n_slabs if task.l2 > 0 else 0),
+    )
+
+
+def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
+    """Return the state of a team that predicts; each thread has a block of rows of its own in every panel."""
+    dtype, n_samples = parameters.dtype, samples.order.size
+    layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
+    block = padded(_block_rows(-(-n_samples // team), needed), TILE_ROWS)
+    capacity = spaced_rows(team * block, dtype.itemsize)
+    run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
+    empty, table, numbers = np.empty(0, dtype), np.empty((0, 0), dtype), np.empty((0, 0), np.int64)
+    weights = Weights(parameters, empty, empty, np.empty(needed.packed, dtype), empty, empty, empty, empty)
+    doubles, line = np.empty((0, 0)), np.empty(0)
+    memory = Memory(
+        make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
+        table, empty, numbers, numbers, doubles, table, table, numbers, doubles, doubles, line, line,
+    )  # fmt: skip
+    samples = samples._replace(rows=locked(empty))
+    parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
+    return State(run, parts, layout, samples, weights, memory)
+
+
+_NONE: Any = 0
+_TABLE: Any = np.zeros(1, np.int64)
+NO_PARTS = Parts(**dict.fromkeys(Parts._fields, _NONE))._replace(finish=_TABLE, undo=_TABLE)
+_STATE_TYPES: dict[Any, Any] = {}
+
+
+def _state_type(state: State) -> Any:
+    """Return a key of the state's type: all of it follows from the dtypes of parameters and inputs."""
+    key = (state.weights.flat.dtype, state.samples.x.dtype)
+    if key not in _STATE_TYPES:
+        _STATE_TYPES[key] = None if INTERPRETED else numba.typeof(state)
+    return key
+
+
+def _table(addresses: Sequence[Any]) -> Any:
+    """Make addresses, one for each layer, a field of a state."""
+    return tuple(addresses) if INTERPRETED else np.array(addresses, np.int64)
+
+
+@functools.cache
+def _training_parts(
+    state_key: Any, layers: tuple[tuple[int, int], ...], loss: int, optimizer: int, stores: bool, penalised: bool,
+    clips: bool, narrow: bool, drops: bool,
+) -> Parts:  # fmt: skip
+    """Compile or load the parts of a training step."""
+
+    def address(part: Any) -> Any:
+        return address_of(part, _STATE_TYPES[state_key])
+
+    def of_layers(make: Any) -> Any:
+        return _table([address(make(*layer)) if any(layer) else 0 for layer in layers])
+
+    takes_steps = optimizer != updates.NONE
+    fused = takes_steps and not clips
+    parts = NO_PARTS._replace(
+        drive=address(epoch.train), pack=address(passes.pack_weights), transpose=address(passes.transpose_all),
+        unpack=address(passes.unpack_weights if takes_steps else passes.unpack_gradient),
+        multiply=address(passes.multiply), finish=of_layers(passes.make_finish), undo=of_layers(passes.make_undo),
+        loss=address(loss_passes.make_loss(loss)),
+    )  # fmt: skip
+    if fused:
+        parts = parts._replace(update=address(update_passes.make_update(optimizer, int(penalised))))
+    if stores or clips:
+        parts = parts._replace(store=address(update_passes.make_update(updates.NONE, 0)))
+    if drops:
+        parts = parts._replace(drop=address(passes.drop))
+    if penalised:
+        parts = parts._replace(penalty=address(clipping.sum_weights))
+    if clips:
+        parts = parts._replace(
+            squares=address(clipping.sum_gradients), clipped=address(clipping.make_update(optimizer))
+        )
+    if not narrow:
+        return parts._replace(gather=address(passes.gather))
+    if fused:
+        parts = parts._replace(narrow_update=address(narrow_passes.make_update(optimizer, int(penalised))))
+    if stores or clips:
+        parts = parts._replace(narrow_store=address(narrow_passes.make_update(updates.NONE, 0)))
+    return parts._replace(
+        narrow_gather=address(narrow_passes.find_rows), narrow_multiply=address(narrow_passes.dot_products),
+        narrow_add=address(narrow_passes.add_sums),
+    )  # fmt: skip
+
+
+@functools.cache
+def _inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Parts:
+    """Compile or load the parts of inference."""
+
+    def address(part: Any) -> Any:
+        return address_of(part, _STATE_TYPES[state_key])
+
+    finish = [address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]
+    return NO_PARTS._replace(
+        drive=address(epoch.predict), pack=address(passes.pack_weights), gather=address(passes.gather),
+        multiply=address(passes.multiply), finish=_table(finish), unpack=address(passes.unpack_logits),
+    )  # fmt: skip
+
+
+class Team:
+    """A state in memory, and the threads that do what it is for, as often as they are asked."""
+
+    def __init__(self, state: State, n_threads: int) -> None:
+        self.state, self.n_threads = state, n_threads
+        self._memory = place(state)
+
+    def run(self) -> None:
+        """Do it once."""
+        drive, memory, barrier = self.state.parts.drive, self._memory, self.state.memory.barrier
+        barrier[:] = 0
+        run_team(lambda thread, n_threads, _: invoke(drive, memory, thread, n_threads), self.n_threads, barrier=barrier)
+
+
+def flop_per_sample(sizes: Sequence[int]) -> int:
+    """Count the operations of a network forward, for one sample."""
+    return 2 * sum(int(a) * int(b) for a, b in pairwise(sizes))
