@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, get_scorer, log_loss
+from sklearn.metrics import accuracy_score, check_scoring, get_scorer, log_loss, make_scorer
 from test_estimators import BACKENDS, each_estimator, problem
 
 from fastnet import MLPClassifier, MLPRegressor
@@ -177,6 +177,33 @@ def test_scoring_says_what_early_stopping_goes_by(estimator, kind, scoring, back
     assert scorer(model, X_val, y_val) == pytest.approx(max(model.validation_scores_))
     held_out = estimator(backend=backend, scoring=scoring, early_stopping=True, **SETTINGS).fit(X, y)
     assert len(held_out.validation_scores_) == held_out.n_iter_
+
+
+UNWEIGHTED = [
+    (MLPClassifier, "multiclass", lambda model, X, y: np.mean(model.predict(X) == y)),
+    (MLPClassifier, "binary", make_scorer(lambda y, answers: np.mean(y == answers))),
+    (MLPRegressor, "one output", "neg_max_error"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "kind", "scoring"), UNWEIGHTED)
+def test_a_scorer_that_takes_no_weights_gets_none(estimator, kind, scoring, backend):
+    X, y, X_val, y_val = split(kind)
+    model = estimator(backend=backend, scoring=scoring, **(SETTINGS | {"max_iter": 1}))
+    model.fit(X, y, np.arange(60), X_val=X_val, y_val=y_val, sample_weight_val=np.arange(30))
+    assert model.validation_scores_ == [pytest.approx(check_scoring(model, scoring)(model, X_val, y_val))]
+
+
+def test_a_function_that_takes_weights_gets_them(backend):
+    X, y, X_val, y_val = split("binary")
+    seen = []
+    for scoring in (
+        lambda model, X, y, sample_weight: seen.append(sample_weight) or 0.0,
+        lambda model, X, y, **weights: seen.append(weights["sample_weight"]) or 0.0,
+    ):
+        model = MLPClassifier(backend=backend, scoring=scoring, **(SETTINGS | {"max_iter": 1}))
+        model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=np.arange(30))
+    np.testing.assert_array_equal(seen, [np.arange(30)] * 2)
 
 
 @each_estimator

@@ -121,10 +121,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         hidden = _constraints.hidden_sizes(self.hidden_layer_sizes)
         self._check_combination(incremental, validation)
         fresh = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, targets, class_weights = self._encode(X, y, fresh, incremental)
-        weights = weights_of(sample_weight, X.shape[0])
-        if class_weights is not None:
-            weights = class_weights if weights is None else weights * class_weights
+        X, targets, weights = self._encode(X, y, sample_weight, fresh, incremental)
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(targets)
         if fresh:

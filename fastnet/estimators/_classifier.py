@@ -100,14 +100,16 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     min_learning_rate : float, default=0.0
         Least rate of "cosine", "onecycle", "step" and "plateau".
     scoring : str, callable or None, default=None
-        Score of the validation data: the name of a scorer of scikit-learn, a scorer, "loss" for minus the validation
-        loss, or None for the accuracy.
+        Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
+        minus the validation loss, or None for the accuracy. Functions and metrics that take `sample_weight` get the
+        weights of the samples, if there are any.
     callbacks : tuple of fastnet.callbacks.Callback, default=()
         Called after each epoch, and within long ones; they may stop the fit.
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
     class_weight : dict, "balanced" or None, default=None
-        Factor on the weights of each class's samples; "balanced" is `n_samples / (n_classes * counts)`.
+        Factor, not negative, on the weights of each class's samples, those split off for validation included;
+        "balanced" is `n_samples / (n_classes * counts)`, a sample of weight 2 counting as two.
     label_smoothing : float, default=0.0
         Share of each target that is spread over the classes, in [0, 1).
 
@@ -207,7 +209,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         self._take_classes(classes, y)
         return self._fit(X, y, sample_weight, incremental=True, validation=(None, None, None))
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """Predict classes.
 
         Parameters
@@ -217,11 +219,12 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The most probable class of each sample; 0 or 1 for each label of an indicator matrix.
+        {ndarray, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            The most probable class of each sample; 0 or 1 for each label of an indicator matrix, as CSR if the model
+            was fitted to a sparse one.
         """
         self._require_fitted()
-        return self._decide(self._logits(inputs_to_predict(self, X)))
+        return self._labels(self._decide(self._logits(inputs_to_predict(self, X))))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes, in the order of `classes_`.
