@@ -177,7 +177,7 @@ def _count_penalty(s: Any, thread: int) -> float:
     if thread == 0:
         for i in range(s.memory.penalties.size):
             total += s.memory.penalties[i]
-    return 0.5 * s.run.l2 * total
+    return 0.5 * s.run.l2 * total  # type: ignore[no-any-return]
 
 
 @inlined

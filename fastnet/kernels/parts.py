@@ -33,7 +33,7 @@ STATE_BYTES = 8192
 NAMED: Any = (types.NamedTuple, types.NamedUniTuple)
 
 
-class Reference(types.Type):  # type: ignore[misc]
+class Reference(types.Type):
     """Type of a reference to a named tuple in memory: its fields that are named tuples are references too."""
 
     def __init__(self, target: Any) -> None:
@@ -47,16 +47,16 @@ class Reference(types.Type):  # type: ignore[misc]
 
 
 @extending.register_model(Reference)
-class _ReferenceModel(models.PrimitiveModel):  # type: ignore[misc]
+class _ReferenceModel(models.PrimitiveModel):
     def __init__(self, manager: Any, reference: Any) -> None:
-        super().__init__(manager, reference, I8.as_pointer())
+        super().__init__(manager, reference, I8.as_pointer())  # type: ignore[no-untyped-call]
 
 
 @templates.infer_getattr
-class _ReferenceFields(templates.AttributeTemplate):  # type: ignore[misc]
+class _ReferenceFields(templates.AttributeTemplate):
     key = Reference
 
-    def generic_resolve(self, reference: Any, name: str) -> Any:
+    def generic_resolve(self, reference: Any, name: str) -> Any:  # type: ignore[override]
         if name not in reference.target.fields:
             return None
         _, kind = reference.field(name)

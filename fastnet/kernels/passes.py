@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from fastnet._jit import inlined, part
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
 from fastnet.kernels.dropout import drop_run, key_of
@@ -165,7 +163,7 @@ def drop(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel
     """Drop some of a layer's outputs, and their slopes with them; row 0 of the block is row `start` of the batch."""
     values, slopes, rate = s.memory.values, s.memory.slopes, s.run.rates[layer]
     real, width, seed = values.dtype.type, TILE_VECTORS * VECTOR_BYTES // values.itemsize, s.run.seed
-    key, threshold, scale = key_of(seed, step, layer), np.int64(rate * 2.0**32), real(1.0 / (1.0 - rate))
+    key, threshold, scale = key_of(seed, step, layer), int(rate * 2.0**32), real(1.0 / (1.0 - rate))
     for panel in range(first_panel, last_panel):
         begin, _ = run_of(s, layer, panel, first, last)
         for r in range(last - first):

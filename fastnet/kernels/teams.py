@@ -97,10 +97,10 @@ def _signed(seed: int) -> int:
 
 def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.int64]) -> Run:
     name, *settings = task.optimizer or (None,)
-    limits = [math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value)]
+    norm, value = (math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value))
     return Run(
         updates.NONE if name is None else updates.CODES[name], settings_vector(settings), float(task.loss_setting),
-        task.batch_size, capacity, block, by_columns, *limits, float(task.l2),
+        task.batch_size, capacity, block, by_columns, norm, value, float(task.l2),
         np.array(task.dropout, np.float64), _signed(task.seed),
     )  # fmt: skip
 
