@@ -245,7 +245,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             probs: Array = backend.softmax_forward(logits)
             return probs
         positive: Array = backend.sigmoid_forward(logits)
-        return np.hstack([1 - positive, positive]) if self.n_outputs_ == 1 else positive
+        return _both(1 - positive, positive) if self.n_outputs_ == 1 else positive
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, from the logits: they are finite where a probability underflows to 0.
@@ -266,7 +266,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             logs: Array = backend.log_softmax_forward(logits)
             return logs
         positive: Array = -np.logaddexp(0, -logits)
-        return np.hstack([-np.logaddexp(0, logits), positive]) if self.n_outputs_ == 1 else positive
+        return _both(-np.logaddexp(0, logits), positive) if self.n_outputs_ == 1 else positive
 
     def _smoothed(self, targets: Array) -> Array:
         """Smooth the targets of sigmoid outputs, between two classes; softmax has it in its loss."""
@@ -288,3 +288,10 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _both(negative: Array, positive: Array) -> Array:
+    """Put the columns of two classes side by side, in less time than a general function."""
+    both = np.empty((len(positive), 2), positive.dtype)
+    both[:, :1], both[:, 1:] = negative, positive
+    return both

@@ -93,7 +93,8 @@ class ClassLabels:
     def _decide(self, logits: Array) -> Array:
         """Return the targets that logits come to."""
         if self.out_activation_ == "softmax":
-            return logits.argmax(axis=1)
+            best: Array = logits.argmax(axis=1)
+            return best
         # there is nothing to decide about a single class, whose target is 0
         return np.greater(logits, 0) if len(self.classes_) > 1 else np.zeros(logits.shape, bool)
 
