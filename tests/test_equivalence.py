@@ -18,9 +18,8 @@ from fastnet.kernels.simd import TILE_ROWS, panel_width
 RUN = [case for case in CASES if not (INTERPRETED and case.realistic)]
 SMALL = [case for case in CASES if not case.realistic]
 SHARED = {"Totals", "dropout_key", "layer_slices"}
-PREPARED = "prepare_training"  # whose epochs are those of train_epoch
-OPERATIONS = sorted(set(reference.__all__) - SHARED - {PREPARED})
-THREADED = ("predict_logits", "train_epoch", "loss_gradient")
+OPERATIONS = sorted(set(reference.__all__) - SHARED)
+THREADED = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
 
 cases = pytest.mark.parametrize("case", RUN, ids=str)
 small_cases = pytest.mark.parametrize("case", SMALL, ids=str)
@@ -109,11 +108,11 @@ def test_modules_offer_the_same_names():
         assert getattr(kernels, name) is getattr(reference, name)
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, PREPARED])
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_signatures_are_the_same(name):
     expected = list(inspect.signature(getattr(reference, name)).parameters.values())
     actual = list(inspect.signature(getattr(kernels, name)).parameters.values())
-    if name in (*THREADED, PREPARED):
+    if name in THREADED:
         threads = actual.pop()
         assert (threads.name, threads.default) == ("n_threads", None)
     kinds = [[(one.name, one.default, one.kind) for one in several] for several in (actual, expected)]
