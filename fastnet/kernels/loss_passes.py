@@ -30,7 +30,7 @@ def make_loss(code: int) -> Any:
         correct = 0
         for r in range(first, last):
             at = base + r * width
-            logits, dlogits = values[at : at + columns], gradients[at : at + columns]
+            logits, dlogits = values[at : at + width], gradients[at : at + width]
             if columns > width:
                 logits, dlogits = rows[:columns], rows[columns : 2 * columns]
                 for j in range(columns):
@@ -68,7 +68,7 @@ def _weigh(samples: Any, sample: int, loss: float, divisor: float, dlogits: Any,
         loss *= weight
         for j in range(columns):
             dlogits[j] *= real(weight)
-    for j in range(columns):
+    for j in range(dlogits.size):  # and what pads it, which is whole vectors then
         dlogits[j] /= real(divisor)
     return loss
 
