@@ -17,9 +17,9 @@ from fastnet.kernels.simd import TILE_ROWS, panel_width
 # Without a compiler, kernels are plain Python loops: the small sizes cover every line of theirs.
 RUN = [case for case in CASES if not (INTERPRETED and case.realistic)]
 SMALL = [case for case in CASES if not case.realistic]
-SHARED = {"dropout_key", "layer_slices"}
+SHARED = {"Totals", "dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)
-THREADED = ("predict_logits", "train_epoch", "loss_gradient")
+THREADED = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
 
 cases = pytest.mark.parametrize("case", RUN, ids=str)
 small_cases = pytest.mark.parametrize("case", SMALL, ids=str)
@@ -461,14 +461,17 @@ SETTINGS = {
     "weight_decay": (-1.0, np.inf),
     "t": (0, 1.0, True, None),
     "sizes": ([3], "32", [3, 0, 2], [3, 2.0], 3, []),
-    "activations": ("relu", ["relu"] * 5, ["gelu"], None, [3]),
+    "activations": ("relu", ["relu"] * 5, ["swish"], None, [3]),
     "scale": (None, np.nan, "1", np.inf, 1j),
-    "loss": ("hinge", None, 3),
+    "loss": ("hinge", None, 3, ("huber", 0.0), ("cross_entropy", 1.0), ("hinge", 1.0), ("squared_error", 1.0)),
     "optimizer": ("sgd", ("sgd",), ("rmsprop", 0.1), (), ("sgd", -1.0), ("adam", 0.1, 1.0, 0.9, 1e-8), None),
     "batch_size": (0, -1, 2.0, True, None),
     "step": (-1, 0.5, None),
     "clip_norm": (0.0, -1.0, np.nan, np.inf, "1", 1j),
     "clip_value": (0, -0.1, np.inf, [1.0]),
+    "l2": (-1.0, np.nan, np.inf, "1", None),
+    "dropout": ((1.0,), (0.1,) * 9, (-0.1,), "0.1", 0.5),
+    "seed": (-1, 2**64, 1.0, None),
     "label_smoothing": (1.0, -0.1, np.nan, "0.1", None),
     "delta": (0.0, -1.0, np.inf, np.nan, "1", None),
     "rate": (1.0, -0.1, np.nan, "0.5", None),

@@ -48,6 +48,7 @@ class Case:
     updates: tuple[str, ...] = ()  # arguments that the operation writes to
     in_place: tuple[str, ...] = ()  # arguments that `out` may be
     realistic: bool = False  # a size that people train at: worth timing
+    then: Callable[[Any], Any] = lambda returned: returned  # what is done with what the operation returns
 
     def __str__(self) -> str:
         return f"{self.operation}-{self.size}"
@@ -59,7 +60,7 @@ class Case:
 
 def run(module: ModuleType, case: Case, arguments: Arguments, **more: Any) -> list[Any]:
     """Call the operation of a module; return what it returned and then what it updated."""
-    returned = getattr(module, case.operation)(**arguments, **more)
+    returned = case.then(getattr(module, case.operation)(**arguments, **more))
     results = [] if returned is None else list(returned) if isinstance(returned, tuple) else [returned]
     for name in case.updates:
         value = arguments[name]

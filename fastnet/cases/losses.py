@@ -80,7 +80,7 @@ def loss_cases() -> list[Case]:
     cases = []
     for i, (size, label, real) in enumerate(labelled(CLASSES, REALISTIC_CLASSES)):
         labels_dtype = (np.int64, np.uint8, np.int32, np.uint64)[i % 4] if size[1] < 256 else np.int64
-        for smoothing in (0.0,) if real else (0.0, 0.2):
+        for smoothing in (0.0, 0.2):
             for part, first in (("forward", "logits"), ("backward", "probs")):
                 make = partial(_cross_entropy, size, labels_dtype, smoothing, part == "backward")
                 text = f"{label}-smoothed" if smoothing else label

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -121,6 +121,18 @@ class Training:
         names = ("parameters", "x", "y", "sizes", "activations", "loss", "scale", "sample_weight", "l2")
         return {name: arguments[name] for name in names if name in arguments}
 
+    def make_prepared(self, dtype: Any, rng: np.random.Generator) -> Arguments:
+        """Make the arguments of `prepare_training`, which are not those of an epoch."""
+        arguments = self.make(dtype, rng)
+        return {name: value for name, value in arguments.items() if name not in ("order", "step")}
+
+    def two_epochs(self, epoch: Callable[..., Any]) -> Any:
+        """Take two prepared epochs, the second over some of the samples and at half the learning rate."""
+        order = np.random.default_rng(self.n).permutation(self.n)
+        first = epoch(order, self.step)
+        step, rate = self.step + -(-self.n // self.batch_size), HYPERPARAMETERS[self.optimizer]["lr"] / 2
+        return *first, *epoch(order[::-2], step, rate)
+
     def bounds(self, _given: Arguments, expected: list[Any]) -> list[Bound]:
         """Every step adds the errors of its longest sum, relative to the largest value of a vector."""
         n_steps = -(-self.n // self.batch_size)
@@ -128,6 +140,12 @@ class Training:
         loss_sum, _, penalty_sum, *vectors = expected
         largest = [np.abs(vector.astype(np.float64)).max(initial=0.0) for vector in vectors]
         return [(terms, loss_sum + self.n), EXACT, (terms, penalty_sum), *((terms, value) for value in largest)]
+
+    def prepared_bounds(self, given: Arguments, expected: list[Any]) -> list[Bound]:
+        """Allow both epochs what one over twice the samples would be allowed."""
+        longer, vectors = replace(self, n=2 * self.n), expected[6:]
+        first, second = (longer.bounds(given, [*totals, *vectors]) for totals in (expected[:3], expected[3:6]))
+        return [*first[:3], *second]
 
     def gradient_bounds(self, given: Arguments, expected: list[Any]) -> list[Bound]:
         """One step's errors; a slope that rounds apart weighs as much as the weights it is carried through."""
@@ -198,9 +216,18 @@ GRADIENTS = [
     Training(33, (300, 7, 3), ("softplus",), "poisson", "sgd", 33, weighted=True),
     Training(21, (256, 10), (), ("huber", 0.5), "sgd", 21, l2=2.0),
 ]
+PREPARED = [
+    Training(3, (2, 2), (), "squared_error", "sgd", 2),
+    Training(17, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "adam", 5, step=2),
+    Training(40, (6, 130, 3), ("relu",), ("cross_entropy", 0.2), "momentum", 16, weighted=True, l2=0.1, dropout=(0.5,)),
+    Training(600, (13, 16, 4), ("relu",), "cross_entropy", "adamw", 600, np.uint8, clip_norm=0.2),  # in blocks
+]
 REALISTIC_TRAININGS = [
     Training(128, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 32, np.uint8),
     Training(256, (784, 10, 10), ("relu",), "cross_entropy", "adam", 128),
+    Training(
+        256, (784, 128, 10), ("gelu",), ("cross_entropy", 0.1), "adamw", 64, weighted=True, l2=0.01, dropout=(0.2,)
+    ),
 ]
 
 
@@ -232,6 +259,13 @@ def gradient_case(training: Training, realistic: bool = False) -> Case:
     return Case("loss_gradient", str(training), make, bounds, realistic=realistic)
 
 
+def prepared_case(training: Training, realistic: bool = False) -> Case:
+    """Return the case of `prepare_training`, which is worth as much as the epochs that it prepares."""
+    make, bounds, then = training.make_prepared, training.prepared_bounds, training.two_epochs
+    updates = ("parameters", "slots")
+    return Case("prepare_training", str(training), make, bounds, updates, realistic=realistic, then=then)
+
+
 def network_cases() -> list[Case]:
     """Return all of them."""
     networks = [(one, real) for some, real in ((NETWORKS, False), (REALISTIC_NETWORKS, True)) for one in some]
@@ -241,4 +275,6 @@ def network_cases() -> list[Case]:
         *(training_case(one, real) for one, real in trainings),
         *(gradient_case(one) for one in GRADIENTS),
         gradient_case(Training(256, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 256), realistic=True),
+        *(prepared_case(one) for one in PREPARED),
+        prepared_case(Training(1000, (20, 100, 10), ("relu",), "cross_entropy", "adam", 200, l2=1e-4), realistic=True),
     ]

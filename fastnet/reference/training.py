@@ -248,10 +248,10 @@ def prepare_training(
     """
 
     def epoch(order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
-        name, rate, *settings = optimizer
+        chosen = optimizer if lr is None else (optimizer[0], lr, *optimizer[2:])
         return train_epoch(
-            parameters, slots, x, y, order, sizes, activations, loss, (name, rate if lr is None else lr, *settings),
-            batch_size, step, scale, clip_norm, clip_value, sample_weight, l2, dropout, seed,
+            parameters, slots, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
+            clip_value, sample_weight, l2, dropout, seed,
         )  # fmt: skip
 
     epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used
