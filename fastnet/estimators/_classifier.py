@@ -108,7 +108,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
     class_weight : dict, "balanced" or None, default=None
-        Factor, not negative, on the weights of each class's samples, those split off for validation included;
+        Factor, not negative, on the weights of each class's samples, also of those that are split off to validate with;
         "balanced" is `n_samples / (n_classes * counts)`, a sample of weight 2 counting as two.
     label_smoothing : float, default=0.0
         Share of each target that is spread over the classes, in [0, 1).
