@@ -21,6 +21,8 @@ ASV_SAMPLE = (
     r"^training\..*784-128-10, batch 128",
     r"^training\.Accuracy.*adam",
     r"^inference\.",
+    r"^estimators\..*1,000 x 20, adam",
+    r"^estimators\.PredictProba",
     r"^start\.Import",
     r"^start\.FirstCall.*linear_relu_forward",
 )
@@ -91,7 +93,6 @@ def asv(session: nox.Session) -> None:
         return
     session.run("asv", "check", "-E", "existing:same")
     sample = [word for pattern in ASV_SAMPLE for word in ("-b", pattern)]
-    # forks a process that has imported everything, where it can: a process for every size takes long to start
-    method = "forkserver" if sys.platform == "linux" else "spawn"
+    method = "forkserver" if sys.platform == "linux" else "spawn"  # asv.conf.json says why
     arguments = ("-E", "existing:same", "--quick", "--show-stderr", "--launch-method", method)
     session.run("asv", "run", *arguments, *sample)
