@@ -6,6 +6,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -76,10 +77,23 @@ def test_asv_gives_new_arguments_to_each_timing_of_an_update(suite):
     assert results[0] == results[1]
 
 
-@pytest.mark.parametrize("name", ["training", "inference", "start"])
+@pytest.mark.parametrize("name", ["training", "inference", "estimators", "start"])
 def test_asv_finds_benchmarks_of_whole_runs(suite, name):
     found = [key for part in classes(suite[name], "").values() for key in dir(part)]
     assert any(key.startswith(("time_", "timeraw_", "track_", "peakmem_")) for key in found)
+
+
+@pytest.mark.parametrize("library", ["fastnet", "sklearn"])
+def test_asv_fits_estimators_and_asks_them(suite, library):
+    fit, predict = suite["estimators"].FitClassifier(), suite["estimators"].PredictProba()
+    fits, libraries = fit.params
+    assert libraries == predict.params[0] == ["fastnet", "sklearn"]
+    with warnings.catch_warnings():
+        fit.setup(fits[-1], library)
+        fit.time_fit(fits[-1], library)
+        predict.setup(library)
+    assert predict.model.predict_proba(predict.row).shape == (1, 10)
+    assert library in type(predict.model).__module__
 
 
 def test_pytest_benchmark_compares_every_operation():

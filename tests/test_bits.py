@@ -246,7 +246,7 @@ def digest_of_all_bits():
     """Hash the results of every small case: all operations, and training in float32 alone."""
     digest = hashlib.sha256()
     for case in CASES:
-        training = case.operation in ("train_epoch", "predict_logits")
+        training = case.operation in ("train_epoch", "prepare_training", "predict_logits")
         if case.realistic or (training and "pixels" in case.size):
             continue  # another compilation
         for dtype in DTYPES[:1] if training else DTYPES:

@@ -109,8 +109,22 @@ def test_a_change_counts_if_it_is_large_and_beyond_the_noise():
     assert change(exactly(3.0), noisy) == (True, "2.00 times slower, within the noise")
     (one,) = gate.changes(document(exactly(3.0)), document(None, "result 1: shape"), 1.1)
     assert (one.passed, one.reason) == (False, "wrong: result 1: shape")
+    (one,) = gate.changes(document(None, "result 1: shape"), document(None, "result 1: shape"), 1.1)
+    assert (one.passed, one.reason) == (False, "wrong: result 1: shape")
+    (one,) = gate.changes(document(None, "result 1: shape"), document(exactly(3.0)), 1.1)
+    assert (one.passed, one.reason) == (True, "was wrong before")
     with pytest.raises(ValueError, match="nothing in common"):
         gate.changes(document(exactly(1.0)), {"operations": [], "networks": []}, 1.1)
+
+
+def test_what_is_new_must_be_right_and_what_is_gone_is_named():
+    old = {"operations": [measured(exactly(3.0), name).to_dict() for name in ("kept", "gone")], "networks": []}
+    rows = [measured(exactly(3.0), "kept"), measured(None, "new", "result 0: shape"), measured(exactly(1.0), "newer")]
+    new = {"operations": [row.to_dict() for row in rows], "networks": []}
+    assert [(one.key[0], one.passed) for one in gate.changes(old, new, 1.1)] == [("kept", True), ("new", False)]
+    lines = gate.unmatched(gate.compared(old), gate.compared(new))
+    assert lines == ["2 have no saved ratio: new, newer", "1 saved ones are gone: gone"]
+    assert gate.unmatched(gate.compared(old), gate.compared(old)) == []
 
 
 def test_what_fell_short_stands_last():
@@ -181,6 +195,54 @@ def test_a_kernel_made_wrong_on_purpose_fails(capsys, monkeypatch):
     assert "FAILED: wrong: result 0: 16384 of 16384 differ" in shown
 
 
+@pytest.mark.parametrize("error", [ValueError, TypeError, ZeroDivisionError])
+def test_a_kernel_that_raises_is_wrong_and_no_misuse(error, capsys, monkeypatch):
+    def broken(x, out=None):
+        raise error("broken\non purpose")
+
+    monkeypatch.setattr(kernels, "sigmoid_forward", broken)
+    assert main(ONE) == 1
+    assert f"FAILED: wrong: fastnet.kernels raised {error.__name__}: broken on purpose" in capsys.readouterr().out
+
+
+def test_a_kernel_that_spoils_what_it_updates_fails(capsys, monkeypatch):
+    right = kernels.adam_step
+
+    def wrong(p, g, m, v, *rest, **settings):
+        right(p, g, m, v, *rest, **settings)
+        m.flat[-1] += m.dtype.type(0.01)
+
+    monkeypatch.setattr(kernels, "adam_step", wrong)
+    assert main(["compare", "--operations", "adam_step", "--dtype", "float32", "--budget", "0.1"]) == 1
+    assert "FAILED: wrong: result 1: 1 of 101770 differ; at (101769,)" in capsys.readouterr().out
+
+
+def test_training_with_a_part_left_out_fails(capsys, monkeypatch):
+    """What an option does is compared, too: here dropout is forgotten."""
+    right = kernels.train_epoch
+    monkeypatch.setattr(kernels, "train_epoch", lambda dropout, **rest: right(**rest))
+    command = ["compare", "--operations", "train_epoch", "--dtype", "float32", "--budget", "0.1"]
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    (failed,) = [line for line in shown.splitlines() if "FAILED" in line]
+    assert "dropout 0.2" in failed
+    assert "1 of 3 fell short" in shown
+
+
+def test_rows_that_the_saved_results_do_not_have_must_be_right_and_are_named(tmp_path, capsys):
+    saved = tmp_path / "before.json"
+    assert main([*ONE, "--json", str(saved)]) == 0
+    both = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.5"]
+    assert main([*both, str(saved), "--factor", "8"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 have no saved ratio: tanh_forward" in shown
+    assert "all 2 passed" in shown
+    assert main([*both, str(saved), "--factor", "8", "--fail-under", "1e6"]) == 1
+    command = ["compare", "--operations", "tanh_forward", "--dtype", "float32", str(saved)]
+    assert main(command) == 2
+    assert "have nothing in common with what would be measured" in capsys.readouterr().err
+
+
 def test_a_network_of_the_users_own(capsys):
     command = ["compare", "--network", "12-8-3", "--batch-size", "16", "--dtype", "float32", "--budget", "0.2"]
     assert main([*command, "--fail-under", "0"]) == 0
@@ -196,7 +258,7 @@ def test_results_of_another_machine_are_no_limits(tmp_path, capsys):
     assert main([*ONE, "--json", str(saved)]) == 0
     document = json.loads(saved.read_text())
     document["environment"]["cpu"]["name"] = "another"
-    document["operations"][0]["ratio"]["median"] = 1e9
+    document["operations"][0]["ratio"].update(low=1e9, median=1e9, high=1e9)
     saved.write_text(json.dumps(document))
     assert main([*ONE, str(saved)]) == 0
     assert "come from different processors" in capsys.readouterr().err
@@ -214,6 +276,8 @@ def test_results_of_another_machine_are_no_limits(tmp_path, capsys):
         (["--network", "5-2", "--operations", "relu_forward"], "--operations cannot be given with it"),
         (["--batch-size", "5"], "--batch-size: is of a --network"),
         (["--operations", "relu"], "operation 'relu' is not known"),
+        (["one.json", "two.json", "--dtype", "float32"], "no --dtype or --threads"),
+        (["one.json", "two.json", "--fail-under", "1"], "no --operations, --network or --fail-under"),
         (["--json", "no/such/folder.json"], "--json no/such/folder.json: no/such: no such folder"),
         (["--budget", "0"], "--budget"),
     ],
@@ -243,9 +307,22 @@ def test_damaged_results_are_misuse(text, words, capsys, tmp_path):
     assert words in capsys.readouterr().err
 
 
-def test_a_damaged_row_is_misuse(capsys, tmp_path):
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"operation": "relu_forward"},
+        "relu_forward",
+        {**measured(exactly(1.0)).to_dict(), "ratio": 2.0},
+        {**measured(exactly(1.0)).to_dict(), "ratio": exactly(float("nan"))._asdict()},
+        {**measured(exactly(1.0)).to_dict(), "ratio": exactly(-1.0)._asdict()},
+        {**measured(exactly(1.0)).to_dict(), "ratio": {**exactly(1.0)._asdict(), "low": "0.5"}},
+        {**measured(exactly(1.0)).to_dict(), "size": []},
+    ],
+    ids=str,
+)
+def test_a_damaged_row_is_misuse(row, capsys, tmp_path):
     document = results.new_document({"cpu": {}}, {})
-    document["operations"] = [{"operation": "relu_forward"}]
+    document["operations"] = [row]
     saved = tmp_path / "saved.json"
     results.save(document, saved)
     assert main(["compare", str(saved), str(saved)]) == 2

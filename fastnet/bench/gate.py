@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,22 +62,36 @@ def judge(row: Measured, limit: float) -> Verdict:
     return Verdict(row, limit, passed, said + how)
 
 
-def _ratios(document: dict[str, Any]) -> dict[Key, Measured]:
+def compared(document: dict[str, Any]) -> dict[Key, Measured]:
+    """Return what saved results hold of reference against compiled, or of others against fastnet, by key.
+
+    Raises
+    ------
+    ValueError
+        For a row that cannot be read.
+    """
     try:
         rows = [Measured.from_dict(row) for row in document["operations"]]
-        networks = [
-            Measured("epoch", row["name"], row["dtype"], None, 0.0, 0.0, Spread(**row["peers"]["numpy"]["ratio"]))
-            for row in document["networks"]
-            if "ratio" in row["peers"].get("numpy", {})
-        ]
-    except (KeyError, TypeError) as error:
+        for row in document["networks"]:
+            if "ratio" in row["peers"].get("numpy", {}):
+                rows.append(_other("epoch", row["name"], row["dtype"], row["peers"]["numpy"]["ratio"]))
+        for row in document.get("estimators", []):
+            rows.append(_other("estimator", f"{row['name']}, threads: {row['threads']}", row["dtype"], row["ratio"]))
+        for one in rows:
+            if one.ratio is not None and not 0 < one.ratio.low <= one.ratio.median <= one.ratio.high < math.inf:
+                raise ValueError(f"{one.key} has {one.ratio}")
+        return {row.key: row for row in rows}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"the results hold a row that cannot be read: {error!r}") from None
-    return {row.key: row for row in (*rows, *networks)}
+
+
+def _other(operation: str, size: str, dtype: str, ratio: dict[str, Any]) -> Measured:
+    return Measured(operation, size, dtype, None, 0.0, 0.0, Spread(**ratio))
 
 
 def limits_of(document: dict[str, Any], factor: float) -> dict[Key, float]:
     """Return what a new measurement has to reach: the low ends of saved intervals, divided by `factor`."""
-    return {key: row.ratio.low / factor for key, row in _ratios(document).items() if row.ratio is not None}
+    return {key: row.ratio.low / factor for key, row in compared(document).items() if row.ratio is not None}
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,7 @@ class Change:
     """An operation in two saved results."""
 
     key: Key
-    before: Spread
+    before: Spread | None  # None where its results were wrong, or there were none
     after: Spread | None  # None where its results are wrong now
     passed: bool
     reason: str
@@ -92,9 +107,9 @@ class Change:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         operation, size, dtype = self.key
-        after = None if self.after is None else self.after._asdict()
+        before, after = (None if ratio is None else ratio._asdict() for ratio in (self.before, self.after))
         return {
-            "operation": operation, "size": size, "dtype": dtype, "before": self.before._asdict(), "after": after,
+            "operation": operation, "size": size, "dtype": dtype, "before": before, "after": after,
             "passed": self.passed, "reason": self.reason,
         }  # fmt: skip
 
@@ -115,32 +130,45 @@ def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> lis
     Returns
     -------
     list of Change
-        For everything that stands in both. A change counts as a regression if the median has fallen by more than
-        `factor` and the intervals do not overlap.
+        For everything that stands in both, and for what is wrong in `after`. A change counts as a regression if the
+        median has fallen by more than `factor` and the intervals do not overlap.
 
     Raises
     ------
     ValueError
         If a document is damaged, or nothing stands in both.
     """
-    old, new = _ratios(before), _ratios(after)
-    common = [key for key in old if key in new]
-    if not common:
+    old, new = compared(before), compared(after)
+    if not old.keys() & new.keys():
         raise ValueError("the two results have nothing in common")
-    found = []
-    for key in common:
-        then, now = old[key].ratio, new[key].ratio
-        if then is None:
-            continue  # it was wrong before: there is nothing to hold it against
-        if now is None:
-            found.append(Change(key, then, None, False, f"wrong: {new[key].disagreement}"))
-            continue
-        slower = then.median / now.median
-        apart = now.high < then.low
-        reason = f"{slower:.2f} times slower" if slower > 1 else f"{1 / slower:.2f} times faster"
-        reason += "" if apart or now.low > then.high else ", within the noise"
-        found.append(Change(key, then, now, not (slower > factor and apart), reason))
-    return found
+    return [_change(key, old.get(key), row, factor) for key, row in new.items() if key in old or row.ratio is None]
+
+
+def _change(key: Key, old: Measured | None, new: Measured, factor: float) -> Change:
+    then, now = None if old is None else old.ratio, new.ratio
+    if now is None:
+        return Change(key, then, None, False, f"wrong: {new.disagreement}")
+    if then is None:
+        return Change(key, None, now, True, "was wrong before")
+    slower = then.median / now.median
+    apart = now.high < then.low
+    reason = f"{slower:.2f} times slower" if slower > 1 else f"{1 / slower:.2f} times faster"
+    reason += "" if apart or now.low > then.high else ", within the noise"
+    return Change(key, then, now, not (slower > factor and apart), reason)
+
+
+def unmatched(before: Iterable[Key], after: Iterable[Key]) -> list[str]:
+    """Say, in lines, what could not be compared: what is new has no limit, and what is gone cannot fail."""
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    lines = []
+    for keys, what in (
+        ([k for k in new if k not in old], "have no saved ratio"),
+        ([k for k in old if k not in new], "saved ones are gone"),
+    ):
+        if keys:
+            names = dict.fromkeys(operation for operation, _, _ in keys)
+            lines.append(f"{len(keys)} {what}: {', '.join(names)}")
+    return lines
 
 
 def fell_short(verdicts: Sequence[Verdict | Change]) -> list[Verdict | Change]:

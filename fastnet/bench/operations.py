@@ -116,7 +116,16 @@ def disagreement(case: Any, dtype: Any, modules: tuple[ModuleType, ModuleType]) 
     """Run a case in both implementations and say what differs; None if the results agree to rounding."""
     from fastnet.cases import compare_results, run
 
-    expected, actual = (run(module, case, case.arguments(dtype)) for module in modules)
+    results = []
+    for module in modules:
+        arguments = case.arguments(dtype)
+        try:
+            results.append(run(module, case, arguments))
+        except MemoryError:
+            raise
+        except Exception as error:  # of a case that is known to be valid: it is the code that is wrong
+            return f"{module.__name__} raised {type(error).__name__}: {' '.join(str(error).split())}"
+    expected, actual = results
     return compare_results(case, dtype, actual, expected)
 
 

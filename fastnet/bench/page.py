@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._atomic import replacing
+from fastnet.bench.estimators import LABELS
 from fastnet.bench.tables import duration, environment_lines, markdown_table, text_table, with_interval
 from fastnet.bench.timing import Spread
 
@@ -23,6 +24,11 @@ ACCURACY = """\
 Seconds of training, mean and deviation over the seeds that reached it, until the network gets so many of the test data
 right; evaluation is not counted. Everyone had the same four learning rates to choose from. Compilation is that of the
 first warm-up in the process, shorter where a library had cached it before."""
+
+ESTIMATORS = """\
+`MLPClassifier` of fastnet and of scikit-learn, with default settings but for what is said, fitted from the same seed to
+the same arrays. Fits are timed as a user's are, with all that checks and prepares the data; neither stops early. That
+the last losses of both are the same, up to rounding, shows that both did the same."""
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
@@ -86,6 +92,24 @@ def _latency(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _estimators(rows: list[dict[str, Any]], table: Table) -> str:
+    heading = ["estimators", "dtype", "threads", "fastnet", "scikit-learn", "scikit-learn / fastnet", "losses"]
+    lines = [
+        [
+            row["name"], row["dtype"], str(row["threads"]), *(duration(row["seconds"][key]) for key in LABELS),
+            _ratio(row), ", ".join(f"{row['loss'][key]:.6f}" for key in LABELS) if "loss" in row else "-",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    lost = [
+        f"{row['name']} ({row['dtype']}, threads: {row['threads']}): scikit-learn is "
+        f"{1 / row['ratio']['median']:.2f} times faster"
+        for row in rows
+        if row["ratio"]["median"] < 1.0
+    ]
+    return f"{table(heading, lines)}\n\nLosses: {'; '.join(lost) or 'none of these'}."
+
+
 def _accuracy(rows: list[dict[str, Any]], table: Table) -> str:
     targets: list[dict[str, Any]] = next((row["targets"] for row in rows if not row.get("skipped")), [])
     heading = [
@@ -134,10 +158,13 @@ def _operations(rows: list[dict[str, Any]], table: Table) -> str:
 def _parts(document: dict[str, Any], table: Table) -> list[tuple[str, str]]:
     """Return headings and what stands below them."""
     networks, accuracy, operations = document["networks"], document["accuracy"], document["operations"]
+    estimators = document["estimators"]
     parts = []
     if networks:
         notes = [*_losses(networks), *_missing(networks), *_warm_up(networks)]
         parts.append(("Training", "\n\n".join([_networks(networks, table), *notes])))
+    if estimators:
+        parts.append(("Estimators", "\n\n".join([ESTIMATORS, _estimators(estimators, table)])))
     if document["latency"]:
         parts.append(("Inference", "\n\n".join(_latency(document["latency"]))))
     if accuracy:

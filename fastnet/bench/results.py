@@ -11,7 +11,7 @@ from fastnet._json import standard
 
 FORMAT, VERSION = "fastnet benchmark results", 1
 
-SECTIONS = ("operations", "networks", "latency", "accuracy")
+SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy")
 """Lists of rows that a document may hold."""
 
 
@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        The document.
+        The document. Sections that it does not have, since they came later, are empty.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: holds no benchmark results, expected what `fastnet bench --json` writes")
     if document.get("version") != VERSION:
         raise ValueError(f"{path}: has version {document.get('version')!r} of the results, expected {VERSION}")
+    document = {section: [] for section in SECTIONS} | document
     for name, kind in (("environment", dict), ("settings", dict), ("warnings", list), *((s, list) for s in SECTIONS)):
         if not isinstance(document.get(name), kind):
             raise ValueError(f"{path}: {name} must be a {kind.__name__}, got {type(document.get(name)).__name__}")

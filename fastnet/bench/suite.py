@@ -124,22 +124,26 @@ def _row(
 
 def noise(row: dict[str, Any]) -> list[str]:
     """Say where the machine was too noisy to conclude anything from a row."""
-    found = []
-    for peer in row["peers"].values():
-        if "ratio" in peer:
-            ratio = Spread(**peer["ratio"])
-            wide = ratio.width > NOISY
-            if wide and ratio.low < 1 < ratio.high:
-                found.append(
-                    f"{row['name']}, {row['dtype']}: too noisy to say who is faster, fastnet or {peer['label']}"
-                )
-            elif wide:
-                found.append(f"{row['name']}, {row['dtype']}: ratio to {peer['label']} is uncertain")
+    what = f"{row['name']}, {row['dtype']}"
+    found = [
+        doubt
+        for peer in row["peers"].values()
+        if "ratio" in peer
+        for doubt in doubts(what, peer["label"], peer["ratio"])
+    ]
     if row["clock_moved"] > MOVED:
-        found.append(
-            f"{row['name']}, {row['dtype']}: the FMA peak moved by a factor of {row['clock_moved']:.2f} meanwhile"
-        )
+        found.append(f"{what}: the FMA peak moved by a factor of {row['clock_moved']:.2f} meanwhile")
     return found
+
+
+def doubts(what: str, label: str, ratio: dict[str, Any]) -> list[str]:
+    """Say if the interval of a ratio to another library is too wide."""
+    one = Spread(**ratio)
+    if one.width <= NOISY:
+        return []
+    if one.low < 1 < one.high:
+        return [f"{what}: too noisy to say who is faster, fastnet or {label}"]
+    return [f"{what}: ratio to {label} is uncertain"]
 
 
 def run_all(

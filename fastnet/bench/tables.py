@@ -67,7 +67,7 @@ def _said(verdict: Verdict | Change) -> str:
 def changes_table(changes: Sequence[Change]) -> str:
     """Show every operation's ratio before and after, those that fell short last."""
     rows = [
-        [*change.key, with_interval(change.before), _ratio(change.after), _said(change)]
+        [*change.key, _ratio(change.before), _ratio(change.after), _said(change)]
         for change in sorted(changes, key=lambda change: not change.passed)
     ]
     return text_table(["operation", "size", "dtype", "before", "after", "verdict"], rows)

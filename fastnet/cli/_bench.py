@@ -144,7 +144,7 @@ def _measure(
 ) -> dict[str, Any]:  # fmt: skip
     import warnings
 
-    from fastnet.bench import results
+    from fastnet.bench import estimators, results
     from fastnet.bench.environment import environment
     from fastnet.bench.inference import many_rows, one_row
     from fastnet.bench.peers import PEERS
@@ -159,12 +159,18 @@ def _measure(
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
         document = results.new_document(environment(threads), settings)
         document["networks"] = run_all(workloads, keys, rounds or 9, SECONDS[suite], threads, step)
+        if networks is None and "sklearn" in keys:
+            fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 240.0)
+            document["estimators"] = estimators.measure_all(fits, rounds or 9, seconds, threads, step)
         step("inference")
         installed = [key for key in keys if PEERS[key].missing() is None]
         document["latency"] = [one_row(installed), many_rows(n_threads=threads)]
         for name, split in splits:
             document["accuracy"] += _accuracy(name, split, keys, threads, step)
-    document["warnings"] = [warning for row in document["networks"] for warning in noise(row)]
+    document["warnings"] = [
+        *(warning for row in document["networks"] for warning in noise(row)),
+        *(warning for row in document["estimators"] for warning in estimators.noise(row)),
+    ]
     for warning in document["warnings"]:
         warnings.warn(warning, stacklevel=2)
     return document

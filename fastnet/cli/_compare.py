@@ -13,6 +13,7 @@ from fastnet.cli import _options as options
 
 if TYPE_CHECKING:
     from fastnet.bench.gate import Change, Verdict
+    from fastnet.bench.operations import Key
 
 EXAMPLES = """Examples:
 
@@ -89,6 +90,8 @@ def compare(
     paired ratios lies on one side of its limit or the budget is spent; the table says which.
     """
     _check(before, after, fail_under, factor, operations, network, batch_size, json)
+    if after is not None and (dtype is not None or threads is not None):
+        raise ValueError("two saved results are compared as they are: no --dtype or --threads")
     if before is not None and after is not None:
         return _two_files(before, after, factor or FACTOR, json)
     return _measure(before, fail_under, factor or FACTOR, operations, network, batch_size, dtype, threads, budget, json)
@@ -128,6 +131,7 @@ def _two_files(before: Path, after: Path, factor: float, json: Path | None) -> i
     found = gate.changes(old, new, factor)
     _warn_of_other_machine(old["environment"], new["environment"], "ratios may differ for no fault of the code")
     print(changes_table(found))
+    _print_lines(gate.unmatched(gate.compared(old), gate.compared(new)))
     if json is not None:
         document = results.new_document(new["environment"], {"factor": factor})
         results.save(document | {"operations": [change.to_dict() for change in found]}, json)
@@ -138,7 +142,7 @@ def _measure(
     before: Path | None, fail_under: float | None, factor: float, operations: str | None, network: str | None,
     batch_size: int | None, dtype: options.Dtype | None, threads: int | None, budget: float, json: Path | None,
 ) -> int:  # fmt: skip
-    from fastnet.bench import results
+    from fastnet.bench import gate, results
     from fastnet.bench.environment import environment
     from fastnet.bench.operations import network_cases, realistic_cases
     from fastnet.bench.tables import verdicts_table
@@ -150,9 +154,15 @@ def _measure(
     dtypes = ["float32", "float64"] if dtype is None else [dtype.value]
     with limited_threads(threads):
         here = environment(threads)
-        limit_of = _limits(old, here, fail_under, factor)
-        verdicts = _run(cases, dtypes, limit_of, budget)
+        saved = {} if old is None else _saved_limits(old, here, factor)
+        keys = [(case.operation, case.size, name) for case in cases for name in dtypes]
+        if saved and not set(keys) & set(saved):
+            raise ValueError(f"{before}: the saved results have nothing in common with what would be measured")
+        verdicts = _run(cases, dtypes, lambda key: max(fail_under or 0.0, saved.get(key, 0.0)), budget)
     print(verdicts_table(verdicts))
+    if saved:
+        whole = not operations and network is None and dtype is None
+        _print_lines(gate.unmatched(saved if whole else set(keys) & set(saved), keys))
     if json is not None:
         settings = {"command": "compare", "budget_seconds": budget, "fail_under": fail_under}
         document = results.new_document(here, settings)
@@ -160,17 +170,14 @@ def _measure(
     return _conclude(verdicts, "fell short")
 
 
-Limit = Callable[[tuple[str, str, str]], float]
-
-
-def _limits(old: dict[str, Any] | None, here: dict[str, Any], fail_under: float | None, factor: float) -> Limit:
-    """Return the limit of an operation: what was asked for, and what saved results of this machine ask for."""
+def _saved_limits(old: dict[str, Any], here: dict[str, Any], factor: float) -> dict[Key, float]:
+    """Return what saved results ask of operations, if they are of this kind of machine."""
     from fastnet.bench.gate import limits_of
 
-    known = {} if old is None else limits_of(old, factor)
-    if old is not None and _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
-        known = {}
-    return lambda key: max(fail_under or 0.0, known.get(key, 0.0))
+    limits = limits_of(old, factor)
+    if _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
+        return {}
+    return limits
 
 
 def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: str) -> bool:
@@ -178,7 +185,9 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
     import warnings
 
     def identity(environment: dict[str, Any]) -> tuple[Any, ...]:
-        cpu = environment.get("cpu", {})
+        cpu = environment.get("cpu")
+        if not isinstance(cpu, dict):
+            raise ValueError(f"the results hold an environment that cannot be read: cpu must be a dict, got {cpu!r}")
         return environment.get("machine"), cpu.get("name"), cpu.get("vector_bits"), environment.get("threads")
 
     if identity(old) == identity(new):
@@ -190,7 +199,7 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
     return True
 
 
-def _run(cases: list[Any], dtypes: list[str], limit_of: Limit, budget: float) -> list[Verdict]:
+def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[Verdict]:
     """Measure everything, and what was too slow once more: a busy moment passes, a slow kernel does not."""
     from fastnet.bench.gate import judge
     from fastnet.bench.operations import measure_all
@@ -206,6 +215,11 @@ def _run(cases: list[Any], dtypes: list[str], limit_of: Limit, budget: float) ->
         verdict = judge(row, limit_of(row.key))
         verdicts[i] = replace(verdict, reason=f"{verdict.reason}, measured twice")
     return verdicts
+
+
+def _print_lines(lines: list[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _conclude(found: list[Verdict] | list[Change], what: str) -> int:
