@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 import fastnet
 
 # The tests of estimators that take `backend` run once for each.
-BACKENDS = ["numpy", "numba"]
+# Interpreted kernels are slow, and test_estimators_backends.py holds them to the reference.
+BACKENDS = ["numpy"] if INTERPRETED else ["numpy", "numba"]
 
 PAIRS = [
     (fastnet.MLPClassifier, sklearn.neural_network.MLPClassifier),
