@@ -48,13 +48,13 @@ def test_asv_times_and_compares_every_operation(suite):
 
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_asv_benchmark_calls_the_operation_that_it_is_named_after(suite, monkeypatch, operation):
-    called, function = [], getattr(reference, operation)
+    called, original = [], getattr(reference, operation)
 
-    def counted(*args, **kwargs):
+    def noted(*args, **kwargs):
         called.append(operation)
-        return function(*args, **kwargs)
+        return original(*args, **kwargs)
 
-    monkeypatch.setattr(reference, operation, counted)
+    monkeypatch.setattr(reference, operation, noted)
     benchmark = getattr(suite["operations"], operation)()
     sizes, dtypes, implementations = benchmark.params
     assert implementations == ["compiled", "reference"]

@@ -45,7 +45,7 @@ def test_training_for_any_count_of_threads(dtype, optimizer, loss, batch_size):
     n_samples = 40 if batch_size == 1 else 620
     training = Training(n_samples, SIZES, ACTIVATIONS, loss, optimizer, batch_size)
     expected = train(training, dtype, n_threads=1)
-    assert np.isfinite(expected[2]).all()
+    assert np.isfinite(expected[3]).all()
     for n_threads in (*THREADS[1:], 8) if batch_size == 64 else THREADS[1:]:
         assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
 
@@ -61,9 +61,48 @@ def test_clipped_training_for_any_count_of_threads(dtype, sizes, batch_size, lim
     activations = ("relu",) * (len(sizes) - 2)
     training = Training(330, sizes, activations, "cross_entropy", "adam", batch_size, **limits)
     expected = train(training, dtype, n_threads=1)
-    assert np.isfinite(expected[2]).all()
+    assert np.isfinite(expected[3]).all()
     for n_threads in (*THREADS[1:], 8):
         assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+OPTIONS = [
+    {"weighted": True}, {"l2": 0.1}, {"dropout": (0.3,)}, {"weighted": True, "l2": 0.2, "dropout": (0.5,)},
+    {"l2": 0.2, "clip_norm": 0.1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("sizes", [(70, 96, 3), (784, 10, 10)], ids=str)
+@pytest.mark.parametrize("batch_size", [64, 300])
+@dtypes
+def test_weights_penalty_and_dropout_for_any_count_of_threads(dtype, batch_size, sizes, options):
+    training = Training(330, sizes, ("gelu",), ("cross_entropy", 0.1), "adam", batch_size, **options)
+    expected = train(training, dtype, n_threads=1)
+    assert np.isfinite(expected[3]).all()
+    for n_threads in (*THREADS[1:], 8):
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@dtypes
+def test_epochs_prepared_once_are_those_taken_one_by_one(dtype, n_threads):
+    arguments = Training(90, SIZES, ACTIVATIONS, "squared_error", "adam", 16, l2=0.1).make(
+        np.dtype(dtype), np.random.default_rng(5)
+    )
+    once, one_by_one = ({**arguments, "parameters": arguments["parameters"].copy()} for _ in range(2))
+    for each in (once, one_by_one):
+        each["slots"] = tuple(np.zeros_like(each["parameters"]) for _ in range(2))
+    order, step = once.pop("order"), once.pop("step")
+    epoch = kernels.prepare_training(**once, n_threads=n_threads)
+    for i, part in enumerate((order, order[::-1], order[:33], order)):  # a shorter one has a team of its own
+        name, lr, *settings = arguments["optimizer"]
+        rate = lr * 0.5**i
+        changed = {"order": part, "step": step + 6 * i, "optimizer": (name, rate, *settings)}
+        expected = kernels.train_epoch(**{**one_by_one, **changed}, n_threads=n_threads)
+        assert epoch(part, step + 6 * i, rate) == expected
+    for name in ("parameters", "slots"):
+        assert bits_of(np.ravel(once[name])) == bits_of(np.ravel(one_by_one[name]))
 
 
 @pytest.mark.parametrize("limits", [{"clip_norm": 1e30}, {"clip_value": 1e30}], ids=str)
@@ -128,7 +167,7 @@ def test_training_in_chunks_wherever_they_end(dtype, optimizer, batch_size):
         first = kernels.train_epoch(**{**arguments, "order": order[:cut]}, n_threads=2)
         second = kernels.train_epoch(**{**arguments, "order": order[cut:], "step": k})
         actual = [arguments["parameters"], *arguments["slots"]]
-        assert bits_of(actual) == bits_of(expected[2:])
+        assert bits_of(actual) == bits_of(expected[3:])
         assert first[1] + second[1] == expected[1]
         assert first[0] + second[0] == pytest.approx(expected[0], rel=1e-13)
 

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
-from test_estimators import pair_for, problem
+from test_estimators import BACKENDS, each_estimator, pair_for, problem
+
+from fastnet import MLPClassifier
+from fastnet._jit import INTERPRETED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -62,3 +65,53 @@ def test_threads_change_no_bit(kind, settings):
     assert one.loss_ == three.loss_
     for own, other in zip(one.coefs_ + one.intercepts_, three.coefs_ + three.intercepts_, strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="BLAS stands in for the tile")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "two outputs", "poisson"])
+def test_a_row_alone_gets_the_bits_it_gets_among_others(kind, dtype):
+    settings = {"loss": "poisson"} if kind == "poisson" else {}
+    model, X = fit(kind, settings | {"activation": ["gelu", "tanh"]}, dtype)
+    for method in ("predict", "predict_proba", "predict_log_proba", "transform"):
+        if hasattr(model, method):
+            together = getattr(model, method)(X)
+            for n_rows in (1, 2, 3):
+                alone = getattr(model, method)(X[5 : 5 + n_rows])
+                assert (alone.dtype, alone.shape) == (together.dtype, together[5 : 5 + n_rows].shape)
+                np.testing.assert_array_equal(alone, together[5 : 5 + n_rows])
+
+
+@each_estimator
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_is_refused(estimator, backend, bad):
+    X, y = problem("binary")
+    model = estimator(backend=backend, max_iter=1).fit(X, y)
+    for column in (0, 6):
+        row = X[:1].copy()
+        row[0, column] = bad
+        with pytest.raises(ValueError, match="X contains"):
+            model.predict(row)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_row_of_large_numbers_is_answered(backend):
+    X, y = problem("binary")
+    model = MLPClassifier(3, activation="tanh", backend=backend, max_iter=1).fit(X, y)
+    row = np.where(X[:1] > 0, 1e200, -1e200)
+    signs = np.sign(row @ model.coefs_[0])
+    np.testing.assert_array_equal(model.predict(row)[0], (signs @ model.coefs_[1] + model.intercepts_[1] > 0)[0, 0])
+
+
+@each_estimator
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_layers_that_do_not_fit_each_other_are_refused(estimator, backend):
+    X, y = problem("binary")
+    model = estimator(hidden_layer_sizes=(5, 4), backend=backend, max_iter=1).fit(X, y)
+    model.coefs_[1] = np.ones((9, 4))
+    with pytest.raises(ValueError, match="parameters"):
+        model.predict(X[:1])
+    model.coefs_[1], model.coefs_[0] = np.ones((5, 4)), np.ones((6, 5))
+    with pytest.raises(ValueError, match="x must have shape"):
+        model.predict(X[:1])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 from test_estimators import BACKENDS, each_estimator, problem
 
@@ -70,34 +69,42 @@ def test_balanced_classes_have_equal_weights_in_all(kind, backend):
         actual.partial_fit(X, y)
 
 
-@each_estimator
-def test_dropout_is_the_same_for_any_number_of_threads_and_follows_the_seed(estimator, backend):
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_balance_counts_a_sample_as_often_as_its_weight_says(kind, backend):
+    X, y = problem(kind)
+    X, y = X[20:], y[20:]
+    times = np.arange(len(y)) % 4
+    settings = {"class_weight": "balanced", "batch_size": "auto", "shuffle": False}
+    actual = fit(MLPClassifier, backend, X, y, times, **settings)
+    repeated = fit(MLPClassifier, backend, X.repeat(times, axis=0), y.repeat(times, axis=0), **settings)
+    assert_same_weights(actual, repeated, 1e-7)
+
+
+def test_a_class_without_weight_is_left_out_of_the_balance(backend):
+    X, y = problem("multiclass")
+    weights = np.where(y == "fir", 0.0, 1.0)
+    settings = {"batch_size": "auto", "shuffle": False}
+    actual = fit(MLPClassifier, backend, X, y, weights, class_weight="balanced", **settings)
+    own = weights.copy()
+    own[y != "fir"] = compute_sample_weight("balanced", y[y != "fir"])
+    assert_same_weights(actual, fit(MLPClassifier, backend, X, y, own, **settings), 1e-9)
+
+
+def test_weights_of_classes_need_not_be_of_those_in_a_part_of_the_samples(backend):
+    X, y = problem("multiclass")
+    model = MLPClassifier(backend=backend, class_weight={"oak": 2.0}, **SETTINGS)
+    part = y != "oak"
+    model.partial_fit(X[part], y[part], classes=np.unique(y))
+    plain = MLPClassifier(backend=backend, **SETTINGS).partial_fit(X[part], y[part], classes=np.unique(y))
+    assert_same_weights(model, plain)
+
+
+def test_weights_that_leave_nothing_to_train_on_are_refused_by_name(backend):
     X, y = problem("binary")
-    models = [fit(estimator, backend, X, y, dropout=0.4, n_threads=n_threads) for n_threads in (1, 2)]
-    assert_same_weights(*models)
-    assert differ(models[0], fit(estimator, backend, X, y, dropout=0.4, random_state=1))
-    assert differ(models[0], fit(estimator, backend, X, y))
-    assert_same_weights(fit(estimator, backend, X, y, dropout=[0.4, 0.4]), models[0])
-    assert differ(models[0], fit(estimator, backend, X, y, dropout=[0.4, 0.0]))
-    assert_same_weights(fit(estimator, backend, X, y, dropout=0.0), fit(estimator, backend, X, y))
-
-
-@each_estimator
-def test_nothing_is_dropped_in_prediction(estimator, backend):
-    X, y = problem("binary")
-    model = fit(estimator, backend, X, y, dropout=0.5, activation="tanh")
-    hidden = np.tanh(np.tanh(X @ model.coefs_[0] + model.intercepts_[0]) @ model.coefs_[1] + model.intercepts_[1])
-    np.testing.assert_allclose(model.transform(X), hidden, rtol=1e-9)
-
-
-def test_dropout_leaves_a_wide_network_less_sure_of_noise(backend):
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(60, 20)), rng.integers(0, 2, 60)
-    settings = {"hidden_layer_sizes": (64,), "max_iter": 100}
-    losses = [
-        log_loss(y, fit(MLPClassifier, backend, X, y, dropout=rate, **settings).predict_proba(X)) for rate in (0, 0.7)
-    ]
-    assert losses[1] > 2 * losses[0]
+    with pytest.raises(ValueError, match="class_weight and sample_weight"):
+        fit(MLPClassifier, backend, X, y, y == 0, class_weight={0: 0})
+    with pytest.raises(ValueError, match=r"class_weight must be .* indicator matrix"):
+        fit(MLPClassifier, backend, *problem("multilabel"), class_weight={0: 1.0})
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -230,9 +237,10 @@ BAD = [
     {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
     {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"callbacks": (3,)},
     {"max_time": 0.0}, {"class_weight": "uneven"}, {"class_weight": {0: -1, 1: 1}}, {"class_weight": {0: 0, 1: 0}},
+    {"class_weight": {0: "one"}}, {"class_weight": {1: np.nan}}, {"class_weight": {7: 1.0}},
     {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
     {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
-    {"min_learning_rate": -1.0}, {"scoring": "beauty", "early_stopping": True},
+    {"min_learning_rate": -1.0}, {"scoring": "beauty"}, {"scoring": "beauty", "solver": "lbfgs"},
 ]  # fmt: skip
 
 

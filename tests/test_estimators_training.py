@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, get_scorer, log_loss
+from sklearn.metrics import accuracy_score, check_scoring, get_scorer, log_loss, make_scorer
 from test_estimators import BACKENDS, each_estimator, problem
 
-from fastnet import MLPClassifier, MLPRegressor, load_model
-from fastnet.callbacks import Callback, Checkpoint, Record, StopWhen
+from fastnet import MLPClassifier, MLPRegressor
+from fastnet.callbacks import Callback, Record
 
 pytestmark = [
     pytest.mark.parametrize("backend", BACKENDS),
@@ -130,12 +130,14 @@ def test_the_best_weights_of_all_warm_starts_come_back(backend):
 def test_validation_weights_weigh_the_validation_loss_and_score(backend):
     X, y, X_val, y_val = split("multiclass")
     weights = np.random.default_rng(0).uniform(0, 3, len(y_val))
-    model = MLPClassifier(backend=backend, early_stopping=True, **(SETTINGS | {"max_iter": 1}))
-    model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weights)
-    probabilities = model.predict_proba(X_val)
-    assert model.validation_loss_curve_[0] == pytest.approx(log_loss(y_val, probabilities, sample_weight=weights))
-    expected = accuracy_score(y_val, model.predict(X_val), sample_weight=weights)
-    assert model.validation_scores_[0] == pytest.approx(expected)
+    for scoring in (None, "accuracy"):
+        settings = SETTINGS | {"max_iter": 1, "early_stopping": True, "scoring": scoring}
+        model = MLPClassifier(backend=backend, **settings)
+        model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weights)
+        probabilities = model.predict_proba(X_val)
+        assert model.validation_loss_curve_[0] == pytest.approx(log_loss(y_val, probabilities, sample_weight=weights))
+        expected = accuracy_score(y_val, model.predict(X_val), sample_weight=weights)
+        assert model.validation_scores_[0] == pytest.approx(expected)
 
 
 @each_estimator
@@ -177,68 +179,31 @@ def test_scoring_says_what_early_stopping_goes_by(estimator, kind, scoring, back
     assert len(held_out.validation_scores_) == held_out.n_iter_
 
 
-@each_estimator
-def test_a_callback_sees_each_epoch_and_the_model_as_it_is_then(estimator, backend):
+UNWEIGHTED = [
+    (MLPClassifier, "multiclass", lambda model, X, y: np.mean(model.predict(X) == y)),
+    (MLPClassifier, "binary", make_scorer(lambda y, answers: np.mean(y == answers))),
+    (MLPRegressor, "one output", "neg_max_error"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "kind", "scoring"), UNWEIGHTED)
+def test_a_scorer_that_takes_no_weights_gets_none(estimator, kind, scoring, backend):
+    X, y, X_val, y_val = split(kind)
+    model = estimator(backend=backend, scoring=scoring, **(SETTINGS | {"max_iter": 1}))
+    model.fit(X, y, np.arange(60), X_val=X_val, y_val=y_val, sample_weight_val=np.arange(30))
+    assert model.validation_scores_ == [pytest.approx(check_scoring(model, scoring)(model, X_val, y_val))]
+
+
+def test_a_function_that_takes_weights_gets_them(backend):
     X, y, X_val, y_val = split("binary")
-    watch, record = Watch(lambda model: model.predict(X).tolist()), Record()
-    model = estimator(backend=backend, callbacks=(watch, record), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
-    assert [epoch.number for epoch in record.epochs] == list(range(1, 13))
-    assert [epoch.loss for epoch in record.epochs] == model.loss_curve_
-    assert [epoch.validation_loss for epoch in record.epochs] == model.validation_loss_curve_
-    assert [epoch.validation_score for epoch in record.epochs] == model.validation_scores_
-    assert {epoch.n_samples for epoch in record.epochs} == {60}
-    assert watch.seen[0] != watch.seen[-1] == model.predict(X).tolist()
-    plain = estimator(backend=backend, **SETTINGS).fit(X, y)
-    np.testing.assert_array_equal(model.coefs_[0], plain.coefs_[0])
-
-
-@each_estimator
-@pytest.mark.parametrize("solver", ["sgd", "adamw", "lbfgs"])
-def test_a_callback_stops_training(estimator, solver, backend):
-    X, y = problem("binary")
-    stop = StopWhen(lambda epoch: epoch.number == 4)
-    model = estimator(backend=backend, solver=solver, callbacks=(stop,), **SETTINGS).fit(X, y)
-    assert model.n_iter_ == 4
-    shorter = estimator(backend=backend, solver=solver, **(SETTINGS | {"max_iter": 4})).fit(X, y)
-    np.testing.assert_array_equal(model.coefs_[0], shorter.coefs_[0])
-
-
-def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend, monkeypatch):
-    monkeypatch.setattr("fastnet.estimators._stochastic.CHUNK_FLOP", 1)
-    X, y = problem("binary")
-
-    class Parts(Callback):
-        def __init__(self, most):
-            self.most, self.told = most, []
-
-        def on_chunk_end(self, model, n_done, n_samples):
-            self.told.append((n_done, n_samples))
-            return n_done >= self.most
-
-    whole, part = (Parts(most) for most in (1000, 40))
-    MLPClassifier(backend=backend, callbacks=(whole,), **(SETTINGS | {"max_iter": 2})).fit(X, y)
-    assert whole.told == 2 * [(32, 90), (64, 90), (90, 90)]
-    model = MLPClassifier(backend=backend, callbacks=(part,), **SETTINGS).fit(X, y)
-    assert (part.told, model.n_iter_, model.t_) == ([(32, 90), (64, 90)], 1, 64)
-
-
-@each_estimator
-def test_a_checkpoint_holds_the_model_of_its_epoch(estimator, backend, tmp_path):
-    X, y = problem("binary")
-    watch, path = Watch(lambda model: model.coefs_[0].copy()), tmp_path / "model.safetensors"
-    checkpoint = Checkpoint(path, every=5)
-    model = estimator(backend=backend, callbacks=(watch, checkpoint), **SETTINGS).fit(X, y)
-    kept = load_model(path)
-    assert kept.metrics["epoch"] == 10
-    np.testing.assert_array_equal(kept.network.weights[0], watch.seen[9])
-    assert (kept.network.weights[0] != model.coefs_[0]).any()
-
-
-def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, tmp_path):
-    X, y, X_val, y_val = split("binary")
-    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
-    model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
-    assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmax(model.validation_scores_)
+    seen = []
+    for scoring in (
+        lambda model, X, y, sample_weight: seen.append(sample_weight) or 0.0,
+        lambda model, X, y, **weights: seen.append(weights["sample_weight"]) or 0.0,
+    ):
+        model = MLPClassifier(backend=backend, scoring=scoring, **(SETTINGS | {"max_iter": 1}))
+        model.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=np.arange(30))
+    np.testing.assert_array_equal(seen, [np.arange(30)] * 2)
 
 
 @each_estimator
@@ -247,3 +212,16 @@ def test_time_that_is_up_ends_training_after_the_epoch(estimator, backend):
     model = estimator(backend=backend, max_time=1e-9, **SETTINGS).fit(X, y)
     assert model.n_iter_ == 1
     assert estimator(backend=backend, max_time=3600.0, **SETTINGS).fit(X, y).n_iter_ == 12
+
+
+@each_estimator
+@pytest.mark.parametrize("first", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
+@pytest.mark.parametrize("then", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
+def test_a_warm_start_may_change_the_way_to_train(estimator, first, then, backend):
+    X, y = problem("binary")
+    way = {"early_stopping": False, "solver": "adam"}
+    model = estimator(backend=backend, warm_start=True, **(SETTINGS | way | first)).fit(X, y)
+    before = model.score(X, y)
+    model.set_params(**(way | then)).fit(X, y)
+    assert 0 < model.n_iter_ <= 12
+    assert model.score(X, y) > before - 0.1

@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastnet.estimators import _constraints, _lbfgs, _parameters
 from fastnet.estimators._held_out import HeldOut, check_scorer, split
-from fastnet.estimators._samples import Samples, dense_parts, inputs
+from fastnet.estimators._inference import forward
+from fastnet.estimators._samples import Samples, inputs
 from fastnet.estimators._stochastic import Descent, OptimizerState
 from fastnet.estimators._validation import SPARSE, inputs_to_predict, weights_of
 from fastnet.reference.training import layer_slices
@@ -121,10 +122,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         hidden = _constraints.hidden_sizes(self.hidden_layer_sizes)
         self._check_combination(incremental, validation)
         fresh = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, targets, class_weights = self._encode(X, y, fresh, incremental)
-        weights = weights_of(sample_weight, X.shape[0])
-        if class_weights is not None:
-            weights = class_weights if weights is None else weights * class_weights
+        X, targets, weights = self._encode(X, y, sample_weight, fresh, incremental)
         self._random_state = check_random_state(self.random_state)
         self.n_outputs_ = self._count_outputs(targets)
         if fresh:
@@ -258,13 +256,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if layer is not None:
             sizes, last, activations = sizes[: layer + 2], activations[layer], activations[:layer]
             parameters = parameters[: layer_slices(sizes)[-1][1].stop]
-        backend, threads = self._backend(), self._threads()
-        if type(X) is not np.ndarray or X.dtype != parameters.dtype or not X.flags.c_contiguous:
-            X = inputs(X, parameters.dtype)
-        parts = [backend.predict_logits(parameters, x, sizes, activations, **threads) for x in dense_parts(X)]
-        logits: Array = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        logits = forward(self, X, parameters, sizes, activations)
         if last is not None:
-            getattr(backend, f"{last}_forward")(logits, out=logits)
+            getattr(self._backend(), f"{last}_forward")(logits, out=logits)
         return logits
 
     def __getstate__(self) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,9 @@ class HeldOut:
     def __init__(self, model: Any, samples: Samples, labels: Array) -> None:
         self.model, self.samples, self.labels = model, samples, labels
         self._scorer = check_scorer(model)
+        self._scorer_weighs = False
         if self._scorer is not None:
+            self._scorer_weighs = samples.weights is not None and _takes_weights(self._scorer)
             self._judge = copy.copy(model)  # it shares the parameters, and takes arrays without names of features
             vars(self._judge).pop("feature_names_in_", None)
 
@@ -41,7 +45,7 @@ class HeldOut:
         logits = self.model._logits(self.samples.X)
         loss = self._loss(logits)
         if self._scorer is not None:
-            weights = {} if self.samples.weights is None else {"sample_weight": self.samples.weights}
+            weights = {"sample_weight": self.samples.weights} if self._scorer_weighs else {}
             return loss, float(self._scorer(self._judge, self.samples.X, self.labels, **weights))
         return loss, -loss if self.model.scoring == "loss" else float(self.model._score(logits, self.samples))
 
@@ -57,6 +61,15 @@ class HeldOut:
 def check_scorer(model: Any) -> Any:
     """Return the scorer that an estimator asks for; None where it needs none."""
     return None if model.scoring in (None, "loss") else check_scoring(model, model.scoring)
+
+
+def _takes_weights(scorer: Callable[..., Any]) -> bool:
+    """Tell whether a scorer has use for `sample_weight`; one of scikit-learn's has if its metric has."""
+    try:
+        parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    except ValueError:  # of a function written in C
+        return False
+    return "sample_weight" in parameters or any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())
 
 
 def split(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Array, Array]:

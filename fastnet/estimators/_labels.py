@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from fastnet.estimators._class_weights import Weights, weigh_classes
 from fastnet.estimators._samples import Samples
-from fastnet.estimators._validation import SPARSE
+from fastnet.estimators._validation import SPARSE, weights_of
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,9 @@ class ClassLabels:
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
             )
 
-    def _encode(self, X: Any, y: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
+    def _encode(
+        self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
+    ) -> tuple[Any, Array, Weights | None]:
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=self._input_dtype(), reset=fresh
         )
@@ -54,8 +56,10 @@ class ClassLabels:
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
                 f"got {self.classes_}, `y` has {unique_labels(y)}"
             )
-        weights = None if self.class_weight is None else compute_sample_weight(self.class_weight, y)
-        return X, self._targets_of(y, "`y`"), weights
+        targets, weights = self._targets_of(y, "`y`"), weights_of(sample_weight, X.shape[0])
+        if self.class_weight is not None:
+            weights = weigh_classes(self.class_weight, self.classes_, targets, weights)
+        return X, targets, weights
 
     def _targets_of(self, y: Any, name: str) -> Array:
         """Return the index of each label's class, or a column of 0 and 1 for each output."""
@@ -76,32 +80,32 @@ class ClassLabels:
     def _out_activation(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
-    def _labels(self, targets: Array) -> Array:
-        """Return the labels that targets stand for."""
+    def _labels(self, targets: Array) -> Any:
+        """Return the labels that targets stand for: of an indicator matrix, CSR if y was sparse."""
         if targets.ndim == 1:
-            return np.asarray(self.classes_[targets])
-        if self.n_outputs_ > 1:
-            return targets.astype(int)
-        return np.asarray(self.classes_[targets[:, 0].astype(int)])
+            return self.classes_.take(targets)
+        if self.n_outputs_ == 1:
+            return self.classes_.take(targets[:, 0].astype(np.intp))
+        indicators = targets.astype(int)
+        sparse = self._label_binarizer.sparse_input_
+        return self._label_binarizer.inverse_transform(indicators) if sparse else indicators
 
     def _decide(self, logits: Array) -> Array:
+        """Return the targets that logits come to."""
         if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
-        if self.n_outputs_ > 1:
-            return (logits > 0).astype(int)
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, len(logits))
-        return np.asarray(self.classes_[(logits[:, 0] > 0).astype(int)])
+            best: Array = logits.argmax(axis=1)
+            return best
+        # there is nothing to decide about a single class, whose target is 0
+        return np.greater(logits, 0) if len(self.classes_) > 1 else np.zeros(logits.shape, bool)
 
     def _stratification(self, targets: Array) -> Array | None:
         return targets if targets.ndim == 2 and targets.shape[1] == 1 else None
 
     def _score(self, logits: Array, samples: Samples) -> float:
         """Accuracy: for an indicator matrix, the share of samples of which all labels are right."""
-        if samples.y.ndim == 1:
-            right = logits.argmax(axis=1) == samples.y
-        else:
-            right = ((logits > 0) == (samples.y > 0.5)).all(axis=1)
+        right = self._decide(logits) == samples.y
+        if right.ndim == 2:
+            right = right.all(axis=1)
         return float(np.average(right, weights=samples.weights))
 
 

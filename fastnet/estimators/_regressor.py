@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from fastnet.estimators._base import BaseMLP, is_stochastic
 from fastnet.estimators._constraints import _POSITIVE, CONSTRAINTS
 from fastnet.estimators._samples import Samples
-from fastnet.estimators._validation import SPARSE, inputs_to_predict
+from fastnet.estimators._validation import SPARSE, inputs_to_predict, weights_of
 
 Array = npt.NDArray[Any]
 
@@ -105,8 +105,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     min_learning_rate : float, default=0.0
         Least rate of "cosine", "onecycle", "step" and "plateau".
     scoring : str, callable or None, default=None
-        Score of the validation data: the name of a scorer of scikit-learn, a scorer, "loss" for minus the validation
-        loss, or None for R squared.
+        Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
+        minus the validation loss, or None for R squared. Functions and metrics that take `sample_weight` get the
+        weights of the samples, if there are any.
     callbacks : tuple of fastnet.callbacks.Callback, default=()
         Called after each epoch, and within long ones; they may stop the fit.
     max_time : float or None, default=None
@@ -219,11 +220,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         outputs = self._outputs(self._logits(inputs_to_predict(self, X)))
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
-    def _encode(self, X: Any, y: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, None]:
+    def _encode(self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh
         )
-        return X, self._columns(y, "y"), None
+        return X, self._columns(y, "y"), weights_of(sample_weight, X.shape[0])
 
     def _targets_of(self, y: Any, name: str) -> Array:
         return self._columns(check_array(y, ensure_2d=False, input_name=name), name)

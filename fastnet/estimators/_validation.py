@@ -50,5 +50,8 @@ def inputs_to_predict(model: Any, X: Any) -> Any:
 
 
 def _is_finite(X: npt.NDArray[Any]) -> bool:
-    """Search small arrays; leave it to scikit-learn, which goes about it in threads, to search large ones."""
-    return X.size <= 4096 and -math.inf < X.min() and X.max() < math.inf
+    """Search small arrays, whose squares add up to NaN or infinity then; scikit-learn searches large ones in threads.
+
+    It is asked, too, where a finite sum of squares is too large for the dtype.
+    """
+    return X.size <= 4096 and bool(np.vdot(X, X) < math.inf)

@@ -32,15 +32,20 @@ PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "w
 """What a thread does in a step, in order; the ticks that each took are counted."""
 
 # NumPy integers: plain ones would be types of their own, and functions compiled anew for each.
-_NUMBERS: list[Any] = [np.int64(i) for i in range(len(PHASES))]
-GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS = _NUMBERS
+_NUMBERS: list[Any] = [np.int64(i) for i in range(len(PHASES) + 1)]
+GATHER, FORWARD, LOSS, BACKWARD, WAIT_ROWS, UPDATE, WAIT_WEIGHTS, LAST = _NUMBERS
 
 
 @inlined
-def _tick(ticks: Any, phase: int, before: int) -> int:
-    now = clock()
-    ticks[phase] += now - before
-    return now  # type: ignore[no-any-return]
+def _tick(s: Any, thread: int, phase: int) -> None:
+    """Count the time since the last tick as that of a phase."""
+    ticks, now = s.memory.ticks[thread], clock()
+    ticks[phase] += now - ticks[LAST]
+    ticks[LAST] = now
+
+
+N_VECTORS = 3
+"""Vectors that are packed: the parameters, and two of an optimizer's state."""
 
 
 class Block(NamedTuple):
@@ -92,48 +97,49 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
 
 
 @inlined
-def _narrow_forward(s: Any, thread: int, n_threads: int, block: Block, before: int) -> tuple[bool, int]:
+def _narrow_forward(s: Any, thread: int, n_threads: int, block: Block) -> bool:
     """Carry a block through a narrow first layer; between its products and its sums the threads meet."""
-    ticks, n_rows = s.memory.ticks[thread], block.n_rows
+    n_rows = block.n_rows
     call(s.parts.narrow_gather, s, (thread, n_threads, block.start, n_rows))
     if s.layout.narrow.direct == 0 and not meet(s.memory.barrier, n_threads):
-        return False, before
-    before = _tick(ticks, GATHER, before)
+        return False
+    _tick(s, thread, GATHER)
     call(s.parts.narrow_multiply, s, (thread, n_threads, n_rows))
-    before = _tick(ticks, FORWARD, before)
+    _tick(s, thread, FORWARD)
     if not meet(s.memory.barrier, n_threads):
-        return False, before
-    before = _tick(ticks, WAIT_WEIGHTS, before)
+        return False
+    _tick(s, thread, WAIT_WEIGHTS)
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     call(s.parts.narrow_add, s, (first, last, n_rows))
     _finish(s, block, FIRST, first, last, last_tile, FIRST, panels_of(s.layout.n_out[0], s.memory.values.itemsize))
-    return True, before
+    return True
 
 
-@inlined
-def _train_rows(s: Any, thread: int, n_threads: int, block: Block, before: int) -> tuple[int, int]:
-    """Carry a block forward and back; return the count of a thread's correct answers, or -1 to stop, and the time."""
-    first, last, last_tile = rows_of(block.n_rows, thread, n_threads)
-    ticks, n_layers, first_layer = s.memory.ticks[thread], s.layout.n_in.size, FIRST
+@part
+def train_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int, first_row: int, step: int) -> int:
+    """Carry a block forward and back; return the count of a thread's correct answers, or -1 to stop."""
+    block = Block(start, n_rows, first_row, step)
+    first, last, last_tile = rows_of(n_rows, thread, n_threads)
+    n_layers, first_layer = s.layout.n_in.size, FIRST
     if s.layout.narrow.groups > 0:
-        on, before = _narrow_forward(s, thread, n_threads, block, before)
-        if not on:
-            return -1, before
+        if not _narrow_forward(s, thread, n_threads, block):
+            return -1
         first_layer += 1
     else:
-        call(s.parts.gather, s, (block.start, first, last))
-        before = _tick(ticks, GATHER, before)
+        call(s.parts.gather, s, (start, first, last))
+        _tick(s, thread, GATHER)
     if not _forward_layers(s, thread, n_threads, first_layer, block):
-        return -1, before
-    before = _tick(ticks, FORWARD, before)
-    correct = call(s.parts.loss, s, (thread, block.start, first, last))
-    before = _tick(ticks, LOSS, before)
+        return -1
+    _tick(s, thread, FORWARD)
+    correct = call(s.parts.loss, s, (thread, start, first, last))
+    _tick(s, thread, LOSS)
     for layer in range(n_layers - 1, 0, -1):
         panels = panels_of(s.layout.n_in[layer], s.memory.values.itemsize)
         call(s.parts.multiply, s, (layer, first, last_tile, FIRST, panels, FIRST + 1))
         if s.parts.undo[layer - 1] != 0:
             call(s.parts.undo[layer - 1], s, (layer - 1, first, last_tile))
-    return correct, _tick(ticks, BACKWARD, before)
+    _tick(s, thread, BACKWARD)
+    return correct  # type: ignore[no-any-return]
 
 
 @inlined
@@ -193,8 +199,9 @@ def _clip(s: Any, thread: int, n_threads: int) -> bool:
 @inlined
 def _steps(s: Any, thread: int, n_threads: int) -> bool:
     """Take all steps; False if the team was told to stop."""
-    ticks, totals, run, parts = s.memory.ticks[thread], s.memory.totals[thread], s.run, s.parts
-    step, before, weighted, fused = s.memory.progress[0], clock(), s.samples.weights.size > 0, parts.clipped == 0
+    totals, run, parts = s.memory.totals[thread], s.run, s.parts
+    step, weighted, fused = s.memory.progress[0], s.samples.weights.size > 0, parts.clipped == 0
+    s.memory.ticks[thread, LAST] = clock()
     waits = not fused or parts.penalty != 0 or not owns_columns(s.layout.narrow, n_threads)
     for batch in range(0, s.samples.order.size, run.batch_size):
         n = min(run.batch_size, s.samples.order.size - batch)
@@ -205,34 +212,34 @@ def _steps(s: Any, thread: int, n_threads: int) -> bool:
         loss = 0.0
         for start in range(0, n, run.block):
             n_rows = min(run.block, n - start)
-            block = Block(batch + start, n_rows, start, step)
-            right, before = _train_rows(s, thread, n_threads, block, before)
+            right = call(parts.rows, s, (thread, n_threads, batch + start, n_rows, start, step))
             totals[1] += right
             if right < 0 or not meet(s.memory.barrier, n_threads):
                 return False
-            before = _tick(ticks, WAIT_ROWS, before)
+            _tick(s, thread, WAIT_ROWS)
             stores = not fused or start + run.block < n or parts.update == 0
             _update(s, thread, n_threads, batch + start + n_rows, n_rows, start > 0, stores)
             loss += _count_loss(s, thread, n_rows)
             if parts.penalty != 0 and start == 0:
                 totals[2] += _count_penalty(s, thread) / divisor * n
-            before = _tick(ticks, UPDATE, before)
+            _tick(s, thread, UPDATE)
             if waits:
                 if not meet(s.memory.barrier, n_threads):
                     return False
-                before = _tick(ticks, WAIT_WEIGHTS, before)
+                _tick(s, thread, WAIT_WEIGHTS)
         totals[0] += loss / divisor * n if weighted else loss
         if not fused:
             if not _clip(s, thread, n_threads):
                 return False
-            before = _tick(ticks, UPDATE, before)
+            _tick(s, thread, UPDATE)
     return True
 
 
 @part
 def train(s: Any, thread: int, n_threads: int) -> int:
     """Pack parameters and optimizer state, take all steps, and unpack them again; what a thread of the team does."""
-    call(s.parts.pack, s, (thread, n_threads))
+    for i in range(N_VECTORS):
+        call(s.parts.pack, s, (thread, n_threads, i))
     if not meet(s.memory.barrier, n_threads):
         return 0
     call(s.parts.transpose, s, (thread, n_threads))
@@ -242,14 +249,15 @@ def train(s: Any, thread: int, n_threads: int) -> int:
     done = _steps(s, thread, n_threads)
     restore(state)
     if done and meet(s.memory.barrier, n_threads):
-        call(s.parts.unpack, s, (thread, n_threads))
+        for i in range(N_VECTORS):
+            call(s.parts.unpack, s, (thread, n_threads, i))
     return 0
 
 
 @part
 def predict(s: Any, thread: int, n_threads: int) -> int:
     """Carry a thread's rows through all layers, a block of them at a time, in rows of its own of all panels."""
-    call(s.parts.pack, s, (thread, n_threads))
+    call(s.parts.pack, s, (thread, n_threads, 0))
     if not meet(s.memory.barrier, n_threads):
         return 0
     n_samples, block = s.samples.order.size, s.run.block

@@ -8,12 +8,16 @@ from typing import Any
 from fastnet._jit import inlined, part
 from fastnet.kernels import losses, units
 from fastnet.kernels.gemm import VECTOR_BYTES
+from fastnet.kernels.losses import ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, POISSON
 from fastnet.kernels.simd import TILE_VECTORS
 
 
 @functools.cache
 def make_loss(code: int) -> Any:
-    """Return the part that writes losses and gradients of some rows, and returns the count of correct answers."""
+    """Return the part that writes losses and gradients of some rows, and returns the count of correct answers.
+
+    The code, a plain number of this module's, is known while compiling: branches of other losses are not compiled.
+    """
 
     @part
     def loss_and_gradient(s: Any, thread: int, start: int, first: int, last: int) -> int:
@@ -22,17 +26,29 @@ def make_loss(code: int) -> Any:
         width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
         n_layers, capacity = s.layout.n_in.size, s.run.capacity
         columns, base, step = s.layout.n_out[-1], s.layout.values[n_layers] * capacity, capacity * width
-        divisor = s.memory.divisors[thread, 0]
+        divisor, setting = s.memory.divisors[thread, 0], s.run.loss_setting
         correct = 0
         for r in range(first, last):
             at = base + r * width
-            logits, dlogits = values[at : at + columns], gradients[at : at + columns]
+            logits, dlogits = values[at : at + width], gradients[at : at + width]
             if columns > width:
                 logits, dlogits = rows[:columns], rows[columns : 2 * columns]
                 for j in range(columns):
                     logits[j] = values[at + (j // width) * step + j % width]
             sample = samples.order[start + r]
-            loss, right = _loss_row(code, samples, sample, s.run.loss_setting, logits, dlogits, columns)
+            right = 0
+            if code == CROSS_ENTROPY:
+                loss, right = _cross_entropy(samples.labels[sample], setting, logits, dlogits, columns)
+            elif code == BINARY_CROSS_ENTROPY:
+                loss, right = _binary_cross_entropy(samples.targets[sample], logits, dlogits, columns)
+            elif code == POISSON:
+                loss = _poisson(samples.targets[sample], logits, dlogits, columns)
+            elif code == HUBER:
+                loss = _huber(samples.targets[sample], setting, logits, dlogits, columns)
+            elif code == ABSOLUTE_ERROR:
+                loss = _absolute_error(samples.targets[sample], logits, dlogits, columns)
+            else:
+                loss = _squared_error(samples.targets[sample], logits, dlogits, columns)
             correct += right
             s.memory.row_losses[r] = _weigh(samples, sample, loss, divisor, dlogits, columns)
             if columns > width:
@@ -52,7 +68,7 @@ def _weigh(samples: Any, sample: int, loss: float, divisor: float, dlogits: Any,
         loss *= weight
         for j in range(columns):
             dlogits[j] *= real(weight)
-    for j in range(columns):
+    for j in range(dlogits.size):  # and what pads it, which is whole vectors then
         dlogits[j] /= real(divisor)
     return loss
 
@@ -72,16 +88,6 @@ def _is_first_largest(x: Any, place: int, columns: int) -> bool:
 
 
 @inlined
-def _loss_row(
-    code: int, samples: Any, sample: int, setting: float, logits: Any, dlogits: Any, columns: int
-) -> tuple[float, int]:
-    """Return a sample's loss and the count of its correct answers; write its gradient."""
-    if code == losses.CROSS_ENTROPY:
-        return _cross_entropy(samples.labels[sample], setting, logits, dlogits, columns)
-    return _of_targets(code, samples.targets[sample], setting, logits, dlogits, columns)
-
-
-@inlined
 def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
     real = logits.dtype.type
     loss = losses.cross_entropy_row(logits, label, dlogits, columns, smoothing)
@@ -93,28 +99,41 @@ def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, colu
 
 
 @inlined
-def _of_targets(code: int, targets: Any, setting: float, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
-    real, loss, correct = logits.dtype.type, 0.0, 0
-    half, zero, end = real(0.5), real(0), real(setting)
-    if code == losses.BINARY_CROSS_ENTROPY:
-        loss = losses.binary_cross_entropy_row(logits, targets, dlogits, columns)
-        for j in range(columns):
-            correct += int((logits[j] > zero) == (targets[j] > half))
-            dlogits[j] -= targets[j]
-    elif code == losses.POISSON:
-        loss = losses.poisson_row(logits, targets, dlogits, columns)
-        for j in range(columns):
-            dlogits[j] -= targets[j]
-    elif code == losses.HUBER:
-        loss = losses.huber_row(logits, targets, setting, columns)
-        for j in range(columns):
-            dlogits[j] = units.within(logits[j] - targets[j], end)
-    elif code == losses.ABSOLUTE_ERROR:
-        loss = losses.absolute_error_row(logits, targets, columns)
-        for j in range(columns):
-            dlogits[j] = units.sign(logits[j] - targets[j])
-    else:
-        loss = losses.squared_error_row(logits, targets, columns)
-        for j in range(columns):
-            dlogits[j] = logits[j] - targets[j]
+def _binary_cross_entropy(targets: Any, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    real, correct = logits.dtype.type, 0
+    half, zero = real(0.5), real(0)
+    loss = losses.binary_cross_entropy_row(logits, targets, dlogits, columns)
+    for j in range(columns):
+        correct += int((logits[j] > zero) == (targets[j] > half))
+        dlogits[j] -= targets[j]
     return loss, correct
+
+
+@inlined
+def _poisson(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
+    loss = losses.poisson_row(logits, targets, dlogits, columns)
+    for j in range(columns):
+        dlogits[j] -= targets[j]
+    return loss  # type: ignore[no-any-return]
+
+
+@inlined
+def _huber(targets: Any, delta: float, logits: Any, dlogits: Any, columns: int) -> float:
+    end = logits.dtype.type(delta)
+    for j in range(columns):
+        dlogits[j] = units.within(logits[j] - targets[j], end)
+    return losses.huber_row(logits, targets, delta, columns)  # type: ignore[no-any-return]
+
+
+@inlined
+def _absolute_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
+    for j in range(columns):
+        dlogits[j] = units.sign(logits[j] - targets[j])
+    return losses.absolute_error_row(logits, targets, columns)  # type: ignore[no-any-return]
+
+
+@inlined
+def _squared_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
+    for j in range(columns):
+        dlogits[j] = logits[j] - targets[j]
+    return losses.squared_error_row(logits, targets, columns)  # type: ignore[no-any-return]

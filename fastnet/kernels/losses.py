@@ -6,7 +6,6 @@ one pass over a row that stays in the first-level cache.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ CODES = {
 def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothing: float = 0.0) -> float:
     """Write softmax(logits) to probs, another array, and return the loss of the row."""
     top, total = softmax_row(logits, probs, columns)
-    loss = math.log(np.float64(total)) - (1.0 - smoothing) * np.float64(logits[label] - top)
+    loss = elementary.log(np.float64(total)) - (1.0 - smoothing) * np.float64(logits[label] - top)
     if smoothing > 0.0:
         others = 0.0
         for j in range(columns):
@@ -40,14 +39,14 @@ def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothi
 
 @inlined
 def binary_cross_entropy_row(logits: Any, targets: Any, probs: Any, columns: int) -> float:
-    """Write sigmoid(logits) to probs, another array, and return the loss of the row."""
+    """Write sigmoid(logits) to probs and return the loss of the row."""
     loss = 0.0
     zero = logits.dtype.type(0)
-    for j in range(columns):
+    for j in range(columns):  # in one loop, since probs may be logits or targets
         z = logits[j]
-        small = elementary.exp(z if z <= zero else -z)  # exp(-|z|), NaN for NaN
-        positive = zero if z <= zero else z
-        loss += np.float64(positive - targets[j] * z) + math.log1p(np.float64(small))
+        small = elementary.exp(elementary.choose(z <= zero, z, -z))  # exp(-|z|), NaN for NaN
+        positive = elementary.relu(z) - targets[j] * z
+        loss += np.float64(positive) + elementary.log1p(np.float64(small))
         probs[j] = elementary.sigmoid(z)
     return loss
 

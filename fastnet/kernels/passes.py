@@ -21,24 +21,22 @@ from fastnet.kernels.state import Weights
 
 
 @part
-def pack_weights(s: Any, thread: int, n_threads: int) -> int:
-    """Copy a thread's share of the parameters and of the optimizer's state from flat vectors into panels."""
-    for i in range(3):
-        flat, packed = _vectors(s.weights, i)
-        if packed.size > 0:
-            for layer in range(s.layout.n_in.size):
-                pack_layer(s.layout, layer, thread, n_threads, flat, packed)
+def pack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
+    """Copy a thread's share of a vector, the parameters or one of the optimizer's, into panels."""
+    flat, packed = _vectors(s.weights, i)
+    if packed.size > 0:
+        for layer in range(s.layout.n_in.size):
+            pack_layer(s.layout, layer, thread, n_threads, flat, packed)
     return 0
 
 
 @part
-def unpack_weights(s: Any, thread: int, n_threads: int) -> int:
-    """Copy a thread's share back."""
-    for i in range(3):
-        flat, packed = _vectors(s.weights, i)
-        if packed.size > 0:
-            for layer in range(s.layout.n_in.size):
-                unpack_layer(s.layout, layer, thread, n_threads, packed, flat)
+def unpack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
+    """Copy a thread's share of a vector back."""
+    flat, packed = _vectors(s.weights, i)
+    if packed.size > 0:
+        for layer in range(s.layout.n_in.size):
+            unpack_layer(s.layout, layer, thread, n_threads, packed, flat)
     return 0
 
 
@@ -51,8 +49,10 @@ def _vectors(weights: Weights, i: int) -> Any:
 
 
 @part
-def unpack_gradient(s: Any, thread: int, n_threads: int) -> int:
+def unpack_gradient(s: Any, thread: int, n_threads: int, i: int) -> int:
     """Copy a thread's share of the stored gradient into the flat vector that stands where an optimizer's state does."""
+    if i != 1:
+        return 0
     for layer in range(s.layout.n_in.size):
         unpack_layer(s.layout, layer, thread, n_threads, s.weights.gradient, s.weights.flat0)
     return 0

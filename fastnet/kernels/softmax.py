@@ -18,18 +18,19 @@ from fastnet.reference.checks import FloatArray
 def softmax_row(x: Any, y: Any, columns: int) -> Any:
     """Write softmax(x) to y, which may be x; return the row's maximum and the sum of exp(x - maximum).
 
-    A NaN or +inf anywhere, or nothing but -inf, makes the sum and so the whole row NaN.
+    A NaN or +inf anywhere, or nothing but -inf, makes the sum and so the whole row NaN. Arrays may be longer than the
+    row: where they are whole vectors, exponentials of what pads the row take less time than leaving it out.
     """
     top = x[0]
     for j in range(1, columns):
         if x[j] > top:
             top = x[j]
     total = x.dtype.type(0)
-    for j in range(columns):
+    for j in range(x.size):
         y[j] = elementary.exp(x[j] - top)
     for j in range(columns):
         total += y[j]
-    for j in range(columns):
+    for j in range(x.size):
         y[j] /= total
     return top, total
 

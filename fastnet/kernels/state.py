@@ -36,6 +36,7 @@ class Parts(NamedTuple):
     """Addresses of the parts that a call needs, 0 of those it does not; `fastnet.kernels.epoch` says who calls them."""
 
     drive: Any  # what each thread runs
+    rows: Any
     pack: Any
     transpose: Any
     unpack: Any  # of weights, or in inference of logits

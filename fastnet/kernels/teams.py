@@ -225,10 +225,11 @@ def _training_parts(
     takes_steps = optimizer != updates.NONE
     fused = takes_steps and not clips
     parts = NO_PARTS._replace(
-        drive=address(epoch.train), pack=address(passes.pack_weights), transpose=address(passes.transpose_all),
+        drive=address(epoch.train), rows=address(epoch.train_rows), pack=address(passes.pack_weights),
+        transpose=address(passes.transpose_all), multiply=address(passes.multiply),
+        finish=of_layers(passes.make_finish), loss=address(loss_passes.make_loss(loss)),
+        undo=of_layers(passes.make_undo),
         unpack=address(passes.unpack_weights if takes_steps else passes.unpack_gradient),
-        multiply=address(passes.multiply), finish=of_layers(passes.make_finish), undo=of_layers(passes.make_undo),
-        loss=address(loss_passes.make_loss(loss)),
     )  # fmt: skip
     if fused:
         parts = parts._replace(update=address(update_passes.make_update(optimizer, int(penalised))))

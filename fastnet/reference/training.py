@@ -244,7 +244,7 @@ def prepare_training(
     >>> epoch(np.array([1, 0]))
     Totals(loss_sum=10.0, n_correct=0, penalty_sum=0.0)
     >>> epoch(np.array([0, 1]), step=1, lr=0.25).loss_sum
-    25.25
+    36.5
     """
 
     def epoch(order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
