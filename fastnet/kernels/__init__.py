@@ -1,10 +1,12 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
-`linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers` and
-`training` hold the operations, each the twin of the reference's file of that name. The others are what they are made
-of: `simd` (the register tiles), `updates` (the optimizers' formulas), `elementary` and `units` (exp, log1p, sigmoid,
-tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout`, `passes` and `epoch`
-(a network in memory, the parts of a training step, a team's run of steps), `row` (one sample), and smaller machinery.
+`linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers`,
+`training` and `gradients` hold the operations, each the twin of the reference's file of that name. The others are what
+they are made of, from the bottom up: `emit` (LLVM code), `simd` and `narrow_tiles` (register tiles), `updates` (the
+optimizers' formulas), `elementary` and `units` (exp, log, sigmoid, tanh; rectifiers, of one number each), `gemm`
+(panels and blocking), `layout` and `narrow` (a network in memory), `passes`, `loss_passes`, `update_passes`,
+`narrow_passes` and `clipping` (the parts of a training step), `parts` and `state` (how parts are called, and on what),
+`epoch` (who does what when), `teams` and `epochs` (what a call makes ready), `row` (one sample), and smaller machinery.
 """
 
 from fastnet.kernels.activations import (
@@ -18,6 +20,7 @@ from fastnet.kernels.activations import (
     tanh_forward,
 )
 from fastnet.kernels.dropout import dropout_backward, dropout_forward, dropout_key
+from fastnet.kernels.gradients import loss_gradient
 from fastnet.kernels.linear import (
     linear_backward,
     linear_forward,
@@ -62,7 +65,7 @@ from fastnet.kernels.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from fastnet.kernels.training import Totals, layer_slices, loss_gradient, predict_logits, prepare_training, train_epoch
+from fastnet.kernels.training import Totals, layer_slices, predict_logits, prepare_training, train_epoch
 
 __all__ = [
     "Totals",

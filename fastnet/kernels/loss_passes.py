@@ -114,7 +114,7 @@ def _poisson(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
     loss = losses.poisson_row(logits, targets, dlogits, columns)
     for j in range(columns):
         dlogits[j] -= targets[j]
-    return loss  # type: ignore[no-any-return]
+    return loss
 
 
 @inlined
@@ -122,18 +122,18 @@ def _huber(targets: Any, delta: float, logits: Any, dlogits: Any, columns: int) 
     end = logits.dtype.type(delta)
     for j in range(columns):
         dlogits[j] = units.within(logits[j] - targets[j], end)
-    return losses.huber_row(logits, targets, delta, columns)  # type: ignore[no-any-return]
+    return losses.huber_row(logits, targets, delta, columns)
 
 
 @inlined
 def _absolute_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
     for j in range(columns):
         dlogits[j] = units.sign(logits[j] - targets[j])
-    return losses.absolute_error_row(logits, targets, columns)  # type: ignore[no-any-return]
+    return losses.absolute_error_row(logits, targets, columns)
 
 
 @inlined
 def _squared_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
     for j in range(columns):
         dlogits[j] = logits[j] - targets[j]
-    return losses.squared_error_row(logits, targets, columns)  # type: ignore[no-any-return]
+    return losses.squared_error_row(logits, targets, columns)

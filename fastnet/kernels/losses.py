@@ -34,7 +34,7 @@ def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothi
         for j in range(columns):
             others += np.float64(logits[j] - top)
         loss -= smoothing * (others / columns)
-    return loss
+    return loss  # type: ignore[no-any-return]
 
 
 @inlined

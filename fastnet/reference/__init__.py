@@ -21,6 +21,7 @@ from fastnet.reference.activations import (
     tanh_forward,
 )
 from fastnet.reference.dropout import dropout_backward, dropout_forward, dropout_key
+from fastnet.reference.gradients import loss_gradient
 from fastnet.reference.linear import (
     linear_backward,
     linear_forward,
@@ -68,7 +69,6 @@ from fastnet.reference.softmax import (
 from fastnet.reference.training import (
     Totals,
     layer_slices,
-    loss_gradient,
     predict_logits,
     prepare_training,
     train_epoch,

@@ -1,4 +1,4 @@
-"""A dense network on one flat parameter vector: inference, epochs of minibatch descent, and whole gradients."""
+"""A dense network on one flat parameter vector: inference, and epochs of minibatch descent."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.dropout import dropout_key
 from fastnet.reference.passes import layer_slices
 
-__all__ = ["Totals", "layer_slices", "loss_gradient", "predict_logits", "prepare_training", "train_epoch"]
+__all__ = ["Totals", "layer_slices", "predict_logits", "prepare_training", "train_epoch"]
 
 
 class Totals(NamedTuple):
@@ -256,60 +256,3 @@ def prepare_training(
 
     epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used
     return epoch
-
-
-def loss_gradient(
-    parameters: FloatArray,
-    x: npt.NDArray[Any],
-    y: npt.NDArray[Any],
-    sizes: Sequence[int],
-    activations: Sequence[str],
-    loss: str | tuple[str, float],
-    scale: float = 1.0,
-    sample_weight: npt.NDArray[np.float64] | None = None,
-    l2: float = 0.0,
-    out: FloatArray | None = None,
-) -> tuple[float, FloatArray]:
-    """Mean loss over all samples with its penalty, and the gradient, as L-BFGS and other batch methods need them.
-
-    Parameters
-    ----------
-    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2
-        As in `train_epoch`, the batch being all samples; nothing is updated.
-    out : ndarray of parameters' dtype and shape, optional
-        Receives the gradient; shares no memory with another argument.
-
-    Returns
-    -------
-    loss : float
-        The (weighted) mean loss, the penalty included.
-    gradient : ndarray of parameters' dtype and shape
-        Its gradient, laid out like the parameters; it is `out` if that was given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a wrong type or dtype; for a wrong shape or value.
-
-    References
-    ----------
-    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, algorithm 6.4.
-
-    Examples
-    --------
-    >>> x, y = np.array([[1.0], [3.0]]), np.array([[2.0], [4.0]])
-    >>> loss_gradient(np.zeros(2), x, y, [1, 1], [], "squared_error")
-    (5.0, array([-7., -3.]))
-    """
-    training_checks.network(parameters, x, sizes, activations, scale)
-    training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
-    training_checks.penalties(len(x), sample_weight, l2)
-    weights = () if sample_weight is None else (sample_weight,)
-    gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
-    layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
-    passed = passes.forward(passes.prepare(x, parameters.dtype, scale), layers, activations)
-    mean, dlogits, _ = passes.batch_loss(*training_checks.loss_setting(loss), passed.inputs[-1], y, sample_weight)
-    passes.backward(dlogits, passed, layers, gradients, activations)
-    size = max(len(x), 1) if sample_weight is None else sample_weight.sum()
-    penalty = passes.add_penalty(layers, gradients, l2, size) if l2 else 0.0
-    return mean + penalty, gradient

@@ -1,0 +1,49 @@
+"""The gradient of a network's loss, compiled. The maths stands in `fastnet.reference.gradients`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet.kernels.epochs import Data, Epochs
+from fastnet.kernels.teams import Task
+from fastnet.reference import checks, training_checks
+from fastnet.reference.checks import FloatArray
+from fastnet.reference.passes import add_penalty, layers_of
+
+
+def loss_gradient(
+    parameters: FloatArray,
+    x: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    loss: str | tuple[str, float],
+    scale: float = 1.0,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    l2: float = 0.0,
+    out: FloatArray | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, FloatArray]:
+    """Mean loss and its gradient; a training step over all samples, in blocks, that stores instead of updating."""
+    training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
+    training_checks.penalties(len(x), sample_weight, l2)
+    weights = () if sample_weight is None else (sample_weight,)
+    gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
+    n_samples = len(x)
+    task = Task(sizes, activations, *training_checks.loss_setting(loss), batch_size=max(n_samples, 1))
+    data = Data(x, y, float(scale), sample_weight)
+    own = parameters if parameters.flags.writeable else parameters.copy()  # kernels have one type of vector
+    target = gradient if gradient.flags.c_contiguous else np.empty_like(gradient)
+    target[...] = 0
+    totals = Epochs(task, own, (target,), data, n_threads)(np.arange(n_samples))
+    mean = totals.loss_sum / max(n_samples, 1)
+    if target is not gradient:
+        gradient[...] = target
+    size = max(n_samples, 1) if sample_weight is None else sample_weight.sum()
+    penalty = add_penalty(layers_of(parameters, sizes), layers_of(gradient, sizes), l2, size) if l2 else 0.0
+    return mean + penalty, gradient
