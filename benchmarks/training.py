@@ -14,10 +14,16 @@ from fastnet.bench.peers import PEERS, Run
 from fastnet.bench.suite import measure
 from fastnet.bench.workloads import FULL, OPTIMIZERS, QUICK, Workload
 
-SAMPLES = 4096
-"""Of each network of the full suite: enough for a time per epoch, few enough to take it again for every commit."""
+FLOP, FEWEST_SAMPLES, MOST_SAMPLES = 4e9, 512, 4096
+"""Of an epoch: enough for a time, few enough to take it again for every commit."""
 
-NETWORKS = {short.name: short for short in (replace(one, samples=min(one.samples, SAMPLES), repeats=1) for one in FULL)}
+
+def _short(workload: Workload) -> Workload:
+    affordable = int(FLOP * workload.samples * workload.repeats / workload.flop)
+    return replace(workload, samples=min(max(affordable, FEWEST_SAMPLES), MOST_SAMPLES, workload.samples), repeats=1)
+
+
+NETWORKS = {short.name: short for short in map(_short, FULL)}
 ROUNDS, SECONDS = 7, 1.0
 """Epochs behind a ratio or a fraction, and seconds after which two are enough."""
 
