@@ -65,7 +65,7 @@ DATA_ERRORS = [
 OPTION_ERRORS = [
     ("train --bogus", "No such option: --bogus"),
     ("train --optimizer lbfgs", "'lbfgs' is not one of 'sgd', 'momentum', 'nesterov', 'adam', 'adamw'"),
-    ("train --activation gelu", "--activation"),
+    ("train --activation swish", "--activation"),
     ("train --backend jax", "--backend"),
     ("train --dtype float16", "--dtype"),
     ("train --hidden 128,,64", "--hidden must be sizes such as 128 or 256,64"),
