@@ -142,7 +142,7 @@ def test_every_kernel_is_compiled_once_for_a_dtype():
         if getattr(module, "__name__", "").startswith("fastnet.kernels.")
         for name, kernel in vars(module).items()
         if isinstance(kernel, numba.core.dispatcher.Dispatcher)
-        and "forceinline" not in kernel.targetoptions  # else a part of a kernel, whose variants it shares
+        and "no_cpython_wrapper" not in kernel.targetoptions  # else what kernels call, whose variants it shares
     }
     for case in CASES:
         if not case.realistic and case.operation not in ("train_epoch", "prepare_training", "predict_logits"):
@@ -155,8 +155,9 @@ def test_every_kernel_is_compiled_once_for_a_dtype():
             run(kernels, case, arguments)
     counts = {}
     for name, kernel in own.items():
-        if name.startswith("_") and name not in ("_train", "_predict"):
+        if name.startswith("_"):
             counts[name] = sum("float32" in repr(one) for one in kernel.signatures)
+    assert counts.pop("_place") == 2  # a state holds inputs of float32, or pixels
     assert {name: count for name, count in counts.items() if count > 1} == {}
     assert counts["_multiply"] == 1
 
