@@ -83,7 +83,7 @@ def tampered(change):
         (lambda t, c: c.update(sizes="wide"), "sizes"),
         (lambda t, c: c.pop("loss"), "loss"),
         (lambda t, c: c.update(loss="hinge"), "loss must be one of"),
-        (lambda t, c: c.update(activations=["gelu"]), "must be one of"),
+        (lambda t, c: c.update(activations=["maxout"]), "must be one of"),
         (lambda t, c: c.update(image_shape=[3, 3]), "image_shape"),
         (lambda t, c: c.update(image_shape=5), "int"),
         (lambda t, c: c.update(input_scale="big"), "input_scale must be a number"),
