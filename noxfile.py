@@ -68,7 +68,7 @@ def types(session: nox.Session) -> None:
 def compare(session: nox.Session) -> None:
     """Gate: the compiled kernels agree with the reference and are as much faster as before; arguments go to fastnet.
 
-    With one thread, which other work on the machine disturbs least. A kernel that became twice as slow fails on the
+    With one thread, which other work on the machine disturbs least. A kernel that became 2.5 times as slow fails on the
     kind of machine that the baseline was measured on; elsewhere, and where the baseline has no row yet, results must
     agree, and times be in proportion.
     """
