@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.5"]
 
 
-def measured(ratio, operation="relu_forward", wrong=None):
-    return Measured(operation, "8x8", "float32", wrong, 1.0, 1.0, None if wrong else ratio)
+def measured(ratio, operation="relu_forward", wrong=None, best=0.0):
+    return Measured(operation, "8x8", "float32", wrong, 1.0, 1.0, None if wrong else ratio, best)
 
 
 def exactly(value):
@@ -90,6 +90,9 @@ def test_a_verdict_says_who_decided():
     unsure = gate.judge(measured(spread([1.0, 2.5, 2.6])), 2.0)
     assert unsure.passed
     assert "by the median alone" in unsure.reason
+    held_up, slow = (gate.judge(measured(exactly(1.5), best=best), 2.0) for best in (2.2, 1.9))
+    assert (held_up.passed, held_up.reason) == (True, "fast enough, 2.20 in its best moments")
+    assert not slow.passed
     wrong = gate.judge(measured(None, wrong="result 0: 3 of 9 differ"), 0.0)
     assert (wrong.passed, wrong.reason) == (False, "wrong: result 0: 3 of 9 differ")
 

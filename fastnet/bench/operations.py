@@ -34,6 +34,7 @@ class Measured:
     reference: float  # median seconds of a call
     compiled: float
     ratio: Spread | None  # reference / compiled, of pairs; None if the results disagree
+    best: float = 0.0  # ratio of the shortest times: what other work on the machine disturbs least
 
     @property
     def key(self) -> Key:
@@ -45,7 +46,7 @@ class Measured:
         return {
             "operation": self.operation, "size": self.size, "dtype": self.dtype, "disagreement": self.disagreement,
             "reference_seconds": self.reference, "compiled_seconds": self.compiled,
-            "ratio": None if self.ratio is None else self.ratio._asdict(),
+            "ratio": None if self.ratio is None else self.ratio._asdict(), "best_ratio": self.best,
         }  # fmt: skip
 
     @classmethod
@@ -53,7 +54,7 @@ class Measured:
         """Take it from JSON."""
         ratio = None if row["ratio"] is None else Spread(**row["ratio"])
         names = (row["operation"], row["size"], row["dtype"], row["disagreement"])
-        return cls(*names, row["reference_seconds"], row["compiled_seconds"], ratio)
+        return cls(*names, row["reference_seconds"], row["compiled_seconds"], ratio, row.get("best_ratio", 0.0))
 
 
 def realistic_cases(operations: Sequence[str] = ()) -> list[Any]:
@@ -184,8 +185,9 @@ def measure(
             ratio = spread([a / b for a, b in times])
             if (enough and decided(ratio)) or (spent >= budget and len(times) >= 2):
                 break
-    reference, compiled = (float(np.median(column)) for column in zip(*times, strict=True))
-    return Measured(case.operation, case.size, name, None, reference, compiled, ratio)
+    reference, compiled = np.median(times, axis=0).tolist()
+    shortest = np.min(times, axis=0)
+    return Measured(case.operation, case.size, name, None, reference, compiled, ratio, float(shortest[0] / shortest[1]))
 
 
 def measure_all(

@@ -28,6 +28,8 @@ EXAMPLES = """Examples:
 Exit code: 0 if all passed, 1 if something is wrong or too slow, 2 for misuse."""
 
 FACTOR = 1.1
+ATTEMPTS = 4
+"""How often something is measured until it is called too slow."""
 
 Before = Annotated[
     Path | None,
@@ -200,7 +202,7 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
 
 
 def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[Verdict]:
-    """Measure everything, and what was too slow once more: a busy moment passes, a slow kernel does not."""
+    """Measure everything, and what was too slow again: a busy moment passes, a slow kernel does not."""
     from fastnet.bench.gate import judge
     from fastnet.bench.operations import measure_all
     from fastnet.cli._progress import steps
@@ -208,12 +210,13 @@ def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], 
     work = [(case, dtype) for case in cases for dtype in dtypes]
     with steps(len(work), "comparing") as step:
         verdicts = [judge(row, limit_of(row.key)) for row in measure_all(work, limit_of, budget, step)]
-    slow = [i for i, verdict in enumerate(verdicts) if not verdict.passed and verdict.row.ratio is not None]
-    with steps(len(slow), "comparing once more") as step:
-        again = measure_all([work[i] for i in slow], limit_of, 2 * budget, step)
-    for i, row in zip(slow, again, strict=True):
-        verdict = judge(row, limit_of(row.key))
-        verdicts[i] = replace(verdict, reason=f"{verdict.reason}, measured twice")
+    for attempt in range(2, ATTEMPTS + 1):
+        slow = [i for i, verdict in enumerate(verdicts) if not verdict.passed and verdict.row.ratio is not None]
+        with steps(len(slow), "comparing again") as step:
+            again = measure_all([work[i] for i in slow], limit_of, 2 * budget, step)
+        for i, row in zip(slow, again, strict=True):
+            verdict = judge(row, limit_of(row.key))
+            verdicts[i] = replace(verdict, reason=f"{verdict.reason}, measured {attempt} times")
     return verdicts
 
 
