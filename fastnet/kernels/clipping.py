@@ -24,7 +24,7 @@ from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, share
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.simd import N_VECTORS, TILE_ROWS, TILE_VECTORS, update_run
-from fastnet.kernels.update_passes import own_tiles
+from fastnet.kernels.update_passes import own_share
 from fastnet.kernels.updates import PENALTY
 
 CHAINS = 64
@@ -176,11 +176,12 @@ def _update_own(code: int, s: Any, thread: int, n_threads: int, layer: int, limi
     layout, weights, coefficients = s.layout, s.weights, s.memory.coefficients[thread]
     gradient, narrow = weights.gradient, layer == 0 and layout.narrow.groups > 0
     lanes = VECTOR_BYTES // gradient.itemsize
-    own = own_tiles(layout, layer, s.run.by_columns[layer] != 0, thread, n_threads, gradient.itemsize)
-    tiles, tiles_of_panel = own.last - own.first, layout.depth[layer] // TILE_ROWS
+    width, depth = TILE_VECTORS * lanes, layout.depth[layer]
+    own = own_share(layout, layer, s.run.by_columns[layer] != 0, thread, n_threads, gradient.itemsize)
+    tiles = (own.last - own.first) // TILE_ROWS
     for i in range(layout.n_out[layer] + 1 if narrow else tiles * (own.last_panel - own.first_panel)):
-        tile, panel, n_vectors = own.first + i % tiles, own.first_panel + i // tiles, TILE
-        start = layout.packed[layer] + (panel * tiles_of_panel + tile) * TILE * lanes
+        row, panel, n_vectors = own.first + i % tiles * TILE_ROWS, own.first_panel + i // tiles, TILE
+        start = layout.packed[layer] + (panel * depth + row) * width
         if narrow:
             start, n_vectors = own_run(layout.narrow, i, layout.n_out[layer], thread, n_threads, gradient.itemsize)
         run = gradient[start : start + n_vectors * lanes]
@@ -188,7 +189,7 @@ def _update_own(code: int, s: Any, thread: int, n_threads: int, layer: int, limi
             run[j] = _limited(run[j], limit) * factor
         update_run(
             code, 0, FIRST, coefficients, weights.packed, weights.slot0, weights.slot1, start, gradient, start,
-            n_vectors,
+            n_vectors, lanes,
         )  # fmt: skip
         if layer > 0:
-            transpose_weights(layout, layer, tile, panel, weights.packed, weights.transposed)
+            transpose_weights(layout, layer, row, panel, weights.packed, weights.transposed)

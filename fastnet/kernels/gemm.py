@@ -19,7 +19,14 @@ from fastnet.kernels import elementary
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.moves import copy_row
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width, row_tile_narrow, row_tile_wide
+from fastnet.kernels.simd import (
+    TILE_ROWS,
+    TILE_VECTORS,
+    panel_width,
+    row_tile_rest,
+    row_tile_tall,
+    row_tile_wide,
+)
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
@@ -60,6 +67,12 @@ def panels_of(columns: int, itemsize: int) -> int:
     """Count the panels of so many columns."""
     width = TILE_VECTORS * VECTOR_BYTES // itemsize
     return (columns + width - 1) // width
+
+
+@inlined
+def tall_rows_of(width: int) -> int:
+    """Count the rows of a tall tile, for panels of some width; `fastnet.kernels.simd.tall_rows` says why."""
+    return min(2 * TILE_ROWS, width)
 
 
 @inlined
@@ -113,6 +126,7 @@ def multiply_panels(
     """Panels [first, last) of C[:m, :n] = A[:m, :k] @ B[:k, :n], all in panels, m and n up to whole tiles."""
     lanes = VECTOR_BYTES // c.itemsize
     width = TILE_VECTORS * lanes
+    rows = tall_rows_of(width)
     whole = k // width
     fitting = max(1, BLOCK_BYTES // (width * width * c.itemsize))
     blocks = max(1, (whole + fitting // 2) // fitting)
@@ -121,13 +135,16 @@ def multiply_panels(
         count = min(block, whole - q)
         left = k - whole * width if q + block >= whole else 0
         for panel in range(first, last):
-            b_at = b0 + panel * b_panel + q * width * width
-            for i in range(0, m, TILE_ROWS):
-                a_at, c_at = a0 + q * a_panel + i * width, c0 + panel * c_panel + i * width
-                if n - panel * width > lanes:
-                    row_tile_wide(a, a_at, a_panel, b, b_at, count, left, c, c_at, q > 0)
-                else:
-                    row_tile_narrow(a, a_at, a_panel, b, b_at, count, left, c, c_at, q > 0)
+            a_at, b_at, c_at = a0 + q * a_panel, b0 + panel * b_panel + q * width * width, c0 + panel * c_panel
+            if n - panel * width > lanes:
+                for i in range(0, m * width, TILE_ROWS * width):
+                    row_tile_wide(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+                continue
+            tall = m // rows * rows * width
+            for i in range(0, tall, rows * width):
+                row_tile_tall(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+            for i in range(tall, m * width, TILE_ROWS * width):
+                row_tile_rest(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
 
 
 class Operand(NamedTuple):

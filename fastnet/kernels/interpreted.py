@@ -21,14 +21,16 @@ def _view(array: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ..
     return np.lib.stride_tricks.as_strided(array.reshape(-1)[start:], shape, in_bytes)
 
 
-def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callable[[int], int]) -> Any:
+def make_row_tile(
+    rows_of: Callable[[int], int], width_of: Callable[[int], int], columns_of: Callable[[int], int]
+) -> Any:
     """Return the row tile, `columns_of(itemsize)` columns of a panel."""
 
     @np.errstate(all="ignore")  # what pads a panel may hold anything
     def row_tile(
         a: Any, a0: int, a_panel: int, b: Any, b0: int, n_panels: int, n_left: int, c: Any, c0: int, goes_on: bool
     ) -> None:
-        width, columns = width_of(c.itemsize), columns_of(c.itemsize)
+        rows, width, columns = rows_of(c.itemsize), width_of(c.itemsize), columns_of(c.itemsize)
         target = _view(c, c0, (rows, columns), (width, 1))
         total = target.copy() if goes_on else np.zeros((rows, columns), c.dtype)
         for panel in range(n_panels + (n_left > 0)):
@@ -41,7 +43,7 @@ def make_row_tile(rows: int, width_of: Callable[[int], int], columns_of: Callabl
 
 
 def make_weight_tile(
-    rows: int, n_vectors: int, width_of: Callable[[int], int], columns_of: Callable[[int], int], update_run: Any
+    rows_of: Callable[[int], int], width_of: Callable[[int], int], columns_of: Callable[[int], int], update_run: Any
 ) -> Any:
     """Return the weight tile, `columns_of(itemsize)` columns of a panel."""
 
@@ -49,38 +51,38 @@ def make_weight_tile(
     def weight_tile(
         a: Any, a0: int, b: Any, b0: int, n_rows: int, goes_on: bool, gradient: Any, w0: int, target: Any, t0: int,
         waiting: bool, code: int, penalised: int, n_penalised: int, coefficients: Any, p: Any, slot0: Any, slot1: Any,
-        u0: int, g: Any, g0: int,
+        u0: int, g: Any, g0: int, count: int, pitch: int,
     ) -> None:  # fmt: skip
-        width, columns = width_of(p.itemsize), columns_of(p.itemsize)
+        rows, width, columns = rows_of(p.itemsize), width_of(p.itemsize), columns_of(p.itemsize)
         left = _view(a, a0, (rows, n_rows), (1, width))
         total = left @ _view(b, b0, (n_rows, columns), (width, 1))
         if goes_on:
             total = total + _view(gradient, w0, (rows, columns), (width, 1))
         if waiting:
-            update_run(code, penalised, n_penalised, coefficients, p, slot0, slot1, u0, g, g0, n_vectors)
+            update_run(code, penalised, n_penalised, coefficients, p, slot0, slot1, u0, g, g0, count, pitch)
         _view(target, t0, (rows, columns), (width, 1))[:] = total
 
     return weight_tile
 
 
 def make_update(lanes_of: Callable[[int], int]) -> Any:
-    """Return the update of a run of vectors."""
+    """Return the update of vectors at equal distances."""
 
     @np.errstate(all="ignore")
     def update_run(
         code: int, penalised: int, n_penalised: int, coefficients: Any, p: Any, slot0: Any, slot1: Any, u0: int,
-        g: Any, g0: int, count: int,
+        g: Any, g0: int, count: int, pitch: int,
     ) -> None:  # fmt: skip
-        size, own = count * lanes_of(p.itemsize), min(count, n_penalised) * lanes_of(p.itemsize)
-        gradient = g[g0 : g0 + size].copy()
-        if penalised:
-            gradient[:own] += coefficients[PENALTY] * p[u0 : u0 + own]
+        shape, own = (count, lanes_of(p.itemsize)), min(count, n_penalised)
         formula: Any = (sgd, momentum, adam, adam)[code]
         n_slots = (0, 1, 2, 2)[code]
-        targets = [array[u0 : u0 + size] for array in (p, slot0, slot1)[: 1 + n_slots]]
+        targets = [_view(array, u0, shape, (pitch, 1)) for array in (p, slot0, slot1)[: 1 + n_slots]]
+        gradient = _view(g, g0, shape, (pitch, 1)).copy()
+        if penalised:
+            gradient[:own] += coefficients[PENALTY] * targets[0][:own]
         after = formula(*targets, *[None] * (2 - n_slots), gradient, coefficients)
-        for own, value in zip(targets, after, strict=False):
-            own[:] = value
+        for target, value in zip(targets, after, strict=False):
+            target[:] = value
 
     return update_run
 

@@ -23,7 +23,7 @@ from fastnet.kernels.activations import CODES
 from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, share, unpack
 from fastnet.kernels.moves import CHUNK_BYTES, transpose_tile
 from fastnet.kernels.narrow import PANELS, Narrow, pack_rows, packed_size, unpack_rows
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
+from fastnet.kernels.simd import TILE_VECTORS, panel_width, tall_rows
 
 
 class Layout(NamedTuple):
@@ -57,7 +57,7 @@ def make_layout(
     rows: list[tuple[int, ...]] = []
     start = packed = transposed = values = 0
     for i, (n_in, n_out) in enumerate(pairwise(int(size) for size in sizes)):
-        depth, t_depth = padded(n_in + 1, TILE_ROWS), padded(n_out, width)
+        depth, t_depth = padded(n_in + 1, tall_rows(itemsize)), padded(n_out, width)
         code = CODES[activations[i]] if i < len(activations) else CODES["identity"]
         rows.append((n_in, n_out, code, start, depth, packed, transposed, t_depth))
         start += (n_in + 1) * n_out
@@ -101,10 +101,9 @@ def _share_of_panels(layout: Layout, layer: int, thread: int, n_threads: int, pa
 
 
 @inlined
-def transpose_weights(layout: Layout, layer: int, tile: int, panel: int, packed: Any, transposed: Any) -> None:
-    """Write one tile of a layer's weights, some rows of one panel, to the panels of W transposed."""
+def transpose_weights(layout: Layout, layer: int, row: int, panel: int, packed: Any, transposed: Any) -> None:
+    """Write TILE_ROWS rows of a panel of a layer's weights to the panels of W transposed."""
     width = TILE_VECTORS * VECTOR_BYTES // packed.itemsize
-    row = tile * TILE_ROWS
     source = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
     target = layout.transposed[layer] + ((row // width) * layout.t_depth[layer] + panel * width) * width + row % width
     transpose_tile(packed, source, transposed, target)

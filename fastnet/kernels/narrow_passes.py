@@ -132,6 +132,7 @@ def make_update(code: int, penalised: int) -> Any:
                 update_run(
                     code, penalised, count if i < n_out else FIRST, s.memory.coefficients[thread], weights.packed,
                     weights.slot0, weights.slot1, start, weights.gradient, start, count,
+                    VECTOR_BYTES // weights.gradient.itemsize,
                 )  # fmt: skip
         return 0
 

@@ -64,8 +64,8 @@ def transpose_all(s: Any, thread: int, n_threads: int) -> int:
     for layer in range(1, s.layout.n_in.size):
         first, last = share(s.layout.depth[layer] // TILE_ROWS, thread, n_threads)
         for panel in range(panels_of(s.layout.n_out[layer], s.weights.packed.itemsize)):
-            for tile in range(first, last):
-                transpose_weights(s.layout, layer, tile, panel, s.weights.packed, s.weights.transposed)
+            for row in range(first * TILE_ROWS, last * TILE_ROWS, TILE_ROWS):
+                transpose_weights(s.layout, layer, row, panel, s.weights.packed, s.weights.transposed)
     return 0
 
 

@@ -41,6 +41,16 @@ TILE_VECTORS = 2 if is_x86() else 4
 
 N_VECTORS = TILE_ROWS * TILE_VECTORS
 
+
+def tall_rows(itemsize: int) -> int:
+    """Count the rows of the tall tile, for panels of whose columns one vector holds all that there are.
+
+    Twice those of the wide one, or its chains would be too few to hide the latency; but no more than a panel has
+    columns, since the rows of a tile of weights are columns of the activations.
+    """
+    return min(2 * TILE_ROWS, panel_width(itemsize))
+
+
 UNROLLED = 8
 """Steps of a reduction that are emitted one after the other, with constant offsets."""
 
@@ -53,8 +63,8 @@ def panel_width(itemsize: int) -> int:
 class _Tile:
     """Emits the parts of a tile: where its vectors lie, how its chains start, and steps of the reduction."""
 
-    def __init__(self, builder: Any, element: Any, vectors: int) -> None:
-        self.vec, self.builder, self.vectors = Vectors(builder, element), builder, vectors
+    def __init__(self, builder: Any, element: Any, rows: int, vectors: int) -> None:
+        self.vec, self.builder, self.rows, self.vectors = Vectors(builder, element), builder, rows, vectors
         self.width = TILE_VECTORS * self.vec.lanes
 
     def columns(self, pointer: Any, row: int) -> list[Any]:
@@ -63,7 +73,7 @@ class _Tile:
 
     def places(self, pointer: Any) -> list[Any]:
         """Where all vectors of a tile lie."""
-        return [place for row in range(TILE_ROWS) for place in self.columns(pointer, row)]
+        return [place for row in range(self.rows) for place in self.columns(pointer, row)]
 
     def start(self, goes_on: Any, pointer: Any) -> list[Any]:
         """Chains that start at zero, or go on from what is stored."""
@@ -79,7 +89,7 @@ class _Tile:
         for k in range(count):
             b_row = [self.vec.load(place) for place in self.columns(b, k)]
             sums = []
-            for row in range(TILE_ROWS):
+            for row in range(self.rows):
                 x = self.vec.broadcast(self.vec.at(a, row * a_row + k * a_step))
                 old = chains[row * self.vectors : (row + 1) * self.vectors]
                 sums += [call_intrinsic(self.builder, "fma", x, y, z) for y, z in zip(b_row, old, strict=True)]
@@ -128,7 +138,7 @@ def _emit_weight_tile(
     rounds = builder.sdiv(n_rows, whole(unrolled))
     done, now = whole(0), [a, b, *tile.start(goes_on, stored)]
     if update is not None:
-        shaded = builder.select(builder.icmp_signed("<", rounds, whole(N_VECTORS)), rounds, whole(N_VECTORS))
+        shaded = builder.select(builder.icmp_signed("<", rounds, update.n_vectors), rounds, update.n_vectors)
         before = builder.block
         with builder.if_then(waiting):
             after = [shaded, *_emit_shaded(tile, shaded, now, update)]
@@ -143,10 +153,12 @@ def _emit_weight_tile(
 
 
 class Update(NamedTuple):
-    """The tile, or run, whose gradient is known, and how it is updated."""
+    """Vectors whose gradient is known, at equal distances, and how they are updated."""
 
     formula: Any
     n_slots: int
+    n_vectors: Any
+    pitch: Any  # elements from one to the next: those of a tall tile do not follow each other
     penalised: Any  # count of vectors that have a penalty; None where there is none at all
     coefficients: Any
     state: list[Any]  # parameters and slots
@@ -159,7 +171,7 @@ def _update_vectors(vec: Vectors, update: Update) -> Callable[[Any], Any]:
     constants = [vec.broadcast(vec.at(update.coefficients, i)) for i in range(N_COEFFICIENTS)]
 
     def update_vector(index: Any) -> Any:
-        place = builder.mul(index, whole(vec.lanes))
+        place = builder.mul(index, update.pitch)
         gradient = vec.load(vec.at(update.gradient, place))
         places = [vec.at(array, place) for array in update.state[: 1 + update.n_slots]]
         state = [vec.load(own) for own in places] + [gradient] * (2 - update.n_slots)
@@ -186,19 +198,20 @@ def _emit_shaded(tile: _Tile, rounds: Any, carried: list[Any], update: Update) -
         return [update_vector(index), vec.at(a, unrolled * tile.width), vec.at(b, unrolled * tile.width), *chains]
 
     done, *carried = loop(builder, rounds, [whole(0), *carried], body)
-    loop(builder, builder.sub(whole(N_VECTORS), done), [done], lambda now: [update_vector(now[0])])
+    loop(builder, builder.sub(update.n_vectors, done), [done], lambda now: [update_vector(now[0])])
     return carried
 
 
 @emitted
 def update_run(
     _typing: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any,
-    u0: Any, g: Any, g0: Any, count: Any,
+    u0: Any, g: Any, g0: Any, count: Any, pitch: Any,
 ) -> Any:  # fmt: skip
-    """Update `count` vectors of parameters, from p[u0:], with their gradient, from g[g0:].
+    """Update `count` vectors of parameters, from p[u0:] on, with their gradient, from g[g0:] on.
 
-    `penalised` tells whether there is a penalty, which the first `n_penalised` of them have. It and the code of the
-    optimizer are known while compiling; NONE leaves everything as it is.
+    They are `pitch` elements from each other. `penalised` tells whether there is a penalty, which the first
+    `n_penalised` of them have. It and the code of the optimizer are known while compiling; NONE leaves everything as
+    it is.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -209,18 +222,18 @@ def update_run(
 
         if code.literal_value != NONE:
             update = Update(
-                *FORMULAS[code.literal_value], args[2] if penalised.literal_value else None, array(3, whole(0)),
-                [array(i, args[7]) for i in (4, 5, 6)], array(8, args[9]),
+                *FORMULAS[code.literal_value], args[10], args[11], args[2] if penalised.literal_value else None,
+                array(3, whole(0)), [array(i, args[7]) for i in (4, 5, 6)], array(8, args[9]),
             )  # fmt: skip
             update_vector = _update_vectors(vec, update)
             loop(builder, args[10], [whole(0)], lambda now: [update_vector(now[0])])
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(code, penalised, i64, coefficients, p, slot0, slot1, i64, g, i64, i64), codegen
+    return types.void(code, penalised, i64, coefficients, p, slot0, slot1, i64, g, i64, i64, i64), codegen
 
 
-def _make_row_tile(vectors: int) -> Any:
+def _make_row_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
     @emitted
     def row_tile(
         _typing: Any, a: Any, a0: Any, a_panel: Any, b: Any, b0: Any, n_panels: Any, n_left: Any,
@@ -229,7 +242,7 @@ def _make_row_tile(vectors: int) -> Any:
         i64 = types.int64
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(c.dtype), vectors)
+            tile = _Tile(builder, llvm_float(c.dtype), rows_of(c.dtype.bitwidth // 8), vectors)
             a_at, b_at, c_at = (tile.vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3, 7))
             _emit_row_tile(tile, a_at, args[2], b_at, args[5], args[6], c_at, args[9])
             return context.get_dummy_value()
@@ -239,17 +252,17 @@ def _make_row_tile(vectors: int) -> Any:
     return row_tile
 
 
-def _make_weight_tile(vectors: int) -> Any:
+def _make_weight_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
     @emitted
     def weight_tile(
         _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, gradient: Any, w0: Any,
         target: Any, t0: Any, waiting: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any,
-        slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any,
+        slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any, count: Any, pitch: Any,
     ) -> Any:  # fmt: skip
         i64, bit = types.int64, types.boolean
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(p.dtype), vectors)
+            tile = _Tile(builder, llvm_float(p.dtype), rows_of(p.dtype.bitwidth // 8), vectors)
 
             def array(i: int, start: Any) -> Any:
                 return tile.vec.array(context, signature.args[i], args[i], start)
@@ -257,8 +270,8 @@ def _make_weight_tile(vectors: int) -> Any:
             update = None
             if code.literal_value != NONE:
                 update = Update(
-                    *FORMULAS[code.literal_value], args[13] if penalised.literal_value else None, array(14, whole(0)),
-                    [array(i, args[18]) for i in (15, 16, 17)], array(19, args[20]),
+                    *FORMULAS[code.literal_value], args[21], args[22], args[13] if penalised.literal_value else None,
+                    array(14, whole(0)), [array(i, args[18]) for i in (15, 16, 17)], array(19, args[20]),
                 )  # fmt: skip
             _emit_weight_tile(
                 tile, array(0, args[1]), array(2, args[3]), args[4], args[5], array(6, args[7]), array(8, args[9]),
@@ -268,24 +281,29 @@ def _make_weight_tile(vectors: int) -> Any:
 
         return types.void(
             a, i64, b, i64, i64, bit, gradient, i64, target, i64, bit, code, penalised, i64, coefficients, p, slot0,
-            slot1, i64, g, i64,
+            slot1, i64, g, i64, i64, i64,
         ), codegen  # fmt: skip
 
     return weight_tile
 
 
-row_tile_wide, row_tile_narrow = _make_row_tile(TILE_VECTORS), _make_row_tile(1)
-weight_tile_wide, weight_tile_narrow = _make_weight_tile(TILE_VECTORS), _make_weight_tile(1)
+def _wide_rows(_itemsize: int) -> int:
+    return TILE_ROWS
+
+
+row_tile_wide, row_tile_tall = _make_row_tile(_wide_rows, TILE_VECTORS), _make_row_tile(tall_rows, 1)
+row_tile_rest = _make_row_tile(_wide_rows, 1)
+"""For the rows of a panel of one vector that are too few for a tall tile."""
+
+weight_tile_wide, weight_tile_tall = _make_weight_tile(_wide_rows, TILE_VECTORS), _make_weight_tile(tall_rows, 1)
 
 
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
     update_run = interpreted.make_update(lanes)
-    row_tile_wide, row_tile_narrow = (
-        interpreted.make_row_tile(TILE_ROWS, panel_width, width) for width in (panel_width, lanes)
-    )
-    weight_tile_wide, weight_tile_narrow = (
-        interpreted.make_weight_tile(TILE_ROWS, N_VECTORS, panel_width, width, update_run)
-        for width in (panel_width, lanes)
-    )
+    row_tile_wide = interpreted.make_row_tile(_wide_rows, panel_width, panel_width)
+    row_tile_tall = interpreted.make_row_tile(tall_rows, panel_width, lanes)
+    row_tile_rest = interpreted.make_row_tile(_wide_rows, panel_width, lanes)
+    weight_tile_wide = interpreted.make_weight_tile(_wide_rows, panel_width, panel_width, update_run)
+    weight_tile_tall = interpreted.make_weight_tile(tall_rows, panel_width, lanes, update_run)

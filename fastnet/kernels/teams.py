@@ -22,7 +22,7 @@ from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import address_of, invoke, place
-from fastnet.kernels.simd import TILE_ROWS, panel_width
+from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
 from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
@@ -146,7 +146,7 @@ def training_state(
 
 
 def _training_memory(task: Task, dtype: Any, needed: Sizes, narrow: Narrow, capacity: int, team: int) -> Memory:
-    tile = padded(TILE_ROWS * panel_width(dtype.itemsize), 4 * LINE)
+    tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),

@@ -9,7 +9,7 @@ import functools
 from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, tall_rows_of
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.moves import prefetch
 from fastnet.kernels.simd import (
@@ -17,7 +17,7 @@ from fastnet.kernels.simd import (
     TILE_ROWS,
     TILE_VECTORS,
     update_run,
-    weight_tile_narrow,
+    weight_tile_tall,
     weight_tile_wide,
 )
 from fastnet.kernels.updates import NONE
@@ -75,7 +75,7 @@ def _prefetch_lines(samples: Any, n_in: int, count: int, ahead: Ahead) -> Ahead:
 
 
 class Share(NamedTuple):
-    """A thread's share of a layer's tiles of weights: tiles [first, last) of panels [first_panel, last_panel)."""
+    """A thread's share of a layer's matrix of weights: rows [first, last) of panels [first_panel, last_panel)."""
 
     first: int
     last: int
@@ -84,25 +84,55 @@ class Share(NamedTuple):
 
 
 @inlined
-def own_tiles(layout: Layout, layer: int, by_columns: bool, thread: int, n_threads: int, itemsize: int) -> Share:
-    """Tiles of a layer's weights that a thread updates.
+def own_share(layout: Layout, layer: int, by_columns: bool, thread: int, n_threads: int, itemsize: int) -> Share:
+    """Weights of a layer that a thread updates.
 
-    Those columns of W that the thread has used forward, or a slab of rows where all use all of W, so that it reads
-    but a slab of the inputs.
+    Those columns of W that the thread has used forward, or a slab of rows, of whole tiles of any kind, where all use
+    all of W, so that it reads but a slab of the inputs.
     """
-    tiles, n_panels = layout.depth[layer] // TILE_ROWS, panels_of(layout.n_out[layer], itemsize)
-    first, last, first_panel, last_panel = FIRST, tiles, FIRST, n_panels
-    if by_columns or tiles < n_threads:
+    rows, n_panels = tall_rows_of(TILE_VECTORS * VECTOR_BYTES // itemsize), panels_of(layout.n_out[layer], itemsize)
+    slabs = layout.depth[layer] // rows
+    first, last, first_panel, last_panel = FIRST, slabs, FIRST, n_panels
+    if by_columns or slabs < n_threads:
         first_panel, last_panel = share(n_panels, thread, n_threads)
     else:
-        first, last = share(tiles, thread, n_threads)
-    return Share(first, last, first_panel, last_panel)
+        first, last = share(slabs, thread, n_threads)
+    return Share(first * rows, last * rows, first_panel, last_panel)
+
+
+class Tile(NamedTuple):
+    """Weights whose gradients are one tile."""
+
+    panel: int
+    row: int
+    start: int  # in the panels of weights
+    rows: int
+    n_vectors: int
+    pitch: int  # elements from one vector to the next
 
 
 @inlined
-def penalised_vectors(n_in: int, tile: int) -> int:
+def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) -> Tile:
+    """Return the tile that starts at a row of a panel: wide, or tall if one vector holds the panel's columns."""
+    lanes = VECTOR_BYTES // itemsize
+    width = TILE_VECTORS * lanes
+    start = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
+    is_wide, tall = layout.n_out[layer] - panel * width > lanes, tall_rows_of(width)
+    rows, count, pitch = TILE_ROWS if is_wide else tall, N_VECTORS if is_wide else tall, lanes if is_wide else width
+    return Tile(panel, row, start, rows, count, pitch)
+
+
+@inlined
+def _penalised_vectors(n_in: int, tile: Tile) -> int:
     """Count the vectors of a tile of weights that the penalty is for: not those of the bias, which is row n_in."""
-    return min(TILE_ROWS, max(n_in - tile * TILE_ROWS, 0)) * TILE_VECTORS
+    return min(tile.rows, max(n_in - tile.row, 0)) * (tile.n_vectors // tile.rows)
+
+
+@inlined
+def _refresh_transposed(layout: Layout, layer: int, tile: Tile, weights: Any) -> None:
+    if layer > 0:
+        for row in range(tile.row, tile.row + tile.rows, TILE_ROWS):
+            transpose_weights(layout, layer, row, tile.panel, weights.packed, weights.transposed)
 
 
 @functools.cache
@@ -138,37 +168,36 @@ def _update_layer(
     capacity, scratch, coefficients = s.run.capacity, s.memory.scratch[thread], s.memory.coefficients[thread]
     lanes = VECTOR_BYTES // values.itemsize
     width = TILE_VECTORS * lanes
-    depth, n_in, n_out, size = layout.depth[layer], layout.n_in[layer], layout.n_out[layer], TILE_ROWS * width
+    n_in, half = layout.n_in[layer], tall_rows_of(width) * width
     v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
-    own = own_tiles(layout, layer, s.run.by_columns[layer] != 0, thread, n_threads, values.itemsize)
-    waiting, before, before_tile, before_panel, s0 = False, FIRST, FIRST, FIRST, FIRST
+    own = own_share(layout, layer, s.run.by_columns[layer] != 0, thread, n_threads, values.itemsize)
+    waiting, before, s0 = False, _tile_at(layout, layer, own.first_panel, own.first, values.itemsize), FIRST
     for panel in range(own.first_panel, own.last_panel):
-        start, b0 = layout.packed[layer] + panel * depth * width, v1 + panel * capacity * width
-        for tile in range(own.first, own.last):
+        b0, row = v1 + panel * capacity * width, own.first
+        while row < min(own.last, n_in + 1):
             ahead = _prefetch_lines(s.samples, layout.n_in[0], at_once, ahead)
-            w0, row = start + tile * size, tile * TILE_ROWS
+            tile = _tile_at(layout, layer, panel, row, values.itemsize)
             a0 = v0 + (row // width) * capacity * width + row % width
-            target, t0 = (weights.gradient, w0) if code == NONE else (scratch, s0)
-            if n_out - panel * width > lanes:
+            target, t0 = (weights.gradient, tile.start) if code == NONE else (scratch, s0)
+            if tile.pitch == lanes:
                 weight_tile_wide(
-                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, waiting, code,
-                    penalised, penalised_vectors(n_in, before_tile), coefficients, weights.packed, weights.slot0,
-                    weights.slot1, before, scratch, size - s0,
+                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, tile.start, target, t0, waiting,
+                    code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
+                    weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
                 )  # fmt: skip
             else:
-                weight_tile_narrow(
-                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, w0, target, t0, waiting, code,
-                    penalised, penalised_vectors(n_in, before_tile), coefficients, weights.packed, weights.slot0,
-                    weights.slot1, before, scratch, size - s0,
+                weight_tile_tall(
+                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, tile.start, target, t0, waiting,
+                    code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
+                    weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
                 )  # fmt: skip
-            if waiting and layer > 0:
-                transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
-            waiting, before, before_tile, before_panel, s0 = code != NONE, w0, tile, panel, size - s0
+            if waiting:
+                _refresh_transposed(layout, layer, before, weights)
+            waiting, before, s0, row = code != NONE, tile, half - s0, row + tile.rows
     if waiting:
         update_run(
-            code, penalised, penalised_vectors(n_in, before_tile), coefficients, weights.packed, weights.slot0,
-            weights.slot1, before, scratch, size - s0, N_VECTORS,
+            code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
+            weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
         )  # fmt: skip
-        if layer > 0:
-            transpose_weights(layout, layer, before_tile, before_panel, weights.packed, weights.transposed)
+        _refresh_transposed(layout, layer, before, weights)
     return ahead
