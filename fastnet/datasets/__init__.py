@@ -1,4 +1,4 @@
-"""Readers for training data: CSV, IDX, ``.npz``, ``.npy`` and the embedded digits.
+"""Readers for training data: CSV, Parquet, IDX, ``.npz``, ``.npy`` and the embedded digits.
 
 Importing this package loads NumPy and nothing heavier.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.datasets._dataset import as_labels
+from fastnet.datasets._labels import as_labels
 
 Indices = npt.NDArray[np.int64]
 
