@@ -67,6 +67,16 @@ def labels(name: str, values: Any, n_samples: int, n_classes: int) -> npt.NDArra
     return array.astype(np.int32)
 
 
+def weights(name: str, values: Any, n_samples: int) -> npt.NDArray[np.float64]:
+    """Return weights of samples (n_samples,) as float64: finite, not negative, and not all zero."""
+    array = np.ascontiguousarray(_numeric(name, values), np.float64)
+    if array.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got {array.shape}")
+    if not (np.isfinite(array).all() and array.min() >= 0 and array.any()):
+        raise ValueError(f"{name} must be finite and not negative, and some of them positive, got others")
+    return array
+
+
 def targets(
     name: str, values: Any, n_samples: int, n_outputs: int, dtype: np.dtype[Any], probabilities: bool
 ) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What a training run reports: figures for each epoch."""
+"""What a training run reports: figures for each epoch, or for so many steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Evaluation(NamedTuple):
-    """Mean loss over samples, and the share of correct answers (None for the squared error)."""
+    """Mean loss over samples, and the share of correct answers (None for a loss of values)."""
 
     loss: float
     accuracy: float | None
@@ -15,21 +15,24 @@ class Evaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class Epoch:
-    """Figures of one epoch.
+    """Figures of one epoch, or of the epochs or steps between two looks at them.
 
     Attributes
     ----------
     number : int
-        From 1, counted over all calls of `fit` of a trainer.
+        From 1, counted over all calls of `fit` of a trainer; of the last one where it stands for several epochs.
+        Where training goes by steps, it is these figures that are counted.
     loss, accuracy : float
-        Mean over the epoch's samples, each measured just before the update of its batch; the accuracy is None
-        for the squared error.
+        Mean over the samples, each measured just before the update of its batch; the loss with the penalty on the
+        weights, the accuracy None for a loss of values.
     validation : Evaluation or None
         Loss and accuracy on the validation data after the epoch; None without validation data.
     seconds : float
         Time of training, without validation and without compilation.
     samples_per_second : float
         Samples trained on in a second of that time.
+    step : int
+        Steps taken so far.
     """
 
     number: int
@@ -38,6 +41,7 @@ class Epoch:
     validation: Evaluation | None
     seconds: float
     samples_per_second: float
+    step: int = 0
 
 
 @dataclass

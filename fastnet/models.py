@@ -73,6 +73,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     configuration = {
         "sizes": network.sizes,
         "activations": network.activations,
+        "bias": network.bias,
         "input_scale": network.input_scale,
         "loss": model.loss,
         "image_shape": model.image_shape,
@@ -140,11 +141,15 @@ def _model(configuration: dict[str, Any], tensors: dict[str, npt.NDArray[Any]]) 
     dtypes = {tensor.dtype for tensor in tensors.values()}
     if len(dtypes) != 1:
         raise ValueError(f"tensors must share one dtype, got {sorted(str(dtype) for dtype in dtypes)}")
-    network = Network(sizes, configuration["activations"], dtype=dtypes.pop(), input_scale=configuration["input_scale"])
+    network = Network(
+        sizes, configuration["activations"], bias=configuration.get("bias", True), dtype=dtypes.pop(),
+        input_scale=configuration["input_scale"],
+    )  # fmt: skip
     for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
         W[...], b[...] = tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]
     if not np.isfinite(network.parameters).all():
         raise ValueError("parameters must be finite, got NaN or infinity")
+    training_checks.biases(network.parameters, sizes, network.bias)
     training_checks.choice("loss", configuration["loss"], training_checks.LOSSES)
     metrics = {str(name): float(value) for name, value in configuration["metrics"].items()}
     return Model(network, configuration["loss"], _image_shape(configuration["image_shape"], sizes[0]), metrics)

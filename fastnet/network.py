@@ -38,6 +38,12 @@ def _half(rng: np.random.Generator, n_in: int, n_out: int) -> tuple[npt.NDArray[
     return rng.uniform(-0.5, 0.5, (n_in, n_out)), rng.uniform(-0.5, 0.5, n_out)
 
 
+def _scaled_uniform(
+    rng: np.random.Generator, n_in: int, n_out: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return rng.uniform(-1.0, 1.0, (n_in, n_out)) / math.sqrt(n_in * n_out), np.zeros(n_out)
+
+
 def _glorot(n_in: int, n_out: int) -> float:
     return 2.0 / (n_in + n_out)
 
@@ -52,6 +58,7 @@ _DRAWS: dict[str, Draw] = {
     "he_uniform": _scaled("uniform", _he),
     "he_normal": _scaled("normal", _he),
     "uniform": _half,
+    "scaled_uniform": _scaled_uniform,
 }
 INITS = ("auto", *_DRAWS)
 
@@ -64,11 +71,15 @@ class Network:
     sizes : sequence of int
         Layer sizes (in, hidden..., out), at least two.
     activations : str or sequence of str, default "relu"
-        "relu", "sigmoid", "tanh" or "identity" for each hidden layer; one name stands for all of them.
-    init : {"auto", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "uniform"}
+        "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu" or "softplus" for each hidden
+        layer; one name stands for all of them.
+    bias : bool, default True
+        Whether layers have biases. If not, their places in `parameters` hold zeros, in training too.
+    init : {"auto", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "uniform", "scaled_uniform"}
         How parameters are drawn. He's variance is 2 / n_in (He et al., 2015, section 2.2), Glorot's
         2 / (n_in + n_out) (Glorot and Bengio, 2010, equation 12), both with biases of zero; "uniform" draws weights
-        and biases from [-0.5, 0.5]. "auto" is "he_uniform" before a ReLU and "glorot_uniform" elsewhere.
+        and biases from [-0.5, 0.5], "scaled_uniform" weights from [-1, 1] / sqrt(n_in n_out), biases zero. "auto" is
+        "he_uniform" before a ReLU and "glorot_uniform" elsewhere.
     seed : int, optional
         Seed of the drawing; the same seed gives the same parameters on every machine.
     dtype : {float32, float64}, default float32
@@ -80,7 +91,7 @@ class Network:
     ----------
     parameters : ndarray of dtype, shape (n_parameters,)
         All parameters: layer after layer, W (in, out) in row-major order and then b (out,).
-    sizes, activations, input_scale, dtype
+    sizes, activations, bias, input_scale, dtype
         As given, `activations` with one name for each hidden layer.
 
     Raises
@@ -104,6 +115,7 @@ class Network:
         sizes: Sequence[int],
         activations: str | Sequence[str] = "relu",
         *,
+        bias: bool = True,
         init: str = "auto",
         seed: int | None = None,
         dtype: npt.DTypeLike = np.float32,
@@ -120,6 +132,9 @@ class Network:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        if not isinstance(bias, bool | np.bool):
+            raise TypeError(f"bias must be True or False, got {type(bias).__name__}")
+        self.bias = bool(bias)
         training_checks.real("input_scale", input_scale)
         self.input_scale = float(input_scale)
         self.parameters: FloatArray = np.empty(layer_slices(self.sizes)[-1][1].stop, self.dtype)
@@ -144,11 +159,13 @@ class Network:
                 is_relu = i < len(self.activations) and self.activations[i] == "relu"
                 name = "he_uniform" if is_relu else "glorot_uniform"
             W[...], b[...] = _DRAWS[name](rng, *W.shape)
+            if not self.bias:
+                b[...] = 0
 
     @property
     def n_parameters(self) -> int:
-        """Count of all weights and biases."""
-        return self.parameters.size
+        """Count of all weights and biases that can be trained."""
+        return self.parameters.size - (0 if self.bias else sum(self.sizes[1:]))
 
     @property
     def weights(self) -> list[FloatArray]:
@@ -178,7 +195,7 @@ class Network:
         names = (*self.activations, "identity")
         for i, (pair, name) in enumerate(zip(pairwise(self.sizes), names, strict=True)):
             n_in, n_out = pair
-            lines.append(f"{i + 1:>5}{f'{n_in} -> {n_out}':>12}{name:>12}{(n_in + 1) * n_out:>12,}")
+            lines.append(f"{i + 1:>5}{f'{n_in} -> {n_out}':>12}{name:>12}{(n_in + self.bias) * n_out:>12,}")
         lines.append(f"total{self.n_parameters:>36,}")
         return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
 from types import ModuleType
@@ -13,18 +13,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet import _inputs
+from fastnet import _answers, _inputs, _plan
+from fastnet._answers import Loss
+from fastnet._plan import Data, Plan
+from fastnet._sampling import SAMPLINGS, Sampler
 from fastnet.history import Epoch, Evaluation, History
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
 from fastnet.reference import training_checks
 from fastnet.reference.training import Totals
+from fastnet.schedules import SCHEDULES, Schedule, make_schedule
 
 BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+LOSSES = training_checks.LOSSES
 
 CHUNK_FLOP = 5_000_000_000
 """Work between two looks at Python, for Ctrl-C and progress: some tens of milliseconds."""
+
+RATES_PER_EPOCH = 32
+"""Learning rates that a schedule gives in an epoch, at most."""
 
 Progress = Callable[[int, int], object]
 
@@ -40,22 +47,32 @@ class Trainer:
         The network, whose parameters are updated in place.
     optimizer : SGD, Adam or AdamW, default Adam()
         Settings of the steps.
-    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"}
-        Softmax cross-entropy for class labels, cross-entropy of independent sigmoid outputs, or half the
-        squared distance; each a mean over samples.
-    batch_size : int, default 32
-        Samples per step; more than there are means all of them (full batch).
+    loss : str or tuple
+        "cross_entropy" of class labels, or ("cross_entropy", label_smoothing); "softmax_squared_error" of class
+        labels; "binary_cross_entropy" of independent sigmoid outputs; "squared_error" (half the squared distance),
+        "poisson", "huber" or ("huber", delta), "absolute_error". Each is a mean over samples.
+    batch_size : int or None, default 32
+        Samples per step; None, or more than there are, means all of them (full batch).
     backend : {"numba", "numpy"}
         The compiled kernels, or the reference.
     n_threads : int, optional
         Threads of the compiled kernels; as many as processors are available and the work is worth, if not given.
         Results are the same bits for any count. NumPy's own threads are not its business.
     seed : int, optional
-        Seed of the order of samples.
+        Seed of the order of samples, and of dropout.
     clip_norm : float, optional
         Scale the gradient of a batch, of all weights and biases together, down to this L2 norm if its own is larger.
     clip_value : float, optional
         Limit each element of the gradient to [-clip_value, clip_value], before `clip_norm`.
+    l2 : float, default 0.0
+        0.5 * l2 * sum(W**2) / samples of the batch is added to its loss.
+    dropout : float or sequence of float, default 0.0
+        Rate at which activations are dropped: of all hidden layers, or of each.
+    sampling : {"shuffle", "replacement"}
+        Whether every sample comes once in an epoch, or each is drawn from all of them.
+    schedule : str or callable, default "constant"
+        A name of `fastnet.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function that
+        gives, for the share of the steps of a `fit` that are done, a factor on the learning rate.
 
     Raises
     ------
@@ -77,29 +94,39 @@ class Trainer:
         self,
         network: Network,
         optimizer: Optimizer | None = None,
-        loss: str = "cross_entropy",
-        batch_size: int = 32,
+        loss: Loss = "cross_entropy",
+        batch_size: int | None = 32,
         backend: str = "numba",
         n_threads: int | None = None,
         seed: int | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        *,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        sampling: str = "shuffle",
+        schedule: str | Schedule = "constant",
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {type(network).__name__}")
         optimizer = Adam() if optimizer is None else optimizer
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be SGD, Adam or AdamW settings, got {type(optimizer).__name__}")
-        training_checks.choice("loss", loss, LOSSES)
-        training_checks.whole("batch_size", batch_size, 1)
+        training_checks.loss_setting(loss)
+        if batch_size is not None:
+            training_checks.whole("batch_size", batch_size, 1)
         training_checks.choice("backend", backend, tuple(BACKENDS))
         if n_threads is not None:
             training_checks.whole("n_threads", n_threads, 1)
         training_checks.clipping(clip_norm, clip_value)
+        training_checks.hyperparameters(l2=l2)
+        training_checks.choice("sampling", sampling, SAMPLINGS)
         self.network, self.optimizer, self.loss = network, optimizer, loss
-        self.batch_size, self.backend, self.n_threads = int(batch_size), backend, n_threads
-        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.batch_size, self.backend, self.n_threads = batch_size, backend, n_threads
+        self.clip_norm, self.clip_value, self.l2, self.sampling = clip_norm, clip_value, float(l2), sampling
+        self.dropout, self.schedule = _plan.rates(dropout, len(network.activations)), make_schedule(schedule)
         self._rng = np.random.default_rng(seed)
+        self._mask_seed = int(np.random.default_rng(seed).integers(1 << 63)) if self.dropout else 0
         self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
         self._steps = self._epochs = 0
 
@@ -111,47 +138,58 @@ class Trainer:
         epochs: int = 10,
         on_epoch: Callable[[Epoch], object] | None = None,
         on_chunk: Progress | None = None,
+        *,
+        steps: int | None = None,
+        every: int | None = None,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> History:
-        """Train for some epochs more; the optimizer goes on where the last call left it.
+        """Train for some epochs or steps more; the optimizer goes on where the last call left it.
 
         Parameters
         ----------
         X : array_like, shape (n_samples, n_features)
             Inputs. uint8 stays uint8; other numbers are converted to the network's dtype.
         y : array_like, shape (n_samples,) or (n_samples, n_outputs)
-            Class labels from 0 for "cross_entropy", else targets (one column may be given as a vector).
+            Class labels from 0 for "cross_entropy" and "softmax_squared_error", else targets (one column may be given
+            as a vector).
         validation : tuple of (X, y), optional
-            Data that is only evaluated, after each epoch.
+            Data that is only evaluated, whenever figures are taken.
         epochs : int, default 10
-            Passes over the data, each in a new order.
+            Passes over the data, each in a new order; not looked at if `steps` is given.
         on_epoch : callable, optional
-            Called with the figures of each epoch as it ends.
+            Called with the figures of each epoch as it ends, or whenever they are taken.
         on_chunk : callable, optional
-            Called with the samples done and the samples in all of the running epoch, several times a second
-            where epochs are long.
+            Called with the samples done and the samples in all until figures are taken next, several times a second
+            where that is long.
+        steps : int, optional
+            Steps to take, instead of epochs, each with a whole batch.
+        every : int, optional
+            Epochs, or steps, between two looks at the figures: 1, or about an epoch's steps, if not given.
+        sample_weight : array_like, shape (n_samples,), optional
+            Weights of the samples in the loss, finite and not negative.
 
         Returns
         -------
         History
-            Figures of these epochs.
+            Figures of these epochs or steps.
 
         Raises
         ------
         TypeError, ValueError
             For data that does not fit the network or holds NaN or infinity; nothing is trained then.
         FloatingPointError
-            If the loss or the parameters are not finite after an epoch: the learning rate is too high.
+            If the loss or the parameters are not finite when figures are taken: the learning rate is too high.
         """
-        training_checks.whole("epochs", epochs, 0)
-        X, y = self._check(X, y, "")
-        if len(X) == 0:
-            raise ValueError("X must hold at least one sample, got none")
-        held_out = None if validation is None else self._check(*_pair(validation), "validation ")
+        data = _plan.checked_data(self.network, self.loss, X, y, validation, sample_weight)
+        plan = _plan.make_plan(len(data.X), self.batch_size, epochs, steps, every)
         start = time.perf_counter()
-        train = self._prepare(X, y)
+        train = self._prepare(data, plan)
         history = History(compile_seconds=time.perf_counter() - start)
-        for _ in range(epochs):
-            epoch = self._epoch(train, len(X), held_out, on_chunk)
+        sampler = Sampler(self._rng, self.sampling, len(data.X), plan.n_batch >= len(data.X))
+        first = self._steps
+        for done in range(0, plan.n_rounds, plan.every):
+            now = plan._replace(n_rounds=min(plan.every, plan.n_rounds - done))
+            epoch = self._period(train, sampler, now, (first, plan.n_steps), data, on_chunk)
             history.epochs.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -164,14 +202,9 @@ class Trainer:
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Probabilities, shape (n_samples, n_outputs): of the classes, or of each sigmoid output.
 
-        Raises ValueError for the squared error, whose outputs are no probabilities.
+        Raises ValueError for a loss of values, whose outputs are no probabilities.
         """
-        if self.loss == "squared_error":
-            raise ValueError("predict_proba needs a loss with probabilities, got squared_error")
-        logits = self.predict_logits(X)
-        name = "softmax_forward" if self.loss == "cross_entropy" else "sigmoid_forward"
-        probs: npt.NDArray[Any] = getattr(self._kernels, name)(logits)
-        return probs
+        return _answers.probabilities(self._kernels, self.loss, self.predict_logits(X))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Predict for inputs as in `fit`.
@@ -179,19 +212,16 @@ class Trainer:
         Returns
         -------
         ndarray
-            "cross_entropy": the most probable class, int32, shape (n_samples,). "binary_cross_entropy": 0 or 1 for
-            each output, int32. "squared_error": the outputs. With a single output, shape (n_samples,).
+            For losses of class labels, the most probable class, int32, shape (n_samples,). "binary_cross_entropy": 0
+            or 1 for each output, int32. "poisson": exp of the outputs, which are logarithms. Other losses: the
+            outputs. With a single output, shape (n_samples,).
         """
-        outputs = self.predict_logits(X)
-        if self.loss == "cross_entropy":
-            outputs = outputs.argmax(axis=1).astype(np.int32)
-        elif self.loss == "binary_cross_entropy":
-            outputs = (outputs > 0).astype(np.int32)
+        outputs = _answers.predictions(self.loss, self.predict_logits(X))
         return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
         """Mean loss and accuracy on some data, given as in `fit`."""
-        return self._evaluate(*self._check(X, y, ""))
+        return self._evaluate(*_answers.checked(self.network, self.loss, X, y))
 
     @property
     def _kernels(self) -> ModuleType:
@@ -200,14 +230,6 @@ class Trainer:
     def _threads(self) -> dict[str, Any]:
         return {"n_threads": self.n_threads} if self.backend == "numba" else {}
 
-    def _check(self, X: npt.ArrayLike, y: npt.ArrayLike, prefix: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        sizes, dtype = self.network.sizes, self.network.dtype
-        features = _inputs.features(f"{prefix}X", X, sizes[0], dtype)
-        if self.loss == "cross_entropy":
-            return features, _inputs.labels(f"{prefix}y", y, len(features), sizes[-1])
-        probabilities = self.loss == "binary_cross_entropy"
-        return features, _inputs.targets(f"{prefix}y", y, len(features), sizes[-1], dtype, probabilities)
-
     def _logits(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
         network = self.network
         logits: npt.NDArray[Any] = self._kernels.predict_logits(
@@ -215,70 +237,70 @@ class Trainer:
         )
         return logits
 
-    def _prepare(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Callable[..., Totals]:
+    def _prepare(self, data: Data, plan: Plan) -> Callable[..., Totals]:
         """Return what trains on some of the samples; kernels are loaded or compiled by running them on none."""
         network = self.network
         train: Callable[..., Totals] = self._kernels.prepare_training(
-            network.parameters, self._slots, X, y, network.sizes, network.activations, self.loss,
-            self.optimizer.as_tuple(), self.batch_size, network.input_scale, self.clip_norm, self.clip_value,
-            **self._threads(),
+            network.parameters, self._slots, data.X, data.y, network.sizes, network.activations, self.loss,
+            self.optimizer.as_tuple(), plan.n_batch, network.input_scale, self.clip_norm, self.clip_value,
+            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, **self._threads(),
         )  # fmt: skip
         train(np.empty(0, np.int64))
-        self._evaluate(X[:0], y[:0])
+        self._evaluate(data.X[:0], data.y[:0])
         return train
 
-    def _epoch(
-        self,
-        train: Callable[..., Totals],
-        n: int,
-        held_out: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None,
+    def _period(
+        self, train: Callable[..., Totals], sampler: Sampler, plan: Plan, run: tuple[int, int], data: Data,
         on_chunk: Progress | None,
-    ) -> Epoch:
-        loss_sum, correct, chunk = 0.0, 0, self._chunk_samples()
-        start = time.perf_counter()
-        order = self._rng.permutation(n)
-        for first in range(0, n, chunk):
-            part = order[first : first + chunk]
-            totals = train(part, self._steps)
-            self._steps += math.ceil(len(part) / self.batch_size)
-            loss_sum, correct = loss_sum + totals.loss_sum, correct + totals.n_correct
-            if on_chunk is not None:
-                on_chunk(min(first + chunk, n), n)
+    ) -> Epoch:  # fmt: skip
+        """Train until figures are taken; `run` is the step before the first of this fit, and the count of them."""
+        start, n = time.perf_counter(), plan.n_rounds * plan.round_size
+        totals = self._chunks(train, sampler, plan, run, on_chunk)
         seconds = time.perf_counter() - start
-        self._epochs += 1
+        self._epochs += 1 if plan.by_steps else plan.n_rounds
+        loss_sum = totals.loss_sum + totals.penalty_sum
         if not (math.isfinite(loss_sum) and np.isfinite(self.network.parameters).all()):
             what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
-            cure = "lower the learning rate or scale the inputs"
-            raise FloatingPointError(f"the {what} became infinite or NaN in epoch {self._epochs}; {cure}")
-        validation = None if held_out is None else self._evaluate(*held_out)
-        accuracy = self._accuracy(correct, n)
-        return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds)
+            when = f"by step {self._steps}" if plan.by_steps else f"in epoch {self._epochs}"
+            raise FloatingPointError(
+                f"the {what} became infinite or NaN {when}; lower the learning rate or scale the inputs"
+            )
+        validation = None if data.held_out is None else self._evaluate(*data.held_out)
+        accuracy = _answers.accuracy(self.loss, totals.n_correct, n, self.network.sizes[-1])
+        return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds, self._steps)
 
-    def _chunk_samples(self) -> int:
+    def _chunks(
+        self, train: Callable[..., Totals], sampler: Sampler, plan: Plan, run: tuple[int, int],
+        on_chunk: Progress | None,
+    ) -> Totals:  # fmt: skip
+        """Train on the samples of some rounds, with a look at Python between chunks of whole batches."""
+        n, done, sums = plan.n_rounds * plan.round_size, 0, Totals(0.0, 0, 0.0)
+        chunk = self._chunk_samples(plan.n_batch, plan.round_size if not plan.by_steps else n)
+        while done < n:
+            left = n - done if plan.by_steps else plan.round_size - done % plan.round_size  # of the epoch
+            order = sampler.take(min(chunk, left))
+            totals = train(order, self._steps, self._rate((self._steps - run[0]) / run[1]))
+            loss, n_correct, penalty = (a + b for a, b in zip(sums, totals, strict=True))
+            sums = Totals(loss, int(n_correct), penalty)
+            self._steps += math.ceil(len(order) / plan.n_batch)
+            done += len(order)
+            if on_chunk is not None:
+                on_chunk(done, n)
+        return sums
+
+    def _rate(self, progress: float) -> float | None:
+        """Return the learning rate where a schedule sets it."""
+        if self.schedule is SCHEDULES["constant"]:
+            return None
+        return float(self.optimizer.as_tuple()[1]) * self.schedule(progress)
+
+    def _chunk_samples(self, n_batch: int, n_samples: int) -> int:
         """Count the samples of a chunk, whole batches of them."""
         flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(self.network.sizes))
-        return max(1, CHUNK_FLOP // (flop * self.batch_size)) * self.batch_size
-
-    def _accuracy(self, n_correct: int, n_samples: int) -> float | None:
-        if self.loss == "squared_error":
-            return None
-        answers = self.network.sizes[-1] if self.loss == "binary_cross_entropy" else 1
-        return n_correct / max(n_samples * answers, 1)
+        chunk = max(1, CHUNK_FLOP // (flop * n_batch)) * n_batch
+        if self.schedule is SCHEDULES["constant"]:
+            return chunk
+        return min(chunk, max(1, n_samples // RATES_PER_EPOCH // n_batch) * n_batch)
 
     def _evaluate(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Evaluation:
-        logits = self._logits(X)
-        if self.loss == "cross_entropy":
-            loss, _ = self._kernels.softmax_cross_entropy_forward(logits, y)
-            correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
-        elif self.loss == "binary_cross_entropy":
-            loss, _ = self._kernels.binary_cross_entropy_forward(logits, y)
-            correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
-        else:
-            loss, correct = self._kernels.squared_error_forward(logits, y), 0
-        return Evaluation(loss, self._accuracy(correct, len(X)))
-
-
-def _pair(validation: Any) -> tuple[Any, Any]:
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
-        raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
-    return validation[0], validation[1]
+        return _answers.evaluation(self._kernels, self.loss, self._logits(X), y)

@@ -125,6 +125,17 @@ def test_gradient_of_softmax_cross_entropy(smoothing):
     assert_gradients_agree((actual,), loss, (logits,), loss())
 
 
+def test_gradient_of_softmax_squared_error():
+    logits, labels = random(0, 5, 3), np.array([0, 2, 1, 1, 0])
+
+    def loss():
+        return reference.softmax_squared_error_forward(logits, labels)[0]
+
+    _, probs = reference.softmax_squared_error_forward(logits, labels)
+    actual = reference.softmax_squared_error_backward(probs, labels)
+    assert_gradients_agree((actual,), loss, (logits,), loss())
+
+
 def test_gradient_of_binary_cross_entropy():
     logits, targets = random(0, 5, 3), np.random.default_rng(1).random((5, 3))
 

@@ -496,7 +496,7 @@ def test_network_without_hidden_layer_is_linear():
         (
             {"loss": "hinge"},
             ValueError,
-            "one of cross_entropy, binary_cross_entropy, squared_error, .*, got 'hinge'",
+            "one of cross_entropy, softmax_squared_error, binary_cross_entropy, .*, got 'hinge'",
         ),
         ({"optimizer": ("lbfgs", 1.0)}, ValueError, "one of sgd, momentum, adam, adamw, got 'lbfgs'"),
         ({"optimizer": ("sgd",)}, ValueError, r"optimizer must be \('sgd', lr\), got 0 hyperparameters"),

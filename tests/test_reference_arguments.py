@@ -17,6 +17,7 @@ FORWARD = {
     **{f"{name}_forward": ({"x": (5, 4), "W": (4, 3), "b": (3,)}, {}, [(5, 3)]) for name in ("linear", "linear_relu")},
     "matmul_forward": ({"a": (2, 5, 4), "b": (4, 3)}, {}, [(2, 5, 3)]),
     "softmax_cross_entropy_forward": ({"logits": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
+    "softmax_squared_error_forward": ({"logits": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
     "binary_cross_entropy_forward": ({"logits": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
     **{
         f"{name}_forward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [])
@@ -45,6 +46,7 @@ BACKWARD = {
     ),
     "matmul_backward": ({"dc": (2, 5, 3), "a": (2, 5, 4), "b": (4, 3)}, {}, [(2, 5, 4), (4, 3)]),
     "softmax_cross_entropy_backward": ({"probs": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
+    "softmax_squared_error_backward": ({"probs": (5, 3)}, {"labels": LABELS}, [(5, 3)]),
     "binary_cross_entropy_backward": ({"probs": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
     **{
         f"{name}_backward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [(5, 3)])
@@ -66,7 +68,7 @@ STEPS = {
 PURE = {**FORWARD, **BACKWARD}
 TABLE = {**PURE, **STEPS}
 WITH_OUT = [name for name, (_, _, results) in PURE.items() if results]
-WITH_LABELS = [name for name in PURE if name.startswith("softmax_cross_entropy")]
+WITH_LABELS = [name for name in PURE if name.startswith(("softmax_cross_entropy", "softmax_squared_error"))]
 ARGUMENTS = [(name, argument) for name, (shapes, _, _) in TABLE.items() for argument in shapes]
 # An elementwise operation of one argument takes any shape.
 ROWS = ("softmax_forward", "log_softmax_forward", "dropout_forward")
@@ -362,7 +364,7 @@ def test_labels_may_be_any_integers(name, dtype):
 @pytest.mark.parametrize(
     ("names", "setting", "values"),
     [
-        (WITH_LABELS, "label_smoothing", (1.0, -0.1, np.nan)),
+        ([name for name in WITH_LABELS if "cross_entropy" in name], "label_smoothing", (1.0, -0.1, np.nan)),
         (["huber_forward", "huber_backward"], "delta", (0.0, -1.0, np.inf)),
         (["dropout_forward", "dropout_backward"], "rate", (1.0, -0.1, np.nan)),
         (["dropout_forward", "dropout_backward"], "key", (-1, 2**32)),

@@ -11,13 +11,13 @@ SIZES, ACTIVATIONS = (3, 6, 5, 2), ("tanh", "softplus")
 N_SAMPLES = 11
 EPS = float(np.finfo(np.float64).eps)
 LOSSES = ["cross_entropy", ("cross_entropy", 0.3), "binary_cross_entropy", "squared_error", "poisson", "huber"]
-LOSSES += [("huber", 0.4), "absolute_error"]
+LOSSES += [("huber", 0.4), "absolute_error", "softmax_squared_error"]
 SMOOTH = ["identity", "sigmoid", "tanh", "elu", "gelu", "silu", "softplus", "relu", "leaky_relu", "selu"]
 
 
 def answers(loss, rng):
     name = loss if isinstance(loss, str) else loss[0]
-    if name == "cross_entropy":
+    if name in ("cross_entropy", "softmax_squared_error"):
         return rng.integers(0, 2, N_SAMPLES)
     if name == "binary_cross_entropy":
         return rng.uniform(size=(N_SAMPLES, 2))
@@ -231,6 +231,8 @@ def test_a_step_with_dropout_is_its_parts_one_by_one():
         ({"seed": -1}, ValueError, "seed must be at least 0, got -1"),
         ({"seed": 2**64}, ValueError, r"seed must lie in \[0, 2\*\*64\)"),
         ({"seed": 0.5}, TypeError, "seed must be an integer, got float"),
+        ({"bias": 0}, TypeError, "bias must be True or False, got int"),
+        ({"bias": False}, ValueError, "parameters must hold biases of 0 if bias is False, got others"),
     ],
 )
 def test_options_of_training_are_checked(changes, error, message):

@@ -117,6 +117,7 @@ def test_row_that_is_not_a_number_spoils_itself_alone(implementation, dtype, row
         (implementation.log_softmax_forward(x), implementation.log_softmax_forward(clean)),
         (probs, implementation.softmax_cross_entropy_forward(clean, labels[[0, 2]])[1]),
         (implementation.softmax_cross_entropy_backward(probs, labels), None),
+        (implementation.softmax_squared_error_backward(probs, labels), None),
     ):
         assert actual.dtype == dtype
         assert np.isnan(actual[1]).all()
@@ -337,6 +338,18 @@ def test_smoothed_loss_of_an_excluded_class_is_infinite(implementation, dtype):
     expected = (probs - (0.9 * np.eye(2) + 0.05)) / 2
     gradient = implementation.softmax_cross_entropy_backward(probs, np.array([0, 1]), 0.1)
     assert_close(gradient, expected.astype(dtype), dtype, 0, atol=units(dtype, 4))
+
+
+@all_logits
+def test_squared_error_of_probabilities_of_hard_rows(implementation, dtype, logits):
+    x, labels = np.array(logits, dtype), np.array([2, 1, 2, 1])
+    exact, onehot = np.exp(exact_log_softmax(x)), np.eye(3)[labels]
+    actual, probs = implementation.softmax_squared_error_forward(x, labels)
+    assert actual == pytest.approx(float(((exact - onehot) ** 2).sum(axis=1).mean()), abs=units(dtype, 20))
+    g = 2 * (exact - onehot)
+    expected = exact * (g - (exact * g).sum(axis=1, keepdims=True)) / 4
+    gradient = implementation.softmax_squared_error_backward(probs, labels)
+    np.testing.assert_allclose(gradient, expected.astype(dtype), rtol=0, atol=units(dtype, 20))
 
 
 def test_dropped_elements_are_zero_whatever_they_were(implementation, dtype):

@@ -92,9 +92,17 @@ def _other(operation: str, size: str, dtype: str, ratio: dict[str, Any]) -> Meas
     return Measured(operation, size, dtype, None, 0.0, 0.0, Spread(**ratio))
 
 
+COPIES = ("identity_forward", "identity_backward")
+"""Operations whose times tell no more than where their arrays happen to lie in memory, which each process redraws."""
+
+
 def limits_of(document: dict[str, Any], factor: float) -> dict[Key, float]:
-    """Return what a new measurement has to reach: the low ends of saved intervals, divided by `factor`."""
-    return {key: row.ratio.low / factor for key, row in compared(document).items() if row.ratio is not None}
+    """Return what a new measurement has to reach: the low ends of saved intervals, divided by `factor`.
+
+    Copies have no such limit.
+    """
+    rows = {key: row.ratio for key, row in compared(document).items() if row.operation not in COPIES}
+    return {key: ratio.low / factor for key, ratio in rows.items() if ratio is not None}
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,32 @@ from fastnet.cases.case import EXACT, Arguments, Bound, Case, labelled, normal, 
 
 
 def _cross_entropy(
-    shape: Sequence[int], labels_dtype: Any, smoothing: float, backward: bool, dtype: Any, rng: np.random.Generator
+    shape: Sequence[int],
+    labels_dtype: Any,
+    smoothing: float | None,
+    backward: bool,
+    dtype: Any,
+    rng: np.random.Generator,
 ) -> Arguments:
     labels = rng.integers(0, shape[1], shape[0]).astype(labels_dtype)
     labels[3::4] = shape[1] - 1  # not the class that is excluded
     logits = scores(shape, dtype, rng)
     if smoothing:
         logits = np.maximum(logits, dtype.type(-100))  # an excluded class would make the loss infinite
-    rest = {"labels": labels, "label_smoothing": smoothing}
+    rest = {"labels": labels} if smoothing is None else {"labels": labels, "label_smoothing": smoothing}
     return {"probs": reference.softmax_forward(logits), **rest} if backward else {"logits": logits, **rest}
 
 
 def _cross_entropy_bounds(given: Arguments, expected: list[Any]) -> list[Bound]:
     if "probs" in given:
         return [(1, (given["probs"].astype(np.float64) + 1) / max(len(given["labels"]), 1))]
+    return [(given["logits"].shape[1], expected[0] + 1), (given["logits"].shape[1], positive(expected[1])[0])]
+
+
+def _softmax_squared_error_bounds(given: Arguments, expected: list[Any]) -> list[Bound]:
+    if "probs" in given:
+        columns = given["probs"].shape[1]
+        return [(columns, 4 * given["probs"].astype(np.float64) / max(len(given["labels"]), 1))]
     return [(given["logits"].shape[1], expected[0] + 1), (given["logits"].shape[1], positive(expected[1])[0])]
 
 
@@ -86,6 +98,10 @@ def loss_cases() -> list[Case]:
                 text = f"{label}-smoothed" if smoothing else label
                 name = f"softmax_cross_entropy_{part}"
                 cases.append(Case(name, text, make, _cross_entropy_bounds, (), (first,), real))
+        for part, first in (("forward", "logits"), ("backward", "probs")):
+            make = partial(_cross_entropy, size, labels_dtype, None, part == "backward")
+            name = f"softmax_squared_error_{part}"
+            cases.append(Case(name, label, make, _softmax_squared_error_bounds, (), (first,), real))
         for name, first, in_place in OUTPUTS_LOSSES:
             make, bounds = partial(_outputs, name, first, size), partial(_outputs_bounds, name, first)
             cases.append(Case(name, label, make, bounds, (), in_place, real))

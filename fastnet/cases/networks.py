@@ -72,6 +72,7 @@ class Training:
     weighted: bool = False
     l2: float = 0.0
     dropout: tuple[float, ...] | None = None
+    bias: bool = True
 
     def __str__(self) -> str:
         net = "-".join(map(str, self.sizes))
@@ -83,12 +84,13 @@ class Training:
         options += ["weighted"] * self.weighted + [f"l2 {self.l2}"] * (self.l2 > 0)
         if self.dropout is not None:
             options.append(f"dropout {' '.join(map(str, self.dropout))}")
+        options += [] if self.bias else ["no bias"]
         return "-".join((*parts, kind, *options))
 
     def answers(self, dtype: Any, rng: np.random.Generator) -> Any:
         """Return labels, or targets that the loss can be asked for."""
         n_out, name = self.sizes[-1], self.loss if isinstance(self.loss, str) else self.loss[0]
-        if name == "cross_entropy":
+        if name in ("cross_entropy", "softmax_squared_error"):
             return rng.integers(0, n_out, self.n)
         if name == "binary_cross_entropy":
             return rng.integers(0, 2, (self.n, n_out)).astype(dtype)
@@ -101,6 +103,9 @@ class Training:
         x, scale = samples(self.n, self.sizes[0], self.x_dtype, dtype, rng)
         y = self.answers(dtype, rng)
         parameters = network(self.sizes, dtype, rng)
+        if not self.bias:
+            for _, b in reference.layer_slices(self.sizes):
+                parameters[b] = 0
         name = "momentum" if self.optimizer == "nesterov" else self.optimizer
         slots = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
         arguments = {
@@ -108,7 +113,7 @@ class Training:
             "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
             "optimizer": (name, *HYPERPARAMETERS[self.optimizer].values()), "batch_size": self.batch_size,
             "step": self.step, "scale": scale, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
-            "l2": self.l2, "dropout": self.dropout, "seed": (1 << 40) + 7,
+            "l2": self.l2, "dropout": self.dropout, "seed": (1 << 40) + 7, "bias": self.bias,
         }  # fmt: skip
         if self.weighted:
             arguments["sample_weight"] = rng.uniform(0.25, 3.0, self.n)
@@ -118,7 +123,7 @@ class Training:
     def make_gradient(self, dtype: Any, rng: np.random.Generator) -> Arguments:
         """Make the arguments of `loss_gradient`."""
         arguments = self.make(dtype, rng)
-        names = ("parameters", "x", "y", "sizes", "activations", "loss", "scale", "sample_weight", "l2")
+        names = ("parameters", "x", "y", "sizes", "activations", "loss", "scale", "sample_weight", "l2", "bias")
         return {name: arguments[name] for name in names if name in arguments}
 
     def make_prepared(self, dtype: Any, rng: np.random.Generator) -> Arguments:
@@ -205,6 +210,9 @@ OPTION_TRAININGS = [
     ),
     Training(21, (20, 33, 10), ("softplus",), "huber", "adam", 7, np.uint8, l2=0.01),
     Training(17, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adam", 5, dropout=(0.1, 0.6)),
+    Training(33, (300, 7, 3), ("sigmoid",), "softmax_squared_error", "sgd", 8, bias=False),
+    Training(600, (13, 18, 4), ("sigmoid",), "softmax_squared_error", "adamw", 600, bias=False),  # in blocks
+    Training(40, (6, 99, 30), ("relu",), "softmax_squared_error", "adam", 9, weighted=True, clip_norm=0.1, bias=False),
 ]  # fmt: skip
 TRAININGS += CLIPPED_TRAININGS + OPTION_TRAININGS
 GRADIENTS = [
@@ -215,6 +223,7 @@ GRADIENTS = [
     Training(600, (13, 16, 4), ("selu",), ("cross_entropy", 0.2), "sgd", 600, np.uint8, l2=0.5),  # in blocks
     Training(33, (300, 7, 3), ("softplus",), "poisson", "sgd", 33, weighted=True),
     Training(21, (256, 10), (), ("huber", 0.5), "sgd", 21, l2=2.0),
+    Training(21, (256, 10), (), "softmax_squared_error", "sgd", 21, l2=2.0, bias=False),
 ]
 PREPARED = [
     Training(3, (2, 2), (), "squared_error", "sgd", 2),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fastnet._answers import loss_name
 from fastnet.cli._data import Parts, load_parts
 from fastnet.cli._output import percent, print_json, print_rows, rate
 from fastnet.cli._run import Run, run_training
@@ -74,7 +75,7 @@ class Job:
     def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
-        save_model(self.out, Model(trainer.network, trainer.loss, parts.image_shape, metrics))
+        save_model(self.out, Model(trainer.network, loss_name(trainer.loss), parts.image_shape, metrics))
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
         network, (name, *_) = trainer.network, self.optimizer.as_tuple()

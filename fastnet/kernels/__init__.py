@@ -32,6 +32,8 @@ from fastnet.kernels.losses import (
     binary_cross_entropy_forward,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
+    softmax_squared_error_backward,
+    softmax_squared_error_forward,
 )
 from fastnet.kernels.matmul import matmul_backward, matmul_forward
 from fastnet.kernels.optimizers import adam_step, adamw_step, momentum_step, sgd_step
@@ -116,6 +118,8 @@ __all__ = [
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
     "softmax_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
     "softplus_backward",
     "softplus_forward",
     "squared_error_backward",

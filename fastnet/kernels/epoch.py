@@ -72,7 +72,8 @@ def _finish(
         call(s.parts.drop, s, (layer, first, last, first_panel, last_panel, block.first_row, block.step))
     if last_panel == panels_of(layout.n_out[layer], values.itemsize):
         step = s.run.capacity * (TILE_VECTORS * VECTOR_BYTES // values.itemsize)
-        write_ones(layout.n_out[layer], first, last, values, layout.values[layer + 1] * s.run.capacity, step)
+        base = layout.values[layer + 1] * s.run.capacity
+        write_ones(s.run.ones, layout.n_out[layer], first, last, values, base, step)
 
 
 @inlined

@@ -25,6 +25,7 @@ def loss_gradient(
     scale: float = 1.0,
     sample_weight: npt.NDArray[np.float64] | None = None,
     l2: float = 0.0,
+    bias: bool = True,
     out: FloatArray | None = None,
     n_threads: int | None = None,
 ) -> tuple[float, FloatArray]:
@@ -32,10 +33,12 @@ def loss_gradient(
     training_checks.network(parameters, x, sizes, activations, scale)
     training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
     training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.biases(parameters, sizes, bias)
     weights = () if sample_weight is None else (sample_weight,)
     gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
     n_samples = len(x)
-    task = Task(sizes, activations, *training_checks.loss_setting(loss), batch_size=max(n_samples, 1))
+    setting = training_checks.loss_setting(loss)
+    task = Task(sizes, activations, *setting, batch_size=max(n_samples, 1), bias=bool(bias))
     data = Data(x, y, float(scale), sample_weight)
     own = parameters if parameters.flags.writeable else parameters.copy()  # kernels have one type of vector
     target = gradient if gradient.flags.c_contiguous else np.empty_like(gradient)

@@ -8,7 +8,14 @@ from typing import Any
 from fastnet._jit import inlined, part
 from fastnet.kernels import losses, units
 from fastnet.kernels.gemm import VECTOR_BYTES
-from fastnet.kernels.losses import ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HUBER, POISSON
+from fastnet.kernels.losses import (
+    ABSOLUTE_ERROR,
+    BINARY_CROSS_ENTROPY,
+    CROSS_ENTROPY,
+    HUBER,
+    POISSON,
+    SOFTMAX_SQUARED_ERROR,
+)
 from fastnet.kernels.simd import TILE_VECTORS
 
 
@@ -39,6 +46,8 @@ def make_loss(code: int) -> Any:
             right = 0
             if code == CROSS_ENTROPY:
                 loss, right = _cross_entropy(samples.labels[sample], setting, logits, dlogits, columns)
+            elif code == SOFTMAX_SQUARED_ERROR:
+                loss, right = _softmax_squared_error(samples.labels[sample], logits, dlogits, columns)
             elif code == BINARY_CROSS_ENTROPY:
                 loss, right = _binary_cross_entropy(samples.targets[sample], logits, dlogits, columns)
             elif code == POISSON:
@@ -95,6 +104,13 @@ def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, colu
         for j in range(columns):
             dlogits[j] -= real(smoothing / columns)
     dlogits[label] -= real(1.0 - smoothing)
+    return loss, int(_is_first_largest(logits, label, columns))
+
+
+@inlined
+def _softmax_squared_error(label: int, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
+    loss = losses.softmax_squared_error_row(logits, label, dlogits, columns)
+    losses.softmax_squared_error_slope(dlogits, label, dlogits, columns)
     return loss, int(_is_first_largest(logits, label, columns))
 
 

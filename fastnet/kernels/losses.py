@@ -17,10 +17,11 @@ from fastnet.kernels.softmax import softmax_row
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 
-CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR = range(6)
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR, SOFTMAX_SQUARED_ERROR = range(7)
 CODES = {
     "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
     "poisson": POISSON, "huber": HUBER, "absolute_error": ABSOLUTE_ERROR,
+    "softmax_squared_error": SOFTMAX_SQUARED_ERROR,
 }  # fmt: skip
 
 
@@ -35,6 +36,27 @@ def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothi
             others += np.float64(logits[j] - top)
         loss -= smoothing * (others / columns)
     return loss  # type: ignore[no-any-return]
+
+
+@inlined
+def softmax_squared_error_row(logits: Any, label: int, probs: Any, columns: int) -> float:
+    """Write softmax(logits) to probs, which may be logits, and return the loss of the row."""
+    softmax_row(logits, probs, columns)
+    loss, one = 0.0, probs.dtype.type(1)
+    for j in range(columns):
+        difference = probs[j] - one if j == label else probs[j]
+        loss += np.float64(difference * difference)
+    return loss
+
+
+@inlined
+def softmax_squared_error_slope(probs: Any, label: int, dlogits: Any, columns: int) -> None:
+    """Write the gradient of the row's loss to dlogits, which may be probs."""
+    two, inner = probs.dtype.type(2), probs.dtype.type(0)
+    for j in range(columns):
+        inner += probs[j] * (two * probs[j] - two if j == label else two * probs[j])
+    for j in range(columns):
+        dlogits[j] = probs[j] * ((two * probs[j] - two if j == label else two * probs[j]) - inner)
 
 
 @inlined
@@ -119,6 +141,24 @@ def _softmax_cross_entropy_backward(probs: Any, labels: Any, smoothing: float, d
 
 
 @kernel
+def _softmax_squared_error_forward(logits: Any, labels: Any, probs: Any) -> float:
+    total = 0.0
+    for i in range(logits.shape[0]):
+        total += softmax_squared_error_row(logits[i], labels[i], probs[i], logits.shape[1])
+    return total
+
+
+@kernel
+def _softmax_squared_error_backward(probs: Any, labels: Any, dlogits: Any) -> None:
+    n = probs.dtype.type(probs.shape[0])
+    for i in range(probs.shape[0]):
+        target = dlogits[i]
+        softmax_squared_error_slope(probs[i], labels[i], target, target.size)
+        for j in range(target.size):
+            target[j] /= n
+
+
+@kernel
 def _binary_cross_entropy_forward(logits: Any, targets: Any, probs: Any) -> float:
     total = 0.0
     for i in range(logits.shape[0]):
@@ -153,6 +193,22 @@ def softmax_cross_entropy_backward(
     training_checks.fraction("label_smoothing", label_smoothing)
     given = locked(probs), locked(labels.astype(np.int64)), float(label_smoothing)
     fill(dlogits, _softmax_cross_entropy_backward, *given)
+    return dlogits
+
+
+def softmax_squared_error_forward(
+    logits: FloatArray, labels: IntArray, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Mean loss of (n_samples, n_classes) logits and their probabilities, in one pass."""
+    probs = checks.labelled(out, labels, logits=logits)
+    total = fill(probs, _softmax_squared_error_forward, locked(logits), locked(labels.astype(np.int64)))
+    return total / max(len(labels), 1), probs
+
+
+def softmax_squared_error_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient for the logits, row by row, through the whole Jacobian of the softmax."""
+    dlogits = checks.labelled(out, labels, probs=probs)
+    fill(dlogits, _softmax_squared_error_backward, locked(probs), locked(labels.astype(np.int64)))
     return dlogits
 
 

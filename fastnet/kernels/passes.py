@@ -84,15 +84,15 @@ def gather(s: Any, start: int, first: int, last: int) -> int:
             copy_row(samples.x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
             values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
-    write_ones(n_in, first, last, values, s.layout.values[0], step)
+    write_ones(s.run.ones, n_in, first, last, values, s.layout.values[0], step)
     return 0
 
 
 @inlined
-def write_ones(n: int, first: int, last: int, values: Any, base: int, step: int) -> None:
-    """Write the column of ones that follows n columns of activations."""
+def write_ones(ones: float, n: int, first: int, last: int, values: Any, base: int, step: int) -> None:
+    """Write the column of ones, or of what stands for them, that follows n columns of activations."""
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    one = values.dtype.type(1)
+    one = values.dtype.type(ones)
     column = values[base + (n // width) * step + n % width :]
     for r in range(first, last):
         column[r * width] = one

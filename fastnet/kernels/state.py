@@ -73,6 +73,7 @@ class Run(NamedTuple):
     l2: float
     rates: Any  # of dropout, for each layer
     seed: int
+    ones: float  # what the column of ones holds: 0 in training without biases, whose gradients are then 0
 
 
 class Memory(NamedTuple):

@@ -46,6 +46,7 @@ class Task(NamedTuple):
     l2: float = 0.0
     dropout: Sequence[float] = ()
     seed: int = 0
+    bias: bool = True
 
     @property
     def clips(self) -> bool:
@@ -101,7 +102,7 @@ def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.
     return Run(
         updates.NONE if name is None else updates.CODES[name], settings_vector(settings), float(task.loss_setting),
         task.batch_size, capacity, block, by_columns, norm, value, float(task.l2),
-        np.array(task.dropout, np.float64), _signed(task.seed),
+        np.array(task.dropout, np.float64), _signed(task.seed), float(task.bias),
     )  # fmt: skip
 
 

@@ -110,12 +110,13 @@ def train_epoch(
     l2: float = 0.0,
     dropout: Sequence[float] | None = None,
     seed: int = 0,
+    bias: bool = True,
     n_threads: int | None = None,
 ) -> Totals:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
     epoch = prepare_training(
         parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
-        sample_weight, l2, dropout, seed, n_threads,
+        sample_weight, l2, dropout, seed, bias, n_threads,
     )  # fmt: skip
     return epoch(order, step)
 
@@ -137,6 +138,7 @@ def prepare_training(
     l2: float = 0.0,
     dropout: Sequence[float] | None = None,
     seed: int = 0,
+    bias: bool = True,
     n_threads: int | None = None,
 ) -> Callable[..., Totals]:
     """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
@@ -146,9 +148,10 @@ def prepare_training(
     training_checks.clipping(clip_norm, clip_value)
     training_checks.penalties(len(x), sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
+    training_checks.biases(parameters, sizes, bias)
     task = Task(
         sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), clip_norm,
-        clip_value, float(l2), dropout or (), int(seed),
+        clip_value, float(l2), dropout or (), int(seed), bool(bias),
     )  # fmt: skip
     return Epochs(task, parameters, slots, Data(x, y, float(scale), sample_weight), n_threads)
 

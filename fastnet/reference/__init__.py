@@ -33,6 +33,8 @@ from fastnet.reference.losses import (
     binary_cross_entropy_forward,
     softmax_cross_entropy_backward,
     softmax_cross_entropy_forward,
+    softmax_squared_error_backward,
+    softmax_squared_error_forward,
 )
 from fastnet.reference.matmul import matmul_backward, matmul_forward
 from fastnet.reference.optimizers import adam_step, adamw_step, momentum_step, sgd_step
@@ -123,6 +125,8 @@ __all__ = [
     "softmax_cross_entropy_backward",
     "softmax_cross_entropy_forward",
     "softmax_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
     "softplus_backward",
     "softplus_forward",
     "squared_error_backward",

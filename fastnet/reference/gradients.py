@@ -20,13 +20,14 @@ def loss_gradient(
     scale: float = 1.0,
     sample_weight: npt.NDArray[np.float64] | None = None,
     l2: float = 0.0,
+    bias: bool = True,
     out: FloatArray | None = None,
 ) -> tuple[float, FloatArray]:
     """Mean loss over all samples with its penalty, and the gradient, as L-BFGS and other batch methods need them.
 
     Parameters
     ----------
-    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2
+    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2, bias
         As in `train_epoch`, the batch being all samples; nothing is updated.
     out : ndarray of parameters' dtype and shape, optional
         Receives the gradient; shares no memory with another argument.
@@ -56,12 +57,13 @@ def loss_gradient(
     training_checks.network(parameters, x, sizes, activations, scale)
     training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
     training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.biases(parameters, sizes, bias)
     weights = () if sample_weight is None else (sample_weight,)
     gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
     layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
     passed = passes.forward(passes.prepare(x, parameters.dtype, scale), layers, activations)
     mean, dlogits, _ = passes.batch_loss(*training_checks.loss_setting(loss), passed.inputs[-1], y, sample_weight)
-    passes.backward(dlogits, passed, layers, gradients, activations)
+    passes.backward(dlogits, passed, layers, gradients, activations, bias=bias)
     size = max(len(x), 1) if sample_weight is None else sample_weight.sum()
     penalty = passes.add_penalty(layers, gradients, l2, size) if l2 else 0.0
     return mean + penalty, gradient

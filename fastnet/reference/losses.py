@@ -102,6 +102,80 @@ def softmax_cross_entropy_backward(
 
 
 @np.errstate(all="ignore")
+def softmax_squared_error_forward(
+    logits: FloatArray, labels: IntArray, out: FloatArray | None = None
+) -> tuple[float, FloatArray]:
+    """Mean over samples of the squared distance of softmax(logits) and the onehot label, and the probabilities.
+
+    Parameters
+    ----------
+    logits, labels, out
+        As in `softmax_cross_entropy_forward`.
+
+    Returns
+    -------
+    loss : float
+        Brier's score, between 0 and 2; 0.0 for no samples.
+    probs : ndarray of the logits' dtype and shape
+        softmax(logits), as `softmax_cross_entropy_forward` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_cross_entropy_forward`.
+
+    References
+    ----------
+    Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78, 1950, equation 2.
+
+    Examples
+    --------
+    >>> softmax_squared_error_forward(np.array([[2.0, 2.0]]), np.array([1]))
+    (0.5, array([[0.5, 0.5]]))
+    """
+    probs = checks.labelled(out, labels, logits=logits)
+    loss = sample_losses.mean(sample_losses.softmax_squared_error(logits, labels))
+    return loss, softmax_forward(logits, out=probs)
+
+
+@np.errstate(all="ignore")
+def softmax_squared_error_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
+    """Gradient of Brier's score with respect to the logits, through the whole Jacobian of the softmax.
+
+    With g = 2 (probs - onehot) it is probs * (g - sum(probs * g)) / n_samples.
+
+    Parameters
+    ----------
+    probs, labels, out
+        As in `softmax_cross_entropy_backward`.
+
+    Returns
+    -------
+    ndarray of the probabilities' dtype and shape
+        The gradient, which is `out` if that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_cross_entropy_forward`.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016, equation 6.46, for the chain rule.
+
+    Examples
+    --------
+    >>> softmax_squared_error_backward(np.array([[0.25, 0.75]]), np.array([1]))
+    array([[ 0.1875, -0.1875]])
+    """
+    dlogits = checks.labelled(out, labels, probs=probs)
+    g = 2 * probs
+    g[np.arange(labels.size), labels] -= 2
+    dlogits[...] = probs * (g - (probs * g).sum(axis=1, keepdims=True)) / max(labels.size, 1)
+    return dlogits
+
+
+@np.errstate(all="ignore")
 def binary_cross_entropy_forward(
     logits: FloatArray, targets: FloatArray, out: FloatArray | None = None
 ) -> tuple[float, FloatArray]:

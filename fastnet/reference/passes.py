@@ -112,11 +112,14 @@ def backward(
     gradients: Layers,
     activations: Sequence[str],
     masks: Masks = (),
+    bias: bool = True,
 ) -> None:
-    """Write the gradient of every W and b, from the last layer to the first."""
+    """Write the gradient of every W and b, from the last layer to the first; that of b is 0 if there are none."""
     for i in reversed(range(len(layers))):
         (W, _), (dW, db) = layers[i], gradients[i]
         dx, dW[...], db[...] = linear_backward(dz, passed.inputs[i], W)
+        if not bias:
+            db *= 0  # a NaN stays a NaN
         if i > 0:
             dz = _ACTIVATION[activations[i - 1]][1](dx, passed.saved[i - 1])
             if masks:  # last, so that what was dropped has no gradient even where it was NaN
@@ -132,6 +135,9 @@ def batch_loss(
     if name == "cross_entropy":
         n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
         dlogits = losses.softmax_cross_entropy_backward(softmax_forward(logits), y, *settings)
+    elif name == "softmax_squared_error":
+        n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
+        dlogits = losses.softmax_squared_error_backward(softmax_forward(logits), y)
     elif name == "binary_cross_entropy":
         n_correct = int(np.count_nonzero((logits > 0) == (y > 0.5)))
         dlogits = losses.binary_cross_entropy_backward(act.sigmoid_forward(logits), y)

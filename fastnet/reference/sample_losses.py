@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.reference.checks import FloatArray, IntArray
+from fastnet.reference.softmax import softmax_forward
 
 Losses = npt.NDArray[np.float64]
 
@@ -27,6 +28,13 @@ def cross_entropy(logits: FloatArray, labels: IntArray, label_smoothing: float =
     if label_smoothing:  # an excluded class has an infinite loss, and none without smoothing
         losses -= float(label_smoothing) * shifted.mean(axis=1)
     return losses.astype(np.float64)
+
+
+def softmax_squared_error(logits: FloatArray, labels: IntArray) -> Losses:
+    """Sum over classes of (softmax(logits) - onehot)**2."""
+    differences = softmax_forward(logits)
+    differences[np.arange(labels.size), labels] -= 1
+    return _sums(differences * differences)
 
 
 def binary_cross_entropy(logits: FloatArray, targets: FloatArray) -> Losses:

@@ -22,8 +22,8 @@ class Totals(NamedTuple):
     loss_sum : float
         Sum over batches of the mean loss times the samples, without the penalty, accumulated in float64.
     n_correct : int
-        Samples whose first largest logit is the label's; entries with (logit > 0) == (target > 0.5) for
-        "binary_cross_entropy"; 0 for other losses. Weights do not count here.
+        Samples whose first largest logit is the label's, where there are labels; entries with
+        (logit > 0) == (target > 0.5) for "binary_cross_entropy"; 0 for other losses. Weights do not count here.
     penalty_sum : float
         Sum over batches of the penalty times the samples.
     """
@@ -106,6 +106,7 @@ def train_epoch(
     l2: float = 0.0,
     dropout: Sequence[float] | None = None,
     seed: int = 0,
+    bias: bool = True,
 ) -> Totals:
     """Minibatch descent over the chosen samples, updating parameters and optimizer state in place.
 
@@ -116,12 +117,13 @@ def train_epoch(
     slots : tuple of ndarrays of parameters' dtype and shape
         State of the optimizer, updated: () for "sgd", (v,) for "momentum", (m, v) for "adam" and "adamw".
     y : ndarray of integers, shape (n_samples,), or of parameters' dtype, shape (n_samples, sizes[-1])
-        Labels for "cross_entropy"; targets for the other losses.
+        Labels for "cross_entropy" and "softmax_squared_error"; targets for the other losses.
     order : ndarray of integers, shape (n_chosen,)
         Rows of x and y in the order of their use, in batches of `batch_size`, the last one short.
     loss : str or tuple
-        "cross_entropy" or ("cross_entropy", label_smoothing), "binary_cross_entropy", "squared_error", "poisson",
-        "huber" or ("huber", delta), "absolute_error"; each a mean over the samples of a batch.
+        "cross_entropy" or ("cross_entropy", label_smoothing), "softmax_squared_error", "binary_cross_entropy",
+        "squared_error", "poisson", "huber" or ("huber", delta), "absolute_error"; each a mean over the samples of a
+        batch.
     optimizer : tuple
         ("sgd", lr), ("momentum", lr, momentum, nesterov), ("adam", lr, beta1, beta2, eps) or
         ("adamw", lr, beta1, beta2, eps, weight_decay).
@@ -147,6 +149,8 @@ def train_epoch(
         Rate in [0, 1) for each hidden layer, at which its activations are dropped (see `dropout_forward`).
     seed : int, default 0
         In [0, 2**64); a mask depends on it, on the number of the step and of the layer, and on nothing else.
+    bias : bool, default True
+        Whether the layers have biases; if not, those in `parameters` must be 0, and stay so.
 
     Returns
     -------
@@ -180,6 +184,7 @@ def train_epoch(
     training_checks.clipping(clip_norm, clip_value)
     training_checks.penalties(len(x), sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
+    training_checks.biases(parameters, sizes, bias)
     gradient = np.empty_like(parameters)
     layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
     name, setting = training_checks.loss_setting(loss)
@@ -190,7 +195,7 @@ def train_epoch(
         masks = [(rate, dropout_key(seed, t, i)) for i, rate in enumerate(dropout or ())]
         passed = passes.forward(passes.prepare(x[rows], parameters.dtype, scale), layers, activations, masks)
         mean, dlogits, correct = passes.batch_loss(name, setting, passed.inputs[-1], y[rows], weights)
-        passes.backward(dlogits, passed, layers, gradients, activations, masks)
+        passes.backward(dlogits, passed, layers, gradients, activations, masks, bias)
         size = len(rows) if weights is None else weights.sum()
         penalty_sum += passes.add_penalty(layers, gradients, l2, size) * len(rows) if l2 else 0.0
         loss_sum, n_correct = loss_sum + mean * len(rows), n_correct + correct
@@ -216,6 +221,7 @@ def prepare_training(
     l2: float = 0.0,
     dropout: Sequence[float] | None = None,
     seed: int = 0,
+    bias: bool = True,
 ) -> Callable[..., Totals]:
     """Prepare epochs over the same samples; the compiled twin does so once for all of them.
 
@@ -223,7 +229,7 @@ def prepare_training(
     ----------
     parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
         As in `train_epoch`.
-    sample_weight, l2, dropout, seed
+    sample_weight, l2, dropout, seed, bias
         As in `train_epoch`. Arrays are read when an epoch is taken, and must not be changed in between.
 
     Returns
@@ -251,7 +257,7 @@ def prepare_training(
         chosen = optimizer if lr is None else (optimizer[0], lr, *optimizer[2:])
         return train_epoch(
             parameters, slots, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
-            clip_value, sample_weight, l2, dropout, seed,
+            clip_value, sample_weight, l2, dropout, seed, bias,
         )  # fmt: skip
 
     epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used

@@ -15,7 +15,9 @@ from fastnet.reference.checks import FloatArray, IntArray
 ACTIVATIONS = (
     "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
 )  # fmt: skip
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error", "poisson", "huber", "absolute_error")
+LABELLED = ("cross_entropy", "softmax_squared_error")
+"""Losses of class labels; the others have targets."""
+LOSSES = (*LABELLED, "binary_cross_entropy", "squared_error", "poisson", "huber", "absolute_error")
 LOSS_SETTINGS = {"cross_entropy": ("label_smoothing", 0.0), "huber": ("delta", 1.0)}
 HYPERPARAMETERS = {
     "sgd": ("lr",),
@@ -177,12 +179,24 @@ def network(
     real("scale", scale)
 
 
+def biases(parameters: FloatArray, sizes: Sequence[int], bias: bool) -> None:
+    """Check that a network without biases has none but zeros in their places."""
+    if not isinstance(bias, bool | np.bool):
+        raise TypeError(f"bias must be True or False, got {type(bias).__name__}")
+    start = 0
+    for n_in, n_out in pairwise(int(size) for size in sizes):
+        start += n_in * n_out
+        if not bias and parameters[start : start + n_out].any():
+            raise ValueError("parameters must hold biases of 0 if bias is False, got others")
+        start += n_out
+
+
 def supervision(
     parameters: FloatArray, x: npt.NDArray[Any], y: npt.NDArray[Any], n_outputs: int, loss: str | Sequence[Any]
 ) -> None:
     """Check a loss, and what the network is to answer."""
     name, _ = loss_setting(loss)
-    if name == "cross_entropy":
+    if name in LABELLED:
         checks.integers("y", y, len(x), n_outputs, "n_classes")
     else:
         checks.one_dtype(parameters=parameters, y=y)

@@ -1,0 +1,119 @@
+"""How training may go: by steps, with replacement, in full batches, with weights, penalties, dropout, schedules."""
+
+import numpy as np
+import pytest
+
+from fastnet import SGD, Adam, Network, Trainer
+from fastnet._sampling import Sampler
+from fastnet.datasets import load_digits
+from fastnet.schedules import SCHEDULES, one_cycle
+
+DIGITS = load_digits()
+X, Y = DIGITS.X[:500], DIGITS.y[:500]
+
+
+def trained(backend="numpy", fit=None, network=None, dtype=np.float64, **settings):
+    net = Network([64, 20, 10], "sigmoid", seed=1, dtype=dtype, input_scale=1 / 16, **(network or {}))
+    settings = {"optimizer": SGD(0.3), "batch_size": 48, "seed": 2, **settings}
+    trainer = Trainer(net, backend=backend, **settings)
+    return trainer, trainer.fit(X, Y, **{"epochs": 2, **(fit or {})})
+
+
+WAYS = [
+    {"sampling": "replacement", "fit": {"steps": 25, "every": 10}},
+    {"batch_size": None, "fit": {"epochs": 6, "every": 4}, "network": {"init": "uniform"}},
+    {"loss": "softmax_squared_error", "network": {"bias": False, "init": "scaled_uniform"}},
+    {"l2": 0.5, "dropout": 0.3, "fit": {"sample_weight": np.linspace(0.0, 2.0, 500)}},
+    {"loss": ("cross_entropy", 0.1), "schedule": "one_cycle", "optimizer": Adam(0.01)},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way))
+def test_both_backends_agree(way):
+    (reference, expected), (compiled, actual) = (trained(backend, **way) for backend in ("numpy", "numba"))
+    assert [epoch.step for epoch in actual.epochs] == [epoch.step for epoch in expected.epochs]
+    assert [epoch.number for epoch in actual.epochs] == [epoch.number for epoch in expected.epochs]
+    np.testing.assert_allclose(actual.loss, expected.loss, rtol=1e-9)  # as in tests/test_trainer.py
+    np.testing.assert_allclose(compiled.network.parameters, reference.network.parameters, rtol=1e-7, atol=1e-9)
+    plain, _ = trained()
+    assert np.abs(reference.network.parameters - plain.network.parameters).max() > 1e-3, "the way made no difference"
+
+
+def test_figures_are_taken_every_so_many_steps():
+    trainer, history = trained(fit={"steps": 25, "every": 10, "validation": (X, Y)})
+    assert [epoch.step for epoch in history.epochs] == [10, 20, 25]
+    assert [epoch.number for epoch in history.epochs] == [1, 2, 3]
+    assert None not in history.validation_loss
+    again = trainer.fit(X, Y, steps=3)
+    assert [(epoch.number, epoch.step) for epoch in again.epochs] == [(4, 28)]
+    _, history = trained(fit={"epochs": 5, "every": 2})
+    assert [(epoch.number, epoch.step) for epoch in history.epochs] == [(2, 22), (4, 44), (5, 55)]
+
+
+def test_steps_of_a_shuffle_use_every_sample_once_before_any_twice():
+    sampler = Sampler(np.random.default_rng(0), "shuffle", 10, whole=False)
+    drawn = np.concatenate([sampler.take(4) for _ in range(5)])
+    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
+    assert drawn[:10].tolist() != drawn[10:].tolist()
+
+
+def test_draws_with_replacement_repeat_themselves():
+    drawn = Sampler(np.random.default_rng(0), "replacement", 100, whole=False).take(1000)
+    assert set(drawn.tolist()) <= set(range(100))
+    assert np.bincount(drawn).max() > 15
+
+
+def test_one_epoch_of_one_batch_of_all_samples_is_a_step_down_the_gradient():
+    trainer, history = trained(batch_size=None, fit={"epochs": 1})
+    other, _ = trained(batch_size=10_000, fit={"epochs": 1})
+    assert history.epochs[0].step == 1
+    np.testing.assert_array_equal(trainer.network.parameters, other.network.parameters)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("optimizer", [SGD(0.3, 0.9), Adam(0.01)])
+def test_a_network_without_biases_never_gets_any(backend, optimizer):
+    trainer, _ = trained(backend, network={"bias": False}, optimizer=optimizer, clip_norm=0.5, l2=0.1)
+    assert not any(b.any() for b in trainer.network.biases)
+    assert trainer.network.n_parameters == 64 * 20 + 20 * 10
+
+
+def test_a_weight_of_zero_is_no_sample():
+    weights = np.ones(500)
+    weights[::2] = 0
+    trainer, _ = trained(batch_size=None, fit={"sample_weight": weights, "epochs": 3})
+    net = Network([64, 20, 10], "sigmoid", seed=1, dtype=np.float64, input_scale=1 / 16)
+    Trainer(net, SGD(0.3), batch_size=None, backend="numpy").fit(X[1::2], Y[1::2], epochs=3)
+    np.testing.assert_allclose(trainer.network.parameters, net.parameters, rtol=1e-9, atol=1e-12)
+
+
+def test_schedules_begin_and_end_where_they_should():
+    assert [schedule(0.0) for schedule in SCHEDULES.values()] == [1.0, 1.0, 1.0, 0.04]
+    assert max(one_cycle(i / 1000) for i in range(1000)) == 1.0
+    assert one_cycle(0.999) < 1e-3
+
+
+def test_a_rate_of_zero_changes_nothing_more():
+    trainer, _ = trained(schedule=lambda progress: 1.0 if progress < 0.5 else 0.0, fit={"epochs": 2})
+    half, _ = trained(fit={"epochs": 1})
+    np.testing.assert_array_equal(trainer.network.parameters, half.network.parameters)
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ({"l2": -1.0}, "l2 must lie in"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
+        ({"dropout": (0.1, 0.2)}, "dropout must hold 1 rates, one for each hidden layer, got 2"),
+        ({"sampling": "bootstrap"}, "sampling must be one of shuffle, replacement, got 'bootstrap'"),
+        ({"schedule": "steps"}, "schedule must be one of constant, linear, cosine, one_cycle, got 'steps'"),
+        ({"fit": {"steps": -1}}, "steps must be at least 0, got -1"),
+        ({"fit": {"every": 0}}, "every must be at least 1, got 0"),
+        ({"fit": {"sample_weight": np.zeros(500)}}, "sample_weight must be finite and not negative, and some"),
+        ({"fit": {"sample_weight": [1.0]}}, r"sample_weight must have shape \(500,\), got \(1,\)"),
+        ({"network": {"bias": 1}}, "bias must be True or False, got int"),
+    ],
+)
+def test_bad_settings_are_named(way, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        trained(**way)
