@@ -17,7 +17,7 @@ from fastnet.datasets._labels import Array
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 4
 
-_PARTS = (
+PARTS = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte",
@@ -122,9 +122,9 @@ def read_idx_file(path: Path, require_labels: bool) -> Dataset:
 
 def read_idx_directory(directory: Path, require_labels: bool) -> Dataset:
     """Read the IDX files of an MNIST-style directory; neither file of the test part need be there."""
-    found = {part: _find(directory, part) for part in _PARTS}
+    found = {part: _find(directory, part) for part in PARTS}
     absent = [part for part, path in found.items() if path is None]
-    if set(_PARTS[2:]) <= set(absent) and len(absent) < len(_PARTS):
+    if set(PARTS[2:]) <= set(absent) and len(absent) < len(PARTS):
         absent = absent[:-2]
     if not require_labels:
         absent = [part for part in absent if "labels" not in part]

@@ -16,7 +16,7 @@ from fastnet.datasets._labels import Array
 
 PARQUET_MAGIC = b"PAR1"
 # Columns become rows in pieces of so many samples: a piece of hundreds of columns stays in the cache.
-_PIECE_ROWS = 2048
+_PIECE_ROWS = 4096
 
 
 def parquet_module(where: str) -> ModuleType:
@@ -76,19 +76,25 @@ def _labels(cells: Any) -> Array:
 
 
 def _features(table: Any, path: Path) -> Array:
-    """Return the columns as an array: float if one of them is, else integers, uint8 where they fit."""
-    types = {
-        name: np.dtype(kind.to_pandas_dtype())
-        for name, kind in zip(table.column_names, table.schema.types, strict=True)
-    }
-    text = next((name for name, dtype in types.items() if dtype.kind not in "buif"), None)
+    """Return the columns as an array: uint8 if they are integers that fit, else float32, or float64 if one is that."""
+    import pyarrow as pa
+
+    dtypes = {field.name: np.dtype(field.type.to_pandas_dtype()) for field in table.schema}
+    text = next((name for name, dtype in dtypes.items() if dtype.kind not in "buif"), None)
     if text is not None:
         kind = table.schema.field(text).type
         raise TypeError(f"{path}: column {one_line(text, 40)!r} of type {kind}, expected numbers")
-    X = np.empty((table.num_rows, table.num_columns), np.result_type(np.uint8, *types.values()))
+    dtype: type[np.generic] = np.float64 if np.float64 in dtypes.values() else np.float32
+    if all(dtype.kind != "f" for dtype in dtypes.values()):
+        try:
+            table = table.cast(pa.schema([(name, pa.uint8()) for name in table.column_names]))
+            dtype = np.uint8
+        except pa.ArrowInvalid:  # an integer that does not fit
+            pass
+    X = np.empty((table.num_rows, table.num_columns), dtype)
     first = 0
     for piece in table.to_batches(max_chunksize=_PIECE_ROWS):
         for column, cells in enumerate(piece.columns):
             X[first : first + piece.num_rows, column] = cells.to_numpy(zero_copy_only=False)
         first += piece.num_rows
-    return X.astype(np.uint8) if X.dtype.kind in "iu" and X.size and X.min() >= 0 and X.max() <= 255 else X
+    return X
