@@ -67,10 +67,9 @@ def _text(path: Path) -> Iterator[IO[Any]]:
         raw = gzip.GzipFile("", "wb", 6, file, 0) if path.name.lower().endswith(".gz") else file
         stream = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         yield stream
-        stream.flush()
+        stream.detach()
         if raw is not file:
             raw.close()  # writes the end of the compressed stream
-        stream.detach()
 
 
 def write_parquet(path: Path, data: Dataset) -> None:
