@@ -33,6 +33,14 @@ def class_names(labels: Sequence[str] | None, n_classes: int) -> list[str]:
     return [str(name) for name in labels]
 
 
+def shortened(text: str, longest: int, dots: str = "…") -> str:
+    """Take the middle out of a long text: names often differ at their end."""
+    if len(text) <= longest:
+        return text
+    kept = max(longest - len(dots), 2)
+    return text[: kept - kept // 2] + dots + text[len(text) - kept // 2 :]
+
+
 def checked_classes(name: str, y: npt.ArrayLike, n_classes: int | None = None) -> npt.NDArray[np.int64]:
     """Return class numbers as a vector of int64; each must be from 0, and below `n_classes` if that is given."""
     given = np.asarray(y)

@@ -17,6 +17,8 @@ from fastnet.cli._compare import compare
 from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
 from fastnet.cli._evaluate import evaluate
 from fastnet.cli._info import info
+from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
+from fastnet.cli._plot import plot
 from fastnet.cli._predict import predict
 from fastnet.cli._train import EXAMPLES, train
 
@@ -28,6 +30,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.command(epilog=EXAMPLES)(train)
 for command in (predict, evaluate, info):
     app.command()(command)
+app.command(epilog=PLOT_EXAMPLES)(plot)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 

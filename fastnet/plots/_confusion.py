@@ -55,7 +55,7 @@ def confusion(y: npt.ArrayLike, predicted: npt.ArrayLike, *, labels: Sequence[st
     n_classes = n_classes if labels is None else len(labels)
     names, matrix = class_names(labels, n_classes), confusion_matrix(*classes, n_classes)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = min(max(4.0, 0.42 * n_classes + 1.5), 14.0)
+    size = min(max(4.0, 0.42 * n_classes + 1.5 + 0.05 * min(max(map(len, names)), 24)), 14.0)
     figure = new_figure(size + 1, size)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
@@ -83,7 +83,9 @@ def _name_axes(axes: Axes, names: list[str]) -> None:
     shown = np.arange(0, n, -(-n // NAMED))
     texts = [plain(names[i]) for i in shown]
     font = 9 if n <= NUMBERED else max(5.0, min(9.0, 550 / n))
-    upright = max(map(len, texts), default=0) * n > 60
-    axes.set_xticks(shown, texts, rotation=90 if upright else 0, fontsize=font)
+    slanted = max(map(len, texts)) > (4 if n <= NUMBERED else 1)  # else names stand beside each other
+    turned: dict[str, Any] = {"rotation": 90 if n > NUMBERED else 40}
+    turned |= {"ha": "center"} if n > NUMBERED else {"ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(shown, texts, fontsize=font, **(turned if slanted else {}))
     axes.set_yticks(shown, texts, fontsize=font)
     axes.set(xlabel="predicted", ylabel="actual")

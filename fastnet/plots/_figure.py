@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from fastnet._atomic import replacing
+from fastnet._classes import shortened
 
 FORMATS = (".png", ".svg", ".pdf")
 ACTUAL, PREDICTED = "#0072b2", "#d55e00"
@@ -31,9 +32,8 @@ def new_figure(width: float, height: float) -> Picture:
 
 
 def plain(text: str, longest: int = 24) -> str:
-    """Shorten a text, and keep what looks like a formula from being set as one."""
-    short = text if len(text) <= longest else text[: longest - 1] + "…"
-    return short.replace("$", r"\$")
+    """Take the middle out of a long text, and keep what looks like a formula from being set as one."""
+    return shortened(text, longest).replace("$", r"\$")
 
 
 def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fastnet._classes import checked_classes, class_names
 from fastnet._images import as_images, feature_rows, picture_shape
@@ -67,7 +68,8 @@ def draw_grid(
     columns = min(columns, len(values))
     rows = -(-len(values) // columns)
     longest = max((len(line) for caption in captions for line in caption.split("\n")), default=0)
-    figure = new_figure(columns * max(1.5, 0.075 * longest + 0.25), rows * 1.9)
+    margin = 0.25 if shape is not None else 1.1  # names of features
+    figure = new_figure(columns * max(1.5, 0.075 * longest + margin), rows * 1.9)
     axes_list = figure.subplots(rows, columns, squeeze=False).ravel()
     limits = float(values.min()), float(values.max())
     for axes, x, title, is_wrong in zip(axes_list, values, captions, wrong, strict=False):
@@ -100,5 +102,6 @@ def draw_input(
     named = len(x) <= NAMED_FEATURES
     axes.set_yticks(range(len(x)) if named else [], [plain(name, 14) for name in names] if named else [])
     axes.tick_params(labelsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.invert_yaxis()
     axes.axvline(0, color="0.3", linewidth=0.8)

@@ -182,7 +182,7 @@ def digit(
     if y is not None:
         checked_classes("y", [y], len(given))
     shown = np.sort(np.argsort(-given, kind="stable")[:top])
-    figure = new_figure(7.5, max(3.0, 0.28 * len(shown) + 0.9))
+    figure = new_figure(7.5, max(3.6, 0.28 * len(shown) + 0.9))
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     draw_input(left, values[0], shape, feature_names)
     answer = int(given.argmax())
