@@ -27,8 +27,8 @@ class Picture(Figure):
 
 
 def new_figure(width: float, height: float) -> Picture:
-    """Return an empty figure of so many inches."""
-    return Picture(figsize=(width, height), layout="constrained")
+    """Return an empty figure of so many inches, whose axes are of the shape of what they show."""
+    return Picture(figsize=(width, height), layout="compressed")
 
 
 def plain(text: str, longest: int = 24) -> str:

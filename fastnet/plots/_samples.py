@@ -172,7 +172,7 @@ def digit(
     --------
     >>> from fastnet import plots
     >>> figure = plots.digit([[0, 1], [1, 0]], [0.25, 0.75], y=1, labels=["cat", "dog"])
-    >>> figure.axes[0].get_title(), len(figure.axes[1].patches)
+    >>> figure.get_suptitle(), len(figure.axes[1].patches)
     ('actual dog\npredicted dog ✓', 2)
     """
     _, shape, values = checked_grid(np.asarray(x)[None], image_shape, 1, 1)
@@ -186,7 +186,7 @@ def digit(
     left, right = figure.subplots(1, 2, width_ratios=(2, 3))
     draw_input(left, values[0], shape, feature_names)
     answer = int(given.argmax())
-    left.set_title(caption(names, y, answer), fontsize=10)
+    figure.suptitle(caption(names, y, answer), fontsize=11)
     colours = [PREDICTED if i == answer else "0.65" for i in shown]
     bars = right.barh(range(len(shown)), given[shown], color=colours)
     for bar, i in zip(bars, shown, strict=True):
