@@ -18,6 +18,8 @@ from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warn
 from fastnet.cli._evaluate import evaluate
 from fastnet.cli._info import info
 from fastnet.cli._predict import predict
+from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
+from fastnet.cli._recipes import recipes
 from fastnet.cli._train import EXAMPLES, train
 
 EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
@@ -28,6 +30,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 app.command(epilog=EXAMPLES)(train)
 for command in (predict, evaluate, info):
     app.command()(command)
+app.command(epilog=RECIPES_EXAMPLES)(recipes)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 

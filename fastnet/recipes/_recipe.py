@@ -31,6 +31,8 @@ class Recipe:
         As `fastnet.Network` takes them.
     loss, optimizer, batch_size, sampling, schedule, dropout
         As `fastnet.Trainer` takes them.
+    dtype : str
+        Precision of parameters and arithmetic. NumPy's default in the notebooks is float64, twice the work.
     steps, epochs : int or None
         How long to train; one of them is None.
     every : int
@@ -45,10 +47,10 @@ class Recipe:
         How many of those are drawn at random and held out; of fewer rows the same share.
     held_out_name : str
         What the notebook calls them: "dev" or "validation".
-    reported : mapping of str to float
-        Accuracies by part, as the notebook's author reports them.
-    source : str
-        What was reported, in words.
+    reported : str
+        Accuracies that the notebook's author reports, in words.
+    figures : mapping of str to float
+        The same by part, where there are any.
     mended : tuple of str
         Faults of the notebook that are not copied.
     effect : str
@@ -62,7 +64,7 @@ class Recipe:
     --------
     >>> from fastnet.recipes import RECIPES
     >>> recipe = RECIPES["sigmoid-72-36"]
-    >>> recipe.network(), recipe.activation, recipe.reported
+    >>> recipe.network(), recipe.activation, recipe.figures
     ('784-72-36-10', 'sigmoid', {'train': 0.929, 'test': 0.911})
     >>> recipe.scaled, recipe.improved().scaled
     (False, True)
@@ -80,6 +82,7 @@ class Recipe:
     sampling: str = "shuffle"
     schedule: str = "constant"
     dropout: float = 0.0
+    dtype: str = "float32"
     steps: int | None = None
     epochs: int | None = None
     every: int = 1
@@ -88,8 +91,8 @@ class Recipe:
     rows: int | None = None
     held_out: int = 0
     held_out_name: str = "dev"
-    reported: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
+    reported: str = "none"
+    figures: Mapping[str, float] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
     effect: str = ""
     better: Mapping[str, Any] = field(default_factory=dict)
@@ -125,7 +128,7 @@ class Recipe:
             "network": self._network_line(),
             "data": self._data_line(),
             "training": self._training_line(),
-            "reported": self.source,
+            "reported": self.reported,
         }
         if self.mended:
             lines["mended"] = "; ".join(self.mended)
@@ -142,7 +145,7 @@ class Recipe:
         better = dict(self.better)
         if "optimizer" in better:
             better["optimizer"] = _optimizer(better["optimizer"])
-        return {**everything, "reported": dict(self.reported), "better": better}
+        return {**everything, "figures": dict(self.figures), "better": better}
 
     def _network_line(self) -> str:
         bias = "" if self.bias else ", no biases"

@@ -116,7 +116,7 @@ def make_trainer(
     scale = 1.0 / max(int(X.max()), 1) if recipe.scaled and X.dtype == np.uint8 else 1.0
     network = Network(
         (X.shape[1], *recipe.hidden, n_classes), recipe.activation, bias=recipe.bias, init=recipe.init, seed=seed,
-        input_scale=scale,
+        dtype=recipe.dtype, input_scale=scale,
     )  # fmt: skip
     return Trainer(
         network, recipe.optimizer, recipe.loss, recipe.batch_size, backend, n_threads, seed,
