@@ -1,4 +1,4 @@
-"""`fastnet recipes`: listing, explaining, and the table of all runs."""
+"""`fastnet recipes` and `fastnet train --recipe`: listing, explaining, training, and the table of all runs."""
 
 import json
 from dataclasses import replace
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import fastnet.recipes._catalog as catalog
+from fastnet import load_model
 from fastnet.bench import recipes as bench
 from fastnet.cli import main
-from fastnet.recipes import RECIPES
+from fastnet.datasets import load
+from fastnet.recipes import RECIPES, run_recipe
 
 
 @pytest.fixture
@@ -129,3 +131,58 @@ def test_results_of_a_changed_recipe_are_measured_again(tmp_path, tiny, quick_re
     assert main(argv) == 0
     (row,) = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["recipes"]
     assert "4 steps" in row["setting"]
+
+
+def test_training_by_a_recipe_is_what_the_library_does(capsys, tmp_path, tiny):
+    out = tmp_path / "model.safetensors"
+    argv = ["train", "--recipe", "kaggle-relu", str(tiny), "--backend", "numpy", "--seed", "2", "--out", str(out)]
+    assert main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    expected = run_recipe("kaggle-relu", load(tiny), "numpy", seed=2)
+    model = load_model(out)
+    np.testing.assert_array_equal(model.network.parameters, expected.trainer.network.parameters)
+    assert model.metrics == {f"{part}_accuracy": share for part, share in expected.accuracies.items()}
+    printed = [line.split()[1] for line in lines if line.startswith("step ")]
+    assert len([line for line in lines if line.startswith("step")]) == len(expected.looks) == 50
+    assert printed[-1] == "500/500"
+    assert f"dev {100 * expected.accuracies['dev']:.2f} %" in lines[-4]
+    assert lines[-3].endswith("83-85 % train")
+
+
+def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
+    argv = (
+        f"train --recipe kaggle-relu {tiny} --better --backend numpy --hidden 5,4 --activation tanh "
+        f"--init glorot_normal --dtype float64 --epochs 3 --batch-size 16 --lr 0.25 --momentum 0.5 "
+        f"--out {tmp_path / 'm'} --json"
+    )
+    assert main(argv.split()) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["settings"]["sizes"] == [6, 5, 4, 3]
+    said = document["recipe"]
+    assert (said["activation"], said["init"], said["dtype"], said["batch_size"]) == (
+        "tanh", "glorot_normal", "float64", 16
+    )  # fmt: skip
+    assert said["optimizer"] == {"name": "sgd", "lr": 0.25, "momentum": 0.5, "nesterov": False}
+    assert [row["epoch"] for row in document["history"]] == [1, 2, 3]
+    assert document["accuracies"].keys() == {"train", "dev"}
+    assert document["test_accuracy"] == document["accuracies"]["dev"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("--recipe bst", "recipe: 'bst' is not known, did you mean 'best'?"),
+        ("--recipe best --test-fraction 0.5", "--test-fraction does not fit --recipe best"),
+        ("--recipe best --momentum 0.5", "--momentum does not fit the optimizer of best, AdamW("),
+        ("--recipe fast --optimizer adam --momentum 0.5", "--momentum needs --optimizer momentum or nesterov"),
+        ("--recipe fast --better", "fast: has one setting only"),
+        ("--recipe fast --label kind", "--label needs DATA"),
+        ("--better", "--better needs --recipe NAME"),
+    ],
+)
+def test_options_that_do_not_fit_a_recipe_are_refused(capsys, tmp_path, argv, said):
+    assert main(["train", *argv.split(), "--out", str(tmp_path / "m")]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -171,12 +171,12 @@ class Recipe:
 
 
 def _optimizer(optimizer: Optimizer) -> dict[str, Any]:
-    return {"name": optimizer.as_tuple()[0], **vars(optimizer)}
+    return {"name": type(optimizer).__name__.lower(), **vars(optimizer)}
 
 
 def _said(value: Any) -> str:
     if not isinstance(value, Optimizer):
         return str(value)
-    name, settings = value.as_tuple()[0], vars(value)
+    name, settings = type(value).__name__.lower(), vars(value)
     shown = [f"{key} {settings[key]:g}" for key in ("lr", "momentum", "weight_decay") if settings.get(key)]
     return f"{name} with {', '.join(shown)}"

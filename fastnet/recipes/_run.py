@@ -24,9 +24,9 @@ Part = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
 
 
 class Look(NamedTuple):
-    """Accuracies after some steps, by part; that of the training part is a mean over the steps since the last look."""
+    """Accuracies after some steps or epochs, by part; that of training is a mean over those since the last look."""
 
-    step: int
+    number: int
     accuracies: dict[str, float]
 
 
@@ -41,7 +41,7 @@ class Result:
     trainer : Trainer
         With the trained network; it predicts.
     history : History
-        Figures of the training run; those of validation are of the part named last in `accuracies`.
+        Figures of the training run; those of validation are of the second part in `accuracies`.
     looks : list of Look
         Accuracies at the notebook's interval.
     accuracies : dict of str to float
@@ -171,7 +171,7 @@ def run_recipe(
     >>> from fastnet.datasets import load_digits
     >>> recipe = replace(find_recipe("kaggle-relu-fast"), steps=40)
     >>> result = run_recipe(recipe, load_digits(), backend="numpy")
-    >>> [look.step for look in result.looks], sorted(result.accuracies)
+    >>> [look.number for look in result.looks], sorted(result.accuracies)
     ([10, 20, 30, 40], ['dev', 'train'])
     """
     recipe = find_recipe(recipe)
@@ -179,19 +179,46 @@ def run_recipe(
     training_checks.whole("seed", seed, 0)
     parts = prepare(recipe, data, seed)
     trainer = make_trainer(recipe, parts["train"][0], data.n_classes, backend, seed, n_threads)
-    watched = list(parts)[1]  # what the notebook holds out, else the test part
     looks: list[Look] = []
+
+    def look(seen: Look) -> None:
+        looks.append(seen)
+        if on_look is not None and is_printed(recipe, seen):
+            on_look(seen)
+
+    history = train(recipe, trainer, parts, on_look=look)
+    return Result(recipe, trainer, history, looks, accuracies(trainer, parts), sum(history.seconds))
+
+
+def train(
+    recipe: Recipe,
+    trainer: Trainer,
+    parts: dict[str, Part],
+    on_epoch: Callable[[Epoch], object] = lambda epoch: None,
+    on_look: Callable[[Look], object] = lambda look: None,
+    on_chunk: Callable[[int, int], object] | None = None,
+) -> History:
+    """Train as long as a recipe says, with a look at the accuracies at its interval."""
+    watched = list(parts)[1]  # what the notebook holds out, else the test part
 
     def look(epoch: Epoch) -> None:
         assert epoch.accuracy is not None
         assert epoch.validation is not None
         assert epoch.validation.accuracy is not None
-        looks.append(Look(epoch.step, {"train": epoch.accuracy, watched: epoch.validation.accuracy}))
-        if on_look is not None and len(looks) * recipe.every % recipe.print_every == 0:
-            on_look(looks[-1])
+        on_epoch(epoch)
+        number = epoch.step if recipe.steps is not None else epoch.number
+        on_look(Look(number, {"train": epoch.accuracy, watched: epoch.validation.accuracy}))
 
-    history = trainer.fit(
-        *parts["train"], parts[watched], recipe.epochs or 0, look, steps=recipe.steps, every=recipe.every
+    return trainer.fit(
+        *parts["train"], parts[watched], recipe.epochs or 0, look, on_chunk, steps=recipe.steps, every=recipe.every
     )
-    accuracies = {name: trainer.evaluate(*part).accuracy or 0.0 for name, part in parts.items()}
-    return Result(recipe, trainer, history, looks, accuracies, sum(history.seconds))
+
+
+def is_printed(recipe: Recipe, look: Look) -> bool:
+    """Whether the notebook prints a look, or only keeps it."""
+    return look.number % recipe.print_every == 0
+
+
+def accuracies(trainer: Trainer, parts: dict[str, Part]) -> dict[str, float]:
+    """Return the accuracy on every part."""
+    return {name: trainer.evaluate(*part).accuracy or 0.0 for name, part in parts.items()}
