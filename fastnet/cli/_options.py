@@ -36,6 +36,7 @@ class Init(StrEnum):
     he_uniform = "he_uniform"
     he_normal = "he_normal"
     uniform = "uniform"
+    scaled_uniform = "scaled_uniform"
 
 
 class OptimizerName(StrEnum):

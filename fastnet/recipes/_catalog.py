@@ -69,7 +69,7 @@ _SIGMOID_128_SGD = Recipe(
     reported="82.4 % validation",
     mended=(
         "softmax was normalised over the samples of a batch instead of the classes",
-        "its gradient was the diagonal of its Jacobian only",
+        "the gradient went through the diagonal of its Jacobian only",
         _SHARED_MAXIMUM,
     ),
     effect="validation accuracy rises by some ten per cent: the outputs are probabilities of classes now",
