@@ -14,6 +14,7 @@ from fastnet.cli._bench import EXAMPLES as BENCH_EXAMPLES
 from fastnet.cli._bench import bench
 from fastnet.cli._compare import EXAMPLES as COMPARE_EXAMPLES
 from fastnet.cli._compare import compare
+from fastnet.cli._data_commands import data_app
 from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
 from fastnet.cli._evaluate import evaluate
 from fastnet.cli._info import info
@@ -33,6 +34,7 @@ for command in (predict, evaluate, info):
 app.command(epilog=RECIPES_EXAMPLES)(recipes)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
+app.add_typer(data_app, name="data")
 
 
 def _print_version(asked: bool) -> None:
@@ -72,7 +74,7 @@ def _run(argv: Sequence[str]) -> int:
         return 130
     except FloatingPointError as error:
         return report(error, 1)
-    except (USAGE_ERROR, ValueError, TypeError, OSError, MemoryError) as error:
+    except (USAGE_ERROR, ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         return report(error, 2)
 
 

@@ -45,7 +45,7 @@ def _measured(model: Path, data: Path, label: str | None, backend: str, threads:
     from fastnet.cli._model import load_data, open_model
 
     trainer = open_model(model, backend, threads)
-    X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True))
+    X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True), labelled=True)
     assert y is not None
     trainer.evaluate(X[:0], y[:0])  # compiles
     start = time.perf_counter()

@@ -40,6 +40,9 @@ def train(
     seed: options.Seed = 0,
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
+    test_samples: options.TestSamples = None,
+    cache_data: options.CacheData = False,
+    mmap: options.Mmap = False,
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
@@ -72,5 +75,5 @@ def train(
 
     return Job(
         data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, clip_norm,
-        clip_value, seed, str(backend), threads, out, json,
+        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap,
     ).run()  # fmt: skip
