@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
-from fastnet import Model, Network, load_model, save_model
+from fastnet import Model, Network, Trainer, load_model, save_model
 from fastnet.models import (
     export_onnx,
     from_pytorch,
@@ -100,12 +100,7 @@ def test_onnx_knows_what_every_loss_asks_for(loss, n_out, tmp_path):
     export_onnx(tmp_path / "model.onnx", model)
     for x in (X, X[:1]):
         outputs = onnx_outputs(tmp_path / "model.onnx", x)
-        predicted = (
-            a_model(loss=loss, n_out=n_out)
-            ._trainer("numpy")
-            .__class__(model.network, loss=loss)
-            .predict(model.prepare(x))
-        )
+        predicted = Trainer(model.network, loss=loss, backend="numpy").predict(model.prepare(x))
         if "probabilities" in outputs:
             proba = model.predict_proba(x, "numpy")
             np.testing.assert_allclose(outputs["probabilities"], proba, rtol=1e-5, atol=1e-5)

@@ -21,6 +21,8 @@ from fastnet.cli._info import info
 from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
 from fastnet.cli._plot import plot
 from fastnet.cli._predict import predict
+from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
+from fastnet.cli._recipes import recipes
 from fastnet.cli._show import EXAMPLES as SHOW_EXAMPLES
 from fastnet.cli._show import show
 from fastnet.cli._train import EXAMPLES, train
@@ -35,6 +37,7 @@ for command in (predict, evaluate, info):
     app.command()(command)
 app.command(epilog=PLOT_EXAMPLES)(plot)
 app.command(epilog=SHOW_EXAMPLES)(show)
+app.command(epilog=RECIPES_EXAMPLES)(recipes)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")
