@@ -20,6 +20,7 @@ from fastnet.cli._evaluate import evaluate
 from fastnet.cli._info import info
 from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
 from fastnet.cli._plot import plot
+from fastnet.cli._predict import EXAMPLES as PREDICT_EXAMPLES
 from fastnet.cli._predict import predict
 from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
 from fastnet.cli._recipes import recipes
@@ -33,7 +34,8 @@ EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded dig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
-for command in (predict, evaluate, info):
+app.command(epilog=PREDICT_EXAMPLES)(predict)
+for command in (evaluate, info):
     app.command()(command)
 app.command(epilog=PLOT_EXAMPLES)(plot)
 app.command(epilog=SHOW_EXAMPLES)(show)
