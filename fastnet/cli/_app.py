@@ -20,6 +20,7 @@ from fastnet.cli._info import info
 from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
 from fastnet.cli._plot import plot
 from fastnet.cli._predict import predict
+from fastnet.cli._report import write_page
 from fastnet.cli._show import EXAMPLES as SHOW_EXAMPLES
 from fastnet.cli._show import show
 from fastnet.cli._train import EXAMPLES, train
@@ -34,6 +35,7 @@ for command in (predict, evaluate, info):
     app.command()(command)
 app.command(epilog=PLOT_EXAMPLES)(plot)
 app.command(epilog=SHOW_EXAMPLES)(show)
+app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 
