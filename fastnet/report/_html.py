@@ -37,20 +37,16 @@ def facts(rows: Mapping[str, str]) -> Html:
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
-    """Return a table whose first column names the rows; it scrolls by itself where it is too wide."""
+    """Return a table whose first column names the rows."""
     body = [tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in cells)) for first, *cells in rows]
-    return scrolling(
-        caption,
-        tag("table",
-            tag("caption", caption),
-            tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))),
-            tag("tbody", *body)),
-    )  # fmt: skip
+    top = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head)))
+    return captioned(caption, tag("table", top, tag("tbody", *body)))
 
 
-def scrolling(label: str, content: Html) -> Html:
-    """Return a box that scrolls sideways, by keyboard too."""
-    return tag("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+def captioned(caption: str, content: Html) -> Html:
+    """Return a table under its caption, in a box that scrolls sideways, by keyboard too, where it is too wide."""
+    box = tag("div", content, class_="scroll", role="region", aria_label=caption, tabindex=0)
+    return tag("figure", tag("figcaption", caption), box)
 
 
 def page(title: str, style: str, *content: str) -> str:

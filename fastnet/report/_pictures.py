@@ -22,7 +22,7 @@ COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """Of PNG, by channels: grey, RGB, RGBA (ISO/IEC 15948, section 11.2.2)."""
 
 WIDTH, HEIGHT = 480, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 36
 POINTS = 600
 """Points of a curve, at most: more would be less than a pixel apart."""
 
@@ -83,7 +83,7 @@ def chart(
         text = f"{100 * tick:.4g} %" if percent else f"{tick:.4g}"
         parts.append(tag("text", text, x=LEFT - 6, y=y + 4, text_anchor="end"))
     for tick in x_ticks:
-        parts.append(tag("text", f"{tick:,.0f}", x=place(tick, y_low)[0], y=HEIGHT - BOTTOM + 16, text_anchor="middle"))
+        parts.append(tag("text", f"{tick:,.0f}", x=place(tick, y_low)[0], y=HEIGHT - BOTTOM + 15, text_anchor="middle"))
     parts.append(tag("text", name, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, text_anchor="middle"))
     for number, line in enumerate(lines.values()):
         parts += _curve([place(x, y) if y is not None and math.isfinite(y) else None

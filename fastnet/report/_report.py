@@ -119,7 +119,7 @@ def html_report(
         files("fastnet.report").joinpath("style.css").read_text(encoding="utf-8"),
         _header(subject, matrix, loss, run),
         section("Curves", *sections.curves(run)) if run.get("history") else Html(),
-        section("Classes", confusion(matrix, names), classes(matrix, names)),
+        section("Classes", tag("div", confusion(matrix, names), classes(matrix, names), class_="pair")),
         section("Samples", sections.gallery(subject, range(min(sections.SHOWN, len(actual))))),
         section("Most confident mistakes", sections.mistakes(subject, mistakes)),
         section("First-layer weights", sections.weights(subject)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnet._classes import shortened
 from fastnet._documents import columns
 from fastnet._images import as_images, as_weight_images, picture_shape
 from fastnet.bench.environment import environment
@@ -25,6 +26,8 @@ TABLE_FEATURES, TABLE_UNITS = 40, 12
 """Features and units whose weights stand in a table, where samples are no images."""
 SAMPLE_FEATURES = 8
 """Features of a sample that stand in a table."""
+NAME = 28
+"""Characters of a class's name in such a table."""
 
 
 def curves(run: Mapping[str, Any]) -> list[Html]:
@@ -72,8 +75,16 @@ def _sample_table(subject: Subject, rows: list[int]) -> Html:
     body = []
     for i in rows:
         actual, predicted, share = _answer(subject, i)
-        said = f"{predicted} {'✓' if actual == predicted else '✗'}"
-        body.append([str(i), actual, said, share, *(f"{value:.4g}" for value in subject.X[i, : len(names)].tolist())])
+        said = f"{shortened(predicted, NAME)} {'✓' if actual == predicted else '✗'}"
+        body.append(
+            [
+                str(i),
+                shortened(actual, NAME),
+                said,
+                share,
+                *(f"{value:.4g}" for value in subject.X[i, : len(names)].tolist()),
+            ]
+        )
     return table(f"Samples{more}", ("sample", "actual", "predicted", "probability", *names), body)
 
 
@@ -115,16 +126,17 @@ def settings(model: Model, run: Mapping[str, Any]) -> Html:
         "input_scale": network.input_scale,
         "parameters": network.n_parameters,
     }
-    return facts({"loss": model.loss} | {key: _text(value) for key, value in known.items()})
+    rows = {key.replace("_", " "): str(value) if key == "seed" else _text(value) for key, value in known.items()}
+    return facts({"loss": model.loss} | rows)
 
 
 def data(subject: Subject, run: Mapping[str, Any]) -> Html:
     """Say what the data is."""
-    rows = {key: _text(value) for key, value in (run.get("data") or {}).items()}
-    X = subject.X
+    rows = {key.replace("_", " "): _text(value) for key, value in (run.get("data") or {}).items()}
+    X, shape = subject.X, subject.image_shape
     rows |= {
         "samples shown": f"{len(X):,}",
-        "features": f"{X.shape[1]:,}" + (f", images of {_text(subject.image_shape)}" if subject.image_shape else ""),
+        "features": f"{X.shape[1]:,}" + (f", images of {' x '.join(map(str, shape))}" if shape else ""),
         "classes": f"{len(subject.labels):,}",
         "dtype": str(X.dtype),
         "values": f"from {X.min():g} to {X.max():g}, {100 * float(np.mean(X == 0)):.1f} % are zero",

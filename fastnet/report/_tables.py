@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet._classes import class_figures, shortened
-from fastnet.report._html import Html, scrolling, table, tag
+from fastnet.report._html import Html, captioned, table, tag
 from fastnet.report._pictures import BLUE, image
 
 Counts = npt.NDArray[np.int64]
@@ -50,9 +50,9 @@ def _numbers(matrix: Counts, shares: npt.NDArray[Any], names: Sequence[str]) -> 
         ]
         rows.append(tag("tr", tag("th", shortened(name, 24), scope="row", title=name), *cells))
     corner = tag("td", "")
-    whole = tag("table", tag("caption", caption), tag("thead", tag("tr", corner, *head)), tag("tbody", *rows),
+    whole = tag("table", tag("thead", tag("tr", corner, *head)), tag("tbody", *rows),
                 class_="confusion long" if max(map(len, names)) > 4 else "confusion")  # fmt: skip
-    return scrolling(caption, whole)
+    return captioned(caption, whole)
 
 
 def _most_confused(matrix: Counts, shares: npt.NDArray[Any], names: Sequence[str]) -> Html:
@@ -60,7 +60,7 @@ def _most_confused(matrix: Counts, shares: npt.NDArray[Any], names: Sequence[str
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]
     pairs = [divmod(int(i), len(names)) for i in order if wrong.flat[i]]
-    rows = [[names[a], names[b], f"{wrong[a, b]:,}", percent(float(shares[a, b]))] for a, b in pairs]
+    rows = [[names[a], shortened(names[b], 32), f"{wrong[a, b]:,}", percent(float(shares[a, b]))] for a, b in pairs]
     return table("Confused most", ("actual", "predicted", "samples", "share of the class"), rows)
 
 
