@@ -76,11 +76,16 @@ def mnist_directory(directory, dot=False, suffix=""):
     return list(arrays.values())
 
 
+def use_pyarrow(monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("fastnet.datasets._csv_block._ARROW_AFTER", 0)
+
+
 # The whole
 
 
 def test_import_loads_neither_scikit_learn_nor_numba():
-    code = "import fastnet.datasets, sys; print({'sklearn', 'numba', 'pandas'} & set(sys.modules))"
+    code = "import fastnet.datasets, sys; print({'sklearn', 'numba', 'pandas', 'pyarrow'} & set(sys.modules))"
     root = Path(__file__).parents[1]
     actual = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert actual.stdout.strip() == "set()"
@@ -254,7 +259,7 @@ def test_csv_long_list_of_columns_is_shortened(tmp_path):
         ("label,a\n\n\n", ["header without rows"]),
         ("label\n1\n", ["line 1", "expected features"]),
         ("label,a,a\n1,2,3\n", ["line 1", "duplicated column names", "'a'"]),
-        ("5,0,0\n1,2,3\n", ["line 1", "'0'", "is the header line missing?"]),
+        ("5,0,0\n1,2,3\n", ["line 1", "no label column 'label'", "is all numbers", "expected a position"]),
         ('label,"a\n1,2\n', ["line 1", "header"]),
         (b"label,\xff\n1,2\n", ["line 1", "UTF-8"]),
         ("label,a,b\n1,2,3\n1,two,3\n", ["line 3", "column 'a'", "'two'", "expected a number"]),
@@ -274,16 +279,25 @@ def test_csv_long_list_of_columns_is_shortened(tmp_path):
         ("label,a\n1,2\n-1,2\n", ["line 3", "'-1'", "expected an integer from 0"]),
         ("label,a\n3000000000,2\n", ["line 2", "'3000000000'", "expected an integer from 0"]),
         ("label,a\nnan,2\n", ["line 2", "'nan'", "expected an integer from 0"]),
-        ("label,a\ncat,2\n", ["line 2", "column 'label'", "'cat'"]),
+        ("label,a\n1,2\ncat,2\n", ["line 3", "column 'label'", "'cat'"]),
+        ("label,a\n,2\n1,2\n", ["line 2", "column 'label'", "empty cell"]),
+        ("label,a\ncat,2\n ,2\n", ["line 3", "empty label", "expected the name of a class"]),
+        ("label,a\ncat,2\ndog,x\n", ["line 3", "column 'a'", "'x'"]),
+        ("label,a\ncat,2\ndog,2,3\n", ["line 3", "3 cells", "expected 2"]),
+        ("label,a\ncat,2\n" + "d" * 201 + ",2\n", ["line 3", "long label", "up to 200"]),
+        (b"label,a\ncat,2\n\xff,2\n", ["line 3", "is not UTF-8"]),
         ("label,a\n1,2\r1,2\n", ["line 2", "cannot split"]),
         ('label,a\n1,"2\n', ["line 2", "cannot split"]),
         ("label,a\n1," + "z" * 5000 + "\n", ["line 2", "zzz..."]),
     ],
 )
-@pytest.mark.parametrize("block_bytes", [1, 1 << 18])
+@pytest.mark.parametrize("parser", ["one line", "one block", "pyarrow"])
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
-def test_broken_csv_names_line_and_cell(tmp_path, monkeypatch, suffix, block_bytes, content, words):
-    monkeypatch.setattr("fastnet.datasets._csv._BLOCK_BYTES", block_bytes)
+def test_broken_csv_names_line_and_cell(tmp_path, monkeypatch, suffix, parser, content, words):
+    if parser == "one line":
+        monkeypatch.setattr("fastnet.datasets._csv_block._BLOCK_BYTES", 1)
+    elif parser == "pyarrow":
+        use_pyarrow(monkeypatch)
     path = write(tmp_path / f"a{suffix}", content)
     with pytest.raises(ValueError, match=r"expected|cannot|UTF-8") as error:
         read_csv(path)
@@ -291,7 +305,7 @@ def test_broken_csv_names_line_and_cell(tmp_path, monkeypatch, suffix, block_byt
 
 
 def test_csv_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastnet.datasets._csv._MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("fastnet.datasets._csv_header._MAX_LINE_BYTES", 1000)
     path = write(tmp_path / "a.csv", "label,a\n1,2\n" + "1" * 300_000)
     with pytest.raises(ValueError, match="line 3: longer than 1000 bytes") as error:
         read_csv(path)
@@ -517,7 +531,6 @@ def test_npy_finds_the_labels_beside_it(tmp_path):
     [
         ({"a": [1], "b": [2]}, ValueError, ["expected arrays", "found a, b"]),
         ({"X": np.eye(2)}, ValueError, ["no labels"]),
-        ({"X": np.eye(2), "y": [0, 1], "X_test": np.eye(2)}, ValueError, ["no labels for the test part"]),
         ({"X": np.eye(2), "y": [0, 1], "y_test": [0]}, ValueError, ["test labels without test features"]),
         ({"X": np.eye(2), "y": [0, 1, 2]}, ValueError, ["3 labels", "2 rows"]),
         ({"X": np.eye(2), "y": [0, -1]}, ValueError, ["label -1 in row 1", "integer from 0"]),
@@ -525,7 +538,17 @@ def test_npy_finds_the_labels_beside_it(tmp_path):
         ({"X": np.eye(2), "y": [np.nan, 1]}, ValueError, ["label nan in row 0"]),
         ({"X": np.eye(2), "y": [0, 2**31]}, ValueError, ["label 2147483648"]),
         ({"X": np.eye(2), "y": np.eye(2)}, ValueError, ["labels of shape (2, 2)"]),
-        ({"X": np.eye(2), "y": ["a", "b"]}, TypeError, ["labels of dtype <U1", "expected integers"]),
+        ({"X": np.eye(2), "y": [b"a", b"b"]}, TypeError, ["labels of dtype |S1", "expected integers"]),
+        ({"X": np.eye(2), "y": ["a", ""]}, ValueError, ["empty label"]),
+        (
+            {"X": np.eye(2), "y": ["a", "b"], "X_test": np.eye(2), "y_test": [0, 1]},
+            ValueError,
+            ["names in one part and numbers in the other"],
+        ),
+        ({"X": np.eye(2), "y": [0, 2], "label_names": ["a", "b"]}, ValueError, ["label 2", "only 2 names"]),
+        ({"X": np.eye(2), "y": [0, 1], "label_names": ["a", "a"]}, ValueError, ["must be distinct"]),
+        ({"X": np.eye(2), "y": [0, 1], "label_names": [1, 2]}, ValueError, ["label_names", "expected a row of text"]),
+        ({"X": np.eye(2), "y": [0, 1], "feature_names": ["a"]}, ValueError, ["1 names for 2 features"]),
         ({"X": np.eye(2) * 1j, "y": [0, 1]}, TypeError, ["features of dtype complex128"]),
         ({"X": [["a"]], "y": [0]}, TypeError, ["features of dtype <U1"]),
         ({"X": [1.0], "y": [0]}, ValueError, ["shape (1,)", "expected 2 dimensions"]),
@@ -615,6 +638,8 @@ def samples():
         "a.npy": npy_bytes(X),
         "a.csv": csv.encode(),
         "a.csv.gz": gzip.compress(csv.encode(), mtime=0),
+        "names.csv": re.sub("^", "class ", csv, flags=re.MULTILINE).replace("class label", "label").encode(),
+        "rows.csv": csv.partition("\n")[2].encode(),
     }
 
 

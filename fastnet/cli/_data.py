@@ -30,6 +30,7 @@ class Parts:
     held_out: bool
     n_classes: int
     image_shape: tuple[int, ...] | None
+    label_names: tuple[str, ...] | None = None
 
     @property
     def input_scale(self) -> float:
@@ -53,11 +54,40 @@ class Parts:
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
-def load_parts(path: Path | None, label: str | None, fraction: float | None, seed: int) -> Parts:
-    """Read labelled data and see that it has a test part."""
-    if path is None and label is not None:
-        raise ValueError("--label needs DATA: the embedded digits have no columns")
-    data = datasets.load(path, label=LABEL if label is None else label)
+def load_parts(
+    path: Path | None,
+    label: str | None,
+    fraction: float | None,
+    seed: int,
+    *,
+    count: int | None = None,
+    cache: bool = False,
+    mmap: bool = False,
+) -> Parts:
+    """Read labelled data and see that it has a test part; `count` or else a `fraction` of the samples is held out."""
+    given = {"--label": label is not None, "--cache-data": cache, "--mmap": mmap}
+    if path is None and any(given.values()):
+        option = next(option for option, is_given in given.items() if is_given)
+        raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
+    if fraction is not None and count is not None:
+        raise ValueError("--test-fraction and --test-samples: expected one of them")
+    data = datasets.load(path, label=LABEL if label is None else label, cache=cache, mmap=mmap)
+    y = _checked_labels(data)
+    if data.X_test is not None and data.y_test is not None:
+        if fraction is not None or count is not None:
+            option = "--test-samples" if fraction is None else "--test-fraction"
+            raise ValueError(f"{option} does not fit {path}, which has a test part of its own")
+        return _parts(data, (data.X, y), (data.X_test, data.y_test), held_out=False)
+    share = FRACTION if fraction is None and count is None else fraction
+    if mmap:
+        n_train = _rows_before_test(y, share, count)
+        return _parts(data, (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:]), held_out=True)
+    train, test = datasets.stratified_split(y, share, seed, count=count)
+    return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out=True)
+
+
+def _checked_labels(data: Dataset) -> npt.NDArray[np.int32]:
+    """Return labels that can be learnt: of two classes at least, and not of absurdly many."""
     assert data.y is not None
     n_samples = len(data.y) + (0 if data.y_test is None else len(data.y_test))
     if data.n_classes > max(CLASSES, n_samples):
@@ -65,18 +95,46 @@ def load_parts(path: Path | None, label: str | None, fraction: float | None, see
             f"{data.name}: {n_samples:,} samples with labels of up to {data.n_classes - 1:,}, "
             "expected classes numbered from 0"
         )
-    if data.X_test is not None and data.y_test is not None:
-        if fraction is not None:
-            raise ValueError(f"--test-fraction does not fit {path}, which has a test part of its own")
-        return Parts(data.name, data.X, data.y, data.X_test, data.y_test, False, data.n_classes, data.image_shape)
-    train, test = datasets.stratified_split(data.y, FRACTION if fraction is None else fraction, seed)
-    return Parts(
-        data.name, data.X[train], data.y[train], data.X[test], data.y[test], True, data.n_classes, data.image_shape
-    )  # fmt: skip
+    if data.y.min() == data.y.max():
+        raise ValueError(f"{data.name}: every label is {data.y[0]}, expected two classes or more")
+    return data.y
 
 
-def test_part(data: Dataset) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32] | None, str]:
+def _rows_before_test(y: npt.NDArray[np.int32], fraction: float | None, count: int | None) -> int:
+    """Return where the last samples begin that mapped data holds out: any others would have to be copied."""
+    n_test = count if count is not None else round((fraction or 0.0) * len(y))
+    if fraction is not None and not 0 < fraction < 1:
+        raise ValueError(f"--test-fraction: got {fraction}, expected a number between 0 and 1, both excluded")
+    if not 0 < n_test < len(y):
+        raise ValueError(f"--mmap: cannot hold the last {n_test} of {len(y)} samples out")
+    classes, in_train, in_test = (len(np.unique(part)) for part in (y, y[:-n_test], y[-n_test:]))
+    if min(in_train, in_test) < classes:
+        raise ValueError(
+            f"--mmap holds the last {n_test:,} samples out, but they or the others lack some of the {classes:,} "
+            "classes: expected shuffled samples, or a test part"
+        )
+    return len(y) - n_test
+
+
+def check_no_copy(parts: Parts, dtype: str) -> None:
+    """Refuse mapped features that the trainer would convert, and so copy."""
+    if parts.X.dtype.kind == "f" and parts.X.dtype != dtype:
+        raise ValueError(
+            f"--mmap: --dtype {dtype} would copy {parts.X.dtype} features, expected --dtype {parts.X.dtype}"
+        )
+
+
+def _parts(data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: bool) -> Parts:
+    return Parts(data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names)
+
+
+def test_part(  # no test: pytest does not look here
+    data: Dataset,
+    labelled: bool = False,  # noqa: PT028
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32] | None, str]:
     """Return features, labels and name of the part that a model is tried on: the test part where there is one."""
-    if data.X_test is not None:
-        return data.X_test, data.y_test, "test part"
-    return data.X, data.y, "all samples"
+    if data.X_test is None:
+        return data.X, data.y, "all samples"
+    if labelled and data.y_test is None:
+        raise ValueError(f"{data.name}: the test part has no labels; expected some to compare predictions with")
+    return data.X_test, data.y_test, "test part"

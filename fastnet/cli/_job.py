@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._answers import loss_name
-from fastnet.cli._data import Parts, load_parts
+from fastnet.cli._data import Parts, check_no_copy, load_parts
 from fastnet.cli._output import percent, print_json, print_rows, rate
 from fastnet.cli._run import Run, run_training
 from fastnet.cli._settings import threads_used
@@ -39,10 +39,18 @@ class Job:
     threads: int | None
     out: Path
     json: bool
+    test_samples: int | None = None
+    cache_data: bool = False
+    mmap: bool = False
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
-        parts = load_parts(self.data, self.label, self.test_fraction, self.seed)
+        parts = load_parts(
+            self.data, self.label, self.test_fraction, self.seed,
+            count=self.test_samples, cache=self.cache_data, mmap=self.mmap,
+        )  # fmt: skip
+        if self.mmap:
+            check_no_copy(parts, self.dtype)
         trainer = self._make_trainer(parts)
         if not self.json:
             _print_head(parts, trainer)
@@ -75,6 +83,7 @@ class Job:
     def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
+        metrics |= {"test_samples": len(parts.X_test)}
         save_model(self.out, Model(trainer.network, loss_name(trainer.loss), parts.image_shape, metrics))
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:

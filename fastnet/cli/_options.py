@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +36,7 @@ class Init(StrEnum):
     he_uniform = "he_uniform"
     he_normal = "he_normal"
     uniform = "uniform"
+    scaled_uniform = "scaled_uniform"
 
 
 class OptimizerName(StrEnum):
@@ -62,7 +63,10 @@ class Backend(StrEnum):
     numpy = "numpy"
 
 
-FORMATS = "A CSV, .npz, .npy or IDX file, plain or .gz; or a folder with the four MNIST files."
+FORMATS = (
+    "A CSV, Parquet, .npz, .npy or IDX file, plain or .gz; or a folder with Kaggle's train.csv and test.csv or with "
+    "MNIST's files."
+)
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that fastnet train wrote.")]
 DataPath = Annotated[Path, typer.Argument(metavar="DATA", help=FORMATS)]
@@ -76,7 +80,12 @@ TrainingData = Annotated[
 ]
 Label = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Label column of a CSV file.  [default: label]", show_default=False),
+    typer.Option(
+        metavar="COLUMN",
+        help="Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
+        "[default: label]",
+        show_default=False,
+    ),
 ]
 TestFraction = Annotated[
     float | None,
@@ -84,6 +93,27 @@ TestFraction = Annotated[
         metavar="SHARE",
         help="Share of every class to hold out as the test part, where the data has none.  [default: 0.2]",
         show_default=False,
+    ),
+]
+TestSamples = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Samples to hold out instead of a share: of every class in proportion, N in all.",
+        show_default=False,
+    ),
+]
+CacheData = Annotated[
+    bool,
+    typer.Option("--cache-data", help="Keep a binary copy beside a CSV or Parquet file, and read that the next time."),
+]
+Mmap = Annotated[
+    bool,
+    typer.Option(
+        "--mmap",
+        help="Map features into memory instead of reading them: .npy, uncompressed .npz, or with --cache-data. "
+        "What is held out are then the last samples.",
     ),
 ]
 Hidden = Annotated[
@@ -164,3 +194,16 @@ Threads = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", metavar="NAME", help="Train as a recipe says, which fastnet recipes lists.", show_default=False
+    ),
+]
+Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+
+
+def given(context: typer.Context) -> dict[str, Any]:
+    """Return the options that stand on the command line, by the names of the command's parameters."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}

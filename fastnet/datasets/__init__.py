@@ -1,4 +1,4 @@
-"""Readers for training data: CSV, IDX, ``.npz``, ``.npy`` and the embedded digits.
+"""Readers and writers of training data: CSV, Parquet, IDX, ``.npz``, ``.npy``, and the embedded digits.
 
 Importing this package loads NumPy and nothing heavier.
 """
@@ -7,6 +7,7 @@ from fastnet.datasets._csv import read_csv
 from fastnet.datasets._dataset import Dataset
 from fastnet.datasets._idx import read_idx
 from fastnet.datasets._load import load, load_digits
+from fastnet.datasets._save import save
 from fastnet.datasets._split import stratified_split
 
-__all__ = ["Dataset", "load", "load_digits", "read_csv", "read_idx", "stratified_split"]
+__all__ = ["Dataset", "load", "load_digits", "read_csv", "read_idx", "save", "stratified_split"]

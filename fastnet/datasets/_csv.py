@@ -1,84 +1,40 @@
-"""A Kaggle-style CSV file: a header line, a label column, features."""
+"""CSV files as Kaggle publishes them: a header line, a label column, features."""
 
 from __future__ import annotations
 
-import csv
 import io
 import math
-from collections import Counter
+import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from fastnet.datasets._columns import Label, label_column
 from fastnet.datasets._csv_block import BlockParser
-from fastnet.datasets._dataset import Array, Dataset, checked_dataset
-from fastnet.datasets._files import PathLike, one_line, open_binary, stem
+from fastnet.datasets._csv_header import read_header, read_line
+from fastnet.datasets._csv_numbers import number
+from fastnet.datasets._dataset import Dataset, checked_dataset
+from fastnet.datasets._files import PathLike, open_binary, stem
+from fastnet.datasets._labels import Array
 
-# A block is parsed by passes over its bytes: 128 KiB and most temporaries stay in the L2 cache.
-_BLOCK_BYTES = 1 << 17
-_MAX_LINE_BYTES = 1 << 26
-
-
-def _read_line(stream: io.BufferedIOBase, where: str) -> bytes:
-    line = stream.readline(_MAX_LINE_BYTES)
-    if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
-        raise ValueError(f"{where}: longer than {_MAX_LINE_BYTES} bytes, expected lines of comma-separated cells")
-    return line
+_PIXEL = re.compile(r"pixel.*|\d+x\d+", re.IGNORECASE)
 
 
-def _read_names(stream: io.BufferedIOBase, path: Path) -> list[str]:
-    where = f"{path}: line 1"
-    line = _read_line(stream, where)
-    if not line:
-        raise ValueError(f"{path}: empty file, expected a header line and rows")
-    try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
-        names = [name.strip() for name in next(csv.reader([text], strict=True), [])]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{where}: the header is not UTF-8 text: {error.reason}") from error
-    except csv.Error as error:
-        raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
-    if not any(names):
-        raise ValueError(f"{where}: blank line, expected a header of column names")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise ValueError(f"{where}: duplicated column names: {_listed(repeated)}, expected each once{_hint(names)}")
-    return names
+def _blocks(stream: io.BufferedIOBase, parser: BlockParser, row: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, whole lines without the last line end), blank lines at the end cut.
 
-
-def _listed(names: list[str]) -> str:
-    shown = [repr(one_line(name, 40)) for name in names]
-    if len(shown) > 8:
-        shown[5:-2] = ["..."]
-    return ", ".join(shown)
-
-
-def _hint(names: list[str]) -> str:
-    numbers = all(name.replace(".", "", 1).isdecimal() for name in names)
-    return " (all are numbers: is the header line missing?)" if numbers else ""
-
-
-def _label_column(names: list[str], label: str, require_labels: bool, path: Path) -> int | None:
-    if label in names:
-        if len(names) == 1:
-            raise ValueError(f"{path}: line 1: only the label column {label!r}, expected features beside it")
-        return names.index(label)
-    if not require_labels:
-        return None
-    raise ValueError(
-        f"{path}: line 1: no label column {label!r}; the {len(names)} columns are {_listed(names)}{_hint(names)}"
-    )
-
-
-def _blocks(stream: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (number of the first line, whole lines without the last line end), blank lines at the end cut."""
-    line_number = 2
+    `row` is the first line where it is no header.
+    """
+    path, line_number = parser.path, 1 if row else 2
     blank_line = None
-    while block := stream.read(_BLOCK_BYTES):
+    while block := row + stream.read(parser.block_bytes):
+        row = b""
         n_ended = block.count(b"\n")
         if not block.endswith(b"\n"):
-            rest = _read_line(stream, f"{path}: line {line_number + n_ended}")
+            rest = read_line(stream, f"{path}: line {line_number + n_ended}")
             block += rest
             n_ended += rest.endswith(b"\n")
         body = block.rstrip()
@@ -99,31 +55,50 @@ def _joined(tables: list[Array]) -> Array:
     return np.concatenate(tables, dtype=dtype)
 
 
-def _image_shape(names: tuple[str, ...], X: Array) -> tuple[int, int] | None:
-    """Return the square image that Kaggle's columns ``pixel0, pixel1, ...`` spell, row by row."""
+def image_shape(names: tuple[str, ...], X: Array) -> tuple[int, int] | None:
+    """Return the square image that columns ``pixel0, pixel1, ...`` or ``1x1, 1x2, ...`` spell, row by row."""
     side = math.isqrt(len(names))
     square = side * side == len(names) and side > 1
-    is_image = square and X.dtype == np.uint8 and all(name.lower().startswith("pixel") for name in names)
+    is_image = square and X.dtype == np.uint8 and all(_PIXEL.fullmatch(name) for name in names)
     return (side, side) if is_image else None
 
 
-def read_csv(path: PathLike, label: str = "label", require_labels: bool = True) -> Dataset:
-    r"""Read a CSV file with a header line and a label column, as Kaggle publishes them.
+def _parse(stream: io.BufferedIOBase, parser: BlockParser, row: bytes) -> tuple[Array, Array | None]:
+    """Return features and labels, int32 or text: the first one says which."""
+    blocks = _blocks(stream, parser, row)
+    first = next(blocks, None)
+    if first is None:
+        raise ValueError(f"{parser.path}: a header without rows, expected at least one row")
+    if parser.label_column is not None:
+        label = parser.first_label(first[1], first[0])
+        parser.named = bool(label.strip()) and number(label) is None
+    parts = [parser.parse(body, line_number) for line_number, body in chain([first], blocks)]
+    X = _joined([table for table, _ in parts])
+    if parser.label_column is None:
+        return X, None
+    labels: list[Any] = [labels for _, labels in parts]
+    return X, np.array(list(chain(*labels)), np.str_) if parser.named else np.concatenate(labels)
+
+
+def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True) -> Dataset:
+    r"""Read a CSV file with a label column, as Kaggle publishes them.
 
     Parameters
     ----------
     path : str or path
         The file, UTF-8, plain or gzip-compressed.
-    label : str
-        Name of the label column, wherever it stands; the other columns are features.
+    label : str or int
+        The label column, by its name, or by its position: 0 is the first column, -1 the last one. A name that is
+        there wins over a position. The other columns are features.
     require_labels : bool
         Whether a file without that column is an error; otherwise its `y` is None.
 
     Returns
     -------
     Dataset
-        X is uint8 if the values of all features are integers from 0 to 255, otherwise float32.
-        `image_shape` is set for columns named ``pixel...`` whose number is a square.
+        X is uint8 if the values of all features are integers from 0 to 255, otherwise float32. Labels are integers
+        from 0, or names, if the first of them is text: then `label_names` has the names in order, and `y` their
+        places. `image_shape` is set for columns named ``pixel...`` or ``1x1, 1x2, ...`` whose number is a square.
 
     Raises
     ------
@@ -132,6 +107,13 @@ def read_csv(path: PathLike, label: str = "label", require_labels: bool = True) 
     OSError
         The file is missing, a directory, or cannot be read.
 
+    Notes
+    -----
+    The first line is taken for a row, not for a header, if all its cells are numbers, but perhaps that of a label
+    known by position. 0, 1, 2, ... are a header nevertheless, since pandas writes that for columns without names.
+
+    Large files of decimal fractions are parsed by pyarrow if it is installed, to the same values.
+
     Examples
     --------
     >>> import tempfile
@@ -139,28 +121,30 @@ def read_csv(path: PathLike, label: str = "label", require_labels: bool = True) 
     >>> from fastnet.datasets import read_csv
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     path = Path(directory) / "train.csv"
-    ...     _ = path.write_text("width,label,height\n0.5,1,2\n1.5,0,3\n")
+    ...     _ = path.write_text("width,label,height\n0.5,oak,2\n1.5,elm,3\n")
     ...     data = read_csv(path)
-    >>> data.X.tolist(), data.y.tolist(), data.feature_names
-    ([[0.5, 2.0], [1.5, 3.0]], [1, 0], ('width', 'height'))
+    >>> data.X.tolist(), data.feature_names
+    ([[0.5, 2.0], [1.5, 3.0]], ('width', 'height'))
+    >>> data.y.tolist(), data.label_names
+    ([1, 0], ('elm', 'oak'))
     """
-    path = Path(path)
+    return read_columns(Path(path), label, require_labels)
+
+
+def read_columns(path: Path, label: Label, require_labels: bool, n_features: int | None = None) -> Dataset:
+    """Read a CSV file; one of exactly `n_features` columns has no label that is known by position."""
     with open_binary(path) as stream:
-        names = _read_names(stream, path)
-        label_column = _label_column(names, label, require_labels, path)
-        parser = BlockParser(path, names, label_column)
-        parts = [parser.parse(body, line_number) for line_number, body in _blocks(stream, path)]
-    if not parts:
-        raise ValueError(f"{path}: a header without rows, expected at least one row")
-    X = _joined([table for table, _ in parts])
-    y = None if label_column is None else np.concatenate([labels for _, labels in parts])
-    features = tuple(name for column, name in enumerate(names) if column != label_column)
+        names, row = read_header(stream, path, label)
+        hint = " (line 1 is all numbers, a row: expected a position, such as 0 or -1)" if row else ""
+        column = label_column(names, label, require_labels, f"{path}: line 1", n_features, hint)
+        X, y = _parse(stream, BlockParser(path, names, column), row)
+    features = tuple(name for i, name in enumerate(names) if i != column)
     return checked_dataset(
         str(path),
         X,
         y,
         name=stem(path),
         require_labels=require_labels,
-        image_shape=_image_shape(features, X),
-        feature_names=features,
+        image_shape=image_shape(features, X),
+        feature_names=None if row else features,
     )

@@ -1,8 +1,7 @@
-"""Parse a block of CSV lines: fast where every cell is a short integer, exact where a cell is wrong.
+"""Parse a block of CSV lines: fast where every cell is a plain number, exact where a cell is wrong.
 
-Three parsers, each tried when the one before gives up: passes of NumPy over the bytes (integers of up to
-three digits, which is what pixels are), `numpy.loadtxt` (any number), and the csv module cell by cell
-(quoted cells, and the line and column of an error).
+What none of the parsers of `_csv_numbers` takes goes through the csv module cell by cell: quoted cells, and the
+line and column of an error.
 """
 
 from __future__ import annotations
@@ -10,70 +9,84 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.datasets._dataset import MAX_LABEL, Array, Labels
+from fastnet.datasets._csv_numbers import narrowed, number, parse_floats, parse_floats_by_arrow, parse_short_integers
 from fastnet.datasets._files import one_line
+from fastnet.datasets._labels import MAX_LABEL, Array, Labels
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_NEWLINE, _COMMA, _ZERO = b"\n,0"
+# Importing pyarrow takes as long as loadtxt takes for about so many bytes.
+_ARROW_AFTER = 1 << 22
+_MAX_NAME = 200
+# A block of pixels is parsed by passes over its bytes: 128 KiB and most temporaries stay in the L2 cache.
+# A call of pyarrow takes a millisecond for a hundred columns, whatever the block.
+_BLOCK_BYTES, _ARROW_BYTES = 1 << 17, 1 << 20
 
 
-def parse_short_integers(body: bytes, n_columns: int) -> npt.NDArray[np.uint16] | None:
-    """Return the table of a block whose cells are all one to three digits, or None for any other block."""
-    characters = np.frombuffer(body + b"\n", np.uint8)
-    digits = characters - np.uint8(_ZERO)  # what is not a digit wraps round to more than 9
-    ends = np.flatnonzero(digits > 9)
-    if ends.size % n_columns:
-        return None
-    separators = characters[ends].reshape(-1, n_columns)
-    if (separators[:, :-1] != _COMMA).any() or (separators[:, -1] != _NEWLINE).any():
-        return None
-    widths = np.diff(ends, prepend=-1) - 1
-    if widths.min() < 1 or widths.max() > 3:
-        return None
-    values = digits[ends - 1].astype(np.uint16)
-    wide = np.flatnonzero(widths >= 2)
-    values[wide] += digits[ends[wide] - 2] * np.uint16(10)
-    wide = wide[widths[wide] == 3]
-    values[wide] += digits[ends[wide] - 3] * np.uint16(100)
-    return values.reshape(-1, n_columns)
-
-
-def parse_floats(body: bytes, n_columns: int) -> npt.NDArray[np.float64] | None:
-    """Return the table of a block of unquoted finite numbers, or None for any other block."""
-    try:
-        lines = body.decode("ascii").split("\n")
-        table = np.loadtxt(lines, delimiter=",", comments=None, dtype=np.float64, ndmin=2)
-    except ValueError:
-        return None
-    # loadtxt skips blank lines: a table with fewer rows than lines has one.
-    return table if table.shape == (len(lines), n_columns) and np.isfinite(table).all() else None
-
-
-@dataclass(frozen=True)
+@dataclass
 class BlockParser:
-    """Parse blocks of the lines of one file into features and labels."""
+    """Parse blocks of the lines of one file into features and labels.
+
+    `named` says that labels are names, which come as a list of str; `float_bytes` counts what loadtxt has parsed.
+    """
 
     path: Path
     names: list[str]
     label_column: int | None
+    named: bool = False
+    float_bytes: int = 0
 
-    def parse(self, body: bytes, line_number: int) -> tuple[Array, Labels]:
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of a block that suit what was parsed so far."""
+        return _ARROW_BYTES if self._use_arrow() else _BLOCK_BYTES
+
+    def parse(self, body: bytes, line_number: int) -> tuple[Array, Labels | list[str]]:
         """Return features (uint8 or float32) and labels of `body`, whose first line is `line_number`."""
-        n_columns = len(self.names)
-        table: Array | None = parse_short_integers(body, n_columns)
-        if table is None:
-            table = parse_floats(body, n_columns)
-            if table is None or not self._usable(table):
-                table = self._parse_cells(body, line_number)
+        if self.named:
+            return self._parse_named(body, line_number)
+        table = self._parse_numbers(body, len(self.names))
+        if table is None or not self._usable(table):
+            table, _ = self._parse_cells(body, line_number)
         if self.label_column is None:
-            return _narrowed(table), np.empty(0, np.int32)
+            return narrowed(table), np.empty(0, np.int32)
         features = np.delete(table, self.label_column, axis=1)
-        return _narrowed(features), table[:, self.label_column].astype(np.int32)
+        return narrowed(features), table[:, self.label_column].astype(np.int32)
+
+    def first_label(self, body: bytes, line_number: int) -> str:
+        """Return the label of the first line of `body`."""
+        assert self.label_column is not None
+        line = body.partition(b"\n")[0].decode("utf-8", errors="replace")
+        return self._cells(line, f"{self.path}: line {line_number}")[self.label_column]
+
+    def _use_arrow(self) -> bool:
+        return self.float_bytes >= _ARROW_AFTER and find_spec("pyarrow") is not None
+
+    def _parse_numbers(self, body: bytes, n_columns: int) -> Array | None:
+        table: Array | None = parse_short_integers(body, n_columns)
+        if table is not None:
+            return table
+        if self._use_arrow():
+            return parse_floats_by_arrow(body, n_columns)
+        self.float_bytes += len(body)
+        return parse_floats(body, n_columns)
+
+    def _parse_named(self, body: bytes, line_number: int) -> tuple[Array, list[str]]:
+        assert self.label_column is not None
+        parts = _split_off(body, self.label_column, len(self.names))
+        if parts is not None:
+            labels, rest = parts
+            table = self._parse_numbers(rest, len(self.names) - 1)
+            named = all(0 < len(label) <= _MAX_NAME for label in labels)
+            if named and table is not None and (np.abs(table) <= _FLOAT32_MAX).all():
+                return narrowed(table), labels
+        table, labels = self._parse_cells(body, line_number)
+        return narrowed(np.delete(table, self.label_column, axis=1)), labels
 
     def _usable(self, table: Array) -> bool:
         if self.label_column is not None:
@@ -82,14 +95,18 @@ class BlockParser:
                 return False
         return bool((np.abs(table) <= _FLOAT32_MAX).all())
 
-    def _parse_cells(self, body: bytes, line_number: int) -> npt.NDArray[np.float64]:
+    def _parse_cells(self, body: bytes, line_number: int) -> tuple[npt.NDArray[np.float64], list[str]]:
         lines = body.decode("utf-8", errors="replace").split("\n")
-        table = np.empty((len(lines), len(self.names)), np.float64)
+        table, labels = np.empty((len(lines), len(self.names)), np.float64), []
         for row, line in enumerate(lines):
             where = f"{self.path}: line {line_number + row}"
             cells = self._cells(line, where)
+            if self.named:
+                assert self.label_column is not None
+                labels.append(self._name(cells[self.label_column], where))
+                cells[self.label_column] = "0"
             table[row] = [self._number(cell, column, where) for column, cell in enumerate(cells)]
-        return table
+        return table, labels
 
     def _cells(self, line: str, where: str) -> list[str]:
         try:
@@ -99,19 +116,23 @@ class BlockParser:
         if not line.strip():
             raise ValueError(f"{where}: blank line, expected a row of {len(self.names)} cells")
         if len(cells) != len(self.names):
-            raise ValueError(f"{where}: {len(cells)} cells, expected {len(self.names)} as in the header")
+            raise ValueError(f"{where}: {len(cells)} cells, expected {len(self.names)} as in the first line")
         return cells
+
+    def _name(self, cell: str, where: str) -> str:
+        if not 0 < len(cell.strip()) <= _MAX_NAME:
+            state = "long" if cell.strip() else "empty"
+            raise ValueError(f"{where}: {state} label, expected the name of a class, of up to {_MAX_NAME} characters")
+        if "\ufffd" in cell:
+            raise ValueError(f"{where}: the label {one_line(cell, 40)!r} is not UTF-8 text")
+        return cell.strip()
 
     def _number(self, cell: str, column: int, where: str) -> float:
         shown = repr(one_line(cell, 40))
         where = f"{where}, column {one_line(self.names[column], 40)!r}"
         if not cell.strip():
             raise ValueError(f"{where}: empty cell, expected a number")
-        try:
-            # float() also takes 1_000 and the digits of other alphabets; the parsers above do not.
-            value = float(cell) if cell.isascii() and "_" not in cell else None
-        except ValueError:
-            value = None
+        value = number(cell)
         if value is None:
             raise ValueError(f"{where}: {shown} is text, expected a number")
         if column == self.label_column:
@@ -122,10 +143,18 @@ class BlockParser:
         return value
 
 
-def _narrowed(table: Array) -> Array:
-    """Return `table` as uint8 if that keeps every value, else as float32."""
-    if table.min() >= 0 and table.max() <= 255:
-        narrow = table.astype(np.uint8)
-        if table.dtype == np.uint16 or np.array_equal(narrow, table):
-            return narrow
-    return table.astype(np.float32)
+def _split_off(body: bytes, column: int, n_columns: int) -> tuple[list[str], bytes] | None:
+    """Return one column's cells and the block without it, or None where cells are quoted, missing or no UTF-8."""
+    if b'"' in body:
+        return None
+    labels, rows = [], []
+    from_end = n_columns - column
+    for line in body.split(b"\n"):
+        # Split from the nearer end, no further than the column.
+        cells = line.split(b",", column + 1) if column < from_end else line.rsplit(b",", from_end)
+        try:
+            labels.append(cells.pop(column if column < from_end else -from_end).decode().strip())
+        except (IndexError, UnicodeDecodeError):
+            return None
+        rows.append(b",".join(cells))
+    return labels, b"\n".join(rows)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Labels = npt.NDArray[np.int32]
+from fastnet.datasets._labels import Array, Labels, Names, as_labels, check_names, without_names
 
-MAX_LABEL = int(np.iinfo(np.int32).max)
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
 _CHECK_ELEMENTS = 1 << 18
 
@@ -24,7 +20,8 @@ class Dataset:
     Attributes
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Features, C-contiguous, uint8, float32 or float64. Pixels read as uint8 stay uint8.
+        Features, C-contiguous, uint8, float32 or float64. Pixels read as uint8 stay uint8. A `numpy.memmap` where
+        that was asked for.
     y : ndarray of shape (n_samples,), int32, or None
         Class labels counted from 0; None when the source has none.
     X_test : ndarray of shape (n_test_samples, n_features), or None
@@ -37,6 +34,8 @@ class Dataset:
         The shape that a row of X had before it was flattened, such as ``(28, 28)``.
     feature_names : tuple of str, or None
         One name per column of X, where the source has names.
+    label_names : tuple of str, or None
+        The name of each class, where the source names classes instead of numbering them.
 
     Examples
     --------
@@ -54,10 +53,16 @@ class Dataset:
     name: str = ""
     image_shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
+    label_names: tuple[str, ...] | None = None
 
     @property
     def n_classes(self) -> int:
-        """The largest label of both parts, plus one; a dataset without labels raises ValueError."""
+        """Count of the names of classes; without names, the largest label of both parts plus one.
+
+        A dataset without labels raises ValueError.
+        """
+        if self.label_names is not None:
+            return len(self.label_names)
         parts = [labels for labels in (self.y, self.y_test) if labels is not None and labels.size]
         if not parts:
             raise ValueError(f"{self.name}: the dataset has no labels, so it has no classes")
@@ -91,29 +96,14 @@ def as_features(X: Array, where: str) -> Array:
     n_samples, n_features = X.shape[0], math.prod(X.shape[1:])
     if n_samples == 0 or n_features == 0:
         raise ValueError(f"{where}: features of shape {X.shape}, expected at least one row and one column")
+    if isinstance(X, np.memmap):  # of a dtype that need not change, too large to be read once more than need be
+        return X.reshape(n_samples, n_features)
     dtype = _feature_dtype(X, where)
     with np.errstate(over="ignore"):  # a long double too large for float64 becomes an infinity, found below
         X = np.ascontiguousarray(X, dtype=dtype).reshape(n_samples, n_features)
     if X.dtype.kind == "f":
         _check_finite(X, where)
     return X
-
-
-def as_labels(y: Array, where: str) -> Labels:
-    """Return `y` as int32 labels of shape (n_samples,); a column of shape (n_samples, 1) is accepted."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise ValueError(f"{where}: labels of shape {y.shape}, expected (n_samples,)")
-    if y.dtype.kind not in "buif":
-        raise TypeError(f"{where}: labels of dtype {y.dtype}, expected integers")
-    good = (y >= 0) & (y <= MAX_LABEL)
-    if y.dtype.kind == "f":
-        good &= y == np.floor(y)
-    if not good.all():
-        row = int(np.argmin(good))
-        raise ValueError(f"{where}: label {y[row]} in row {row} (from 0), expected an integer from 0")
-    return np.ascontiguousarray(y, dtype=np.int32)
 
 
 def _checked_part(X: Array, y: Array | None, where: str, part: str) -> tuple[Array, Labels | None]:
@@ -136,14 +126,15 @@ def checked_dataset(
     name: str,
     require_labels: bool,
     image_shape: tuple[int, ...] | None = None,
-    feature_names: tuple[str, ...] | None = None,
+    feature_names: Names | None = None,
+    label_names: Names | None = None,
 ) -> Dataset:
     """Check and convert what a reader found; `where` (the path) begins every error."""
-    if require_labels and (y is None or (X_test is not None and y_test is None)):
-        part = "" if y is None else " for the test part"
-        raise ValueError(f"{where}: no labels{part}, expected some (require_labels=False reads features only)")
+    if require_labels and y is None:
+        raise ValueError(f"{where}: no labels, expected some (require_labels=False reads features only)")
     if X_test is None and y_test is not None:
         raise ValueError(f"{where}: test labels without test features")
+    y, y_test, found = without_names(y, y_test, where)
     image_shape = X.shape[1:] if X.ndim > 2 else image_shape
     features, labels = _checked_part(X, y, where, "")
     features_test: Array | None = None
@@ -155,4 +146,9 @@ def checked_dataset(
                 f"{where}: {features_test.shape[1]} features in the test part, "
                 f"expected {features.shape[1]} as in the training part"
             )
-    return Dataset(features, labels, features_test, labels_test, name, image_shape, feature_names)
+    if feature_names is not None and len(feature_names) != features.shape[1]:
+        raise ValueError(f"{where}: {len(feature_names)} names for {features.shape[1]} features, expected as many")
+    label_names = found or label_names
+    if label_names is not None:
+        check_names(label_names, (labels, labels_test), where)
+    return Dataset(features, labels, features_test, labels_test, name, image_shape, feature_names, label_names)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnet.datasets._dataset import Array, Dataset, checked_dataset
+from fastnet.datasets._dataset import Dataset, checked_dataset
 from fastnet.datasets._files import PathLike, count_rest, one_line, open_binary, read_at_most, stem
+from fastnet.datasets._labels import Array
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 4
 
-_PARTS = (
+PARTS = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte",
@@ -120,14 +121,20 @@ def read_idx_file(path: Path, require_labels: bool) -> Dataset:
 
 
 def read_idx_directory(directory: Path, require_labels: bool) -> Dataset:
-    """Read the four IDX files of an MNIST-style directory."""
-    found = {part: _find(directory, part) for part in _PARTS}
-    missing = [part for part, path in found.items() if path is None]
-    if missing:
+    """Read the IDX files of an MNIST-style directory; neither file of the test part need be there."""
+    found = {part: _find(directory, part) for part in PARTS}
+    absent = [part for part, path in found.items() if path is None]
+    if set(PARTS[2:]) <= set(absent) and len(absent) < len(PARTS):
+        absent = absent[:-2]
+    if not require_labels:
+        absent = [part for part in absent if "labels" not in part]
+    if absent:
         raise FileNotFoundError(
-            f"{directory}: missing {', '.join(missing)} (plain or .gz), "
-            "expected the four IDX files of an MNIST-style directory"
+            f"{directory}: missing {', '.join(absent)} (plain or .gz), "
+            "expected the IDX files of an MNIST-style directory, or train.csv"
         )
-    arrays = [read_idx(path) for path in found.values() if path is not None]
+    arrays = [None if path is None else read_idx(path) for path in found.values()]
+    X, *others = arrays
+    assert X is not None
     name = directory.resolve().name
-    return checked_dataset(str(directory), *arrays, name=name, require_labels=require_labels)
+    return checked_dataset(str(directory), X, *others, name=name, require_labels=require_labels)

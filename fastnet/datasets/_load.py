@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnet.datasets._csv import read_csv
+from fastnet.datasets._columns import Label
 from fastnet.datasets._dataset import Dataset, checked_dataset
 from fastnet.datasets._files import PathLike, open_binary, read_at_most
 from fastnet.datasets._idx import is_idx_header, read_idx_directory, read_idx_file
-from fastnet.datasets._numpy import NPY_MAGIC, read_npy, read_npz
+from fastnet.datasets._npy import NPY_MAGIC
+from fastnet.datasets._numpy import read_npy, read_npz
+from fastnet.datasets._parquet import PARQUET_MAGIC
+from fastnet.datasets._tables import TableReader, table_in
 
 _IDX_NAME = re.compile(r"[-.]idx\d-\w+$|\.idx\d?$")
 
@@ -53,6 +56,8 @@ def _kind(path: Path) -> str:
         return "npy"
     if head.startswith(b"PK"):
         return "npz"
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
     if is_idx_header(head):
         return "idx"
     name = path.name.lower().removesuffix(".gz")
@@ -61,18 +66,33 @@ def _kind(path: Path) -> str:
     return name.rpartition(".")[2] if "." in name else ""
 
 
-def load(path: PathLike | None = None, *, label: str = "label", require_labels: bool = True) -> Dataset:
+def load(
+    path: PathLike | None = None,
+    *,
+    label: Label = "label",
+    require_labels: bool = True,
+    cache: bool = False,
+    mmap: bool = False,
+) -> Dataset:
     """Read a dataset from a file or a directory, in whichever known format it is.
 
     Parameters
     ----------
     path : str, path or None
-        None for the embedded digits; a directory with the four MNIST-style IDX files; a ``.csv``,
-        ``.npz``, ``.npy`` or IDX file. gzip, ``.npz``, ``.npy`` and IDX are recognised by content.
-    label : str
-        The label column of a CSV file.
+        None for the embedded digits; a directory with Kaggle's ``train.csv`` and ``test.csv`` or with MNIST-style
+        IDX files; a ``.csv``, ``.parquet``, ``.npz``, ``.npy`` or IDX file. gzip, ``.parquet``, ``.npz``, ``.npy``
+        and IDX are recognised by content.
+    label : str or int
+        The label column of a CSV or Parquet file: its name, or its position; see `read_csv`.
     require_labels : bool
-        Whether a source without labels is an error; otherwise its `y` is None.
+        Whether a source without labels is an error; otherwise its `y` is None. A test part needs none.
+    cache : bool
+        Keep a binary copy of each CSV or Parquet file beside it, ``NAME.fastnet.npz``, and read that instead as long
+        as size and time of the file and `label` are the same.
+    mmap : bool
+        Map the features into memory instead of reading them, so that they may be larger than memory: those of a
+        ``.npy`` file (C order), of a ``.npz`` file that is not compressed, or of a cached copy, as uint8, float32 or
+        float64. They are not searched for NaN; `Trainer.fit` does that, without copying what has the network's dtype.
 
     Returns
     -------
@@ -82,16 +102,20 @@ def load(path: PathLike | None = None, *, label: str = "label", require_labels: 
     Raises
     ------
     ValueError
-        Damaged or unknown content, wrong shapes, labels missing, NaN or infinity among the features.
+        Damaged or unknown content, wrong shapes, labels missing, NaN or infinity among the features, or a format
+        that cannot be mapped or needs no copy.
     TypeError
         Features or labels that are not numbers.
     OSError
-        Files that are missing (FileNotFoundError) or cannot be read.
+        Files that are missing (FileNotFoundError) or cannot be read, or a copy that cannot be written.
+    ImportError
+        A Parquet file without pyarrow.
 
     Notes
     -----
-    The labels of ``NAME.npy`` are looked for in ``NAME_labels.npy``; those of an IDX file of images in
-    the file whose name has ``labels-idx1`` for ``images-idx3``.
+    The labels of ``NAME.npy`` are looked for in ``NAME_labels.npy``, its test part in ``NAME_test.npy`` and
+    ``NAME_test_labels.npy``; the labels of an IDX file of images in the file whose name has ``labels-idx1`` for
+    ``images-idx3``. Arrays of labels may be text: names of classes.
 
     Examples
     --------
@@ -109,12 +133,19 @@ def load(path: PathLike | None = None, *, label: str = "label", require_labels: 
     if path is None:
         return load_digits()
     path = Path(path)
-    if path.is_dir():
-        return read_idx_directory(path, require_labels)
-    kind = _kind(path)
-    if kind == "csv":
-        return read_csv(path, label, require_labels)
-    readers = {"idx": read_idx_file, "npz": read_npz, "npy": read_npy}
-    if kind not in readers:
-        raise ValueError(f"{path}: unknown format, expected .csv, .npz, .npy or IDX (or a directory of IDX files)")
-    return readers[kind](path, require_labels)
+    tables = TableReader(label, cache, mmap)
+    if path.is_dir() and table_in(path, "train") is not None:
+        return tables.read_folder(path, require_labels)
+    kind = "idx" if path.is_dir() else _kind(path)
+    if kind in ("csv", "parquet"):
+        return tables.read(path, require_labels)
+    if kind not in ("idx", "npz", "npy"):
+        known = ".csv, .parquet, .npz, .npy or IDX (or a directory of IDX or CSV files)"
+        raise ValueError(f"{path}: unknown format, expected {known}")
+    if cache:
+        raise ValueError(f"{path}: is binary already, expected a CSV or Parquet file to keep a copy of")
+    if kind == "idx":
+        if mmap:
+            raise ValueError(f"{path}: IDX cannot be mapped, expected .npy or .npz (see fastnet data convert)")
+        return (read_idx_directory if path.is_dir() else read_idx_file)(path, require_labels)
+    return (read_npz if kind == "npz" else read_npy)(path, require_labels, mmap)

@@ -1,0 +1,377 @@
+"""Tables: which column holds the labels, names of classes, Parquet, folders as Kaggle's, cached copies."""
+
+import builtins
+import gzip
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastnet.datasets import _csv_block, load, read_csv
+
+RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def write(path, content):
+    content = content.encode() if isinstance(content, str) else content
+    path.write_bytes(gzip.compress(content) if path.name.endswith(".gz") else content)
+    return path
+
+
+def write_parquet(path, columns):
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet").write_table(pa.table(columns), path)
+    return path
+
+
+def use_pyarrow(monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("fastnet.datasets._csv_block._ARROW_AFTER", 0)
+
+
+def same(first, second):
+    for name in ("X", "y", "X_test", "y_test"):
+        one, other = getattr(first, name), getattr(second, name)
+        assert (one is None) == (other is None), name
+        if one is not None:
+            assert one.dtype == other.dtype, name
+            np.testing.assert_array_equal(one, other)
+    for name in ("name", "image_shape", "feature_names", "label_names"):
+        assert getattr(first, name) == getattr(second, name), name
+
+
+# The label column
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("b", 2), (1, 2), ("1", 2), (-2, 2), ("-2", 2), (0, 1), ("-1", 3), (2, 3)]
+)
+def test_label_column_by_name_or_position(tmp_path, label, expected):
+    path = write(tmp_path / "a.csv", "a,b,c\n1,2,3\n")
+    data = load(path, label=label)
+    assert data.y.tolist() == [expected]
+    assert data.X.tolist() == [[value for value in (1, 2, 3) if value != expected]]
+    assert "abc"["123".index(str(expected))] not in data.feature_names
+
+
+def test_a_name_wins_over_a_position(tmp_path):
+    path = write(tmp_path / "a.csv", "a,0,c\n1,2,3\n")
+    assert load(path, label="0").y.tolist() == [2]
+    assert load(path, label=0).y.tolist() == [1]
+
+
+@pytest.mark.parametrize("label", [3, -4, "3", "99"])
+def test_position_outside_the_table(tmp_path, label):
+    path = write(tmp_path / "a.csv", "a,b,c\n1,2,3\n")
+    for require in (True, False):
+        with pytest.raises(ValueError, match=rf"no label column {label}; .* a position from -3 to 2"):
+            load(path, label=label, require_labels=require)
+
+
+@pytest.mark.parametrize("rows", ["5,0,0\n4,1,255\n", "\ufeff5,0,0\r\n4,1,255\r\n", " 5,0.0,0\n4,1,255"])
+def test_first_line_of_numbers_is_a_row(tmp_path, rows):
+    data = load(write(tmp_path / "a.csv", rows), label=0)
+    assert data.y.tolist() == [5, 4]
+    assert data.X.tolist() == [[0, 0], [1, 255]]
+    assert data.feature_names is None
+    unlabelled = load(tmp_path / "a.csv", require_labels=False)
+    assert (unlabelled.y, unlabelled.X.tolist()) == (None, [[5, 0, 0], [4, 1, 255]])
+
+
+def test_first_line_of_numbers_and_the_name_of_a_class_is_a_row(tmp_path):
+    data = load(write(tmp_path / "iris.data.csv", "5.1,3.5,setosa\n4.9,3,virginica\n"), label=-1)
+    assert data.y.tolist() == [0, 1]
+    assert data.label_names == ("setosa", "virginica")
+    assert data.X.shape == (2, 2)
+
+
+@pytest.mark.parametrize("header", ["0,1,2", "kind,0,1"])
+def test_numbers_that_pandas_counts_columns_with_are_a_header(tmp_path, header):
+    data = load(write(tmp_path / "a.csv", header + "\n3,7,9\n"), label=0)
+    assert data.y.tolist() == [3]
+    assert data.X.tolist() == [[7, 9]]
+
+
+def test_error_in_a_table_without_header_names_line_and_position(tmp_path):
+    path = write(tmp_path / "a.csv", "5,0,0\n4,x,255\n")
+    with pytest.raises(ValueError, match="line 2, column '1': 'x' is text"):
+        load(path, label=0)
+    path = write(tmp_path / "b.csv", "5,0,0\n4,255\n")
+    with pytest.raises(ValueError, match="line 2: 2 cells, expected 3 as in the first line"):
+        load(path, label=0)
+
+
+# Names of classes
+
+
+@pytest.mark.parametrize("column", [0, 1, 2, 3])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("fraction", ["", ".5"])
+def test_text_in_the_label_column_names_classes(tmp_path, column, quote, fraction):
+    names = ["zebra", "Ärger", "7", "ant lion", "zebra"]
+    rows = [["1", "2", f"3{fraction}"] for _ in names]
+    for row, name in zip(rows, names, strict=True):
+        row.insert(column, quote + name + quote)
+    header = ["a", "b", "c"]
+    header.insert(column, "kind")
+    path = write(tmp_path / "a.csv", "\n".join(",".join(row) for row in [header, *rows]))
+    data = read_csv(path, "kind")
+    assert data.label_names == ("7", "ant lion", "zebra", "Ärger")
+    assert data.y.tolist() == [2, 3, 0, 1, 2]
+    assert data.X.tolist() == [[1, 2, float(f"3{fraction}")]] * 5
+    assert data.n_classes == 4
+
+
+def test_names_of_classes_in_arrays(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.eye(3), y=["b", "a", "b"], X_test=np.eye(3)[:1], y_test=["c"])
+    data = load(tmp_path / "a.npz")
+    assert data.label_names == ("a", "b", "c")
+    assert (data.y.tolist(), data.y_test.tolist()) == ([1, 0, 1], [2])
+
+
+# pyarrow reads what loadtxt reads
+
+
+@RELAXED
+@given(
+    cells=st.lists(
+        st.lists(
+            st.sampled_from(
+                ["1", "0.1", "-2.5e-3", " 7 ", "+4", ".5", "3.4e38", "16777217", "nan", "1_0", "", "x", '"2"']
+            )
+            | st.floats(width=64, allow_nan=False, allow_infinity=False).map(repr),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    end=st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
+)
+def test_pyarrow_and_loadtxt_give_the_same_table_or_the_same_error(tmp_path, cells, end):
+    path = write(tmp_path / "a.csv", "a,b\n" + end.join(",".join(row) for row in cells))
+    outcomes = []
+    for arrow in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if arrow:
+                use_pyarrow(patch)
+            try:
+                X = load(path, require_labels=False).X
+                outcomes.append((X.dtype, X.shape, X.tobytes()))
+            except ValueError as error:
+                outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_large_tables_of_fractions_are_read_by_pyarrow(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    X = np.random.default_rng(0).normal(size=(3000, 20)).astype(np.float32)
+    names = [f"c{column}" for column in range(20)]
+    path = write(
+        tmp_path / "a.csv", "\n".join(",".join(row) for row in [names, *(map(repr, row) for row in X.tolist())])
+    )
+    monkeypatch.setattr(_csv_block, "_ARROW_AFTER", 1 << 18)
+    original, calls = _csv_block.parse_floats_by_arrow, []
+    monkeypatch.setattr(_csv_block, "parse_floats_by_arrow", lambda *a: calls.append(len(a[0])) or original(*a))
+    np.testing.assert_array_equal(load(path, require_labels=False).X, X)
+    assert 0 < sum(calls) < path.stat().st_size - (1 << 18)
+
+
+# Parquet
+
+
+@pytest.mark.parametrize(
+    ("columns", "dtype", "expected"),
+    [
+        ({"a": [0, 255], "b": [1, 2]}, np.uint8, [[0, 1], [255, 2]]),
+        ({"a": [True, False], "b": [1, 2]}, np.uint8, [[1, 1], [0, 2]]),
+        ({"a": [0, 256], "b": [1, 2]}, np.float32, [[0, 1], [256, 2]]),
+        ({"a": np.float32([0.5, 2]), "b": [1, 2]}, np.float32, [[0.5, 1], [2, 2]]),
+        ({"a": [0.5, 0.1], "b": [1, 2]}, np.float64, [[0.5, 1], [0.1, 2]]),
+    ],
+)
+def test_parquet_columns_become_features(tmp_path, columns, dtype, expected):
+    path = write_parquet(tmp_path / "t.parquet", {"label": [1, 0], **columns})
+    data = load(path)
+    assert (data.X.dtype, data.X.tolist(), data.y.tolist()) == (dtype, expected, [1, 0])
+    assert (data.name, data.feature_names) == ("t", ("a", "b"))
+    assert load(path, label=0).y.tolist() == [1, 0]
+
+
+def test_parquet_labels_may_be_text_or_categories(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    text = pa.array(["b", "a", "b"])
+    for labels in (text, text.dictionary_encode()):
+        data = load(write_parquet(tmp_path / "t.parquet", {"kind": labels, "pixel0": [1, 2, 3]}), label="kind")
+        assert (data.y.tolist(), data.label_names) == ([1, 0, 1], ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "words"),
+    [
+        ({"a": [1, 2]}, ValueError, "no label column 'label'; the 1 columns are 'a'"),
+        ({"label": [1, 2]}, ValueError, "only the label column"),
+        ({"label": [1, None], "a": [1, 2]}, ValueError, r"row 1 \(from 0\), column 'label': empty cell"),
+        ({"label": [1, 2], "a": [None, 2.5]}, ValueError, r"row 0 \(from 0\), column 'a': empty cell"),
+        ({"label": [1, 2], "a": ["x", "y"]}, TypeError, "column 'a' of type string, expected numbers"),
+        ({"label": [1, -2], "a": [1, 2]}, ValueError, "label -2 in row 1"),
+        ({"label": [1, 2], "a": [1, np.nan]}, ValueError, r"column 0 \(from 0\): nan"),
+        ({"label": np.int64([]), "a": np.int64([])}, ValueError, "at least one row"),
+    ],
+)
+def test_unusable_parquet_says_what_was_expected(tmp_path, columns, kind, words):
+    path = write_parquet(tmp_path / "t.parquet", columns)
+    with pytest.raises(kind, match=words) as error:
+        load(path)
+    assert str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("keep", [4, 12, 100, -1])
+def test_damaged_parquet_is_a_value_error(tmp_path, keep):
+    path = write_parquet(tmp_path / "t.parquet", {"label": list(range(50)), "a": list(range(50))})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"t\.parquet: damaged Parquet file"):
+        load(path)
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    path = write(tmp_path / "t.parquet", b"PAR1")
+    original = builtins.__import__
+
+    def refuse(name, *args):
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return original(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ImportError, match=r"fastnet\[data\]"):
+        load(path)
+
+
+# Folders
+
+
+def kaggle(folder, test="pixel0,pixel1\n7,8\n"):
+    write(folder / "train.csv", "label,pixel0,pixel1\n1,2,3\n0,5,6\n1,0,0\n")
+    if test is not None:
+        write(folder / "test.csv", test)
+    return folder
+
+
+@pytest.mark.parametrize("label", ["label", 0])
+def test_folder_of_two_tables_has_a_test_part_without_labels(tmp_path, label):
+    data = load(kaggle(tmp_path), label=label)
+    assert data.X.tolist() == [[2, 3], [5, 6], [0, 0]]
+    assert data.y.tolist() == [1, 0, 1]
+    assert (data.X_test.tolist(), data.y_test) == ([[7, 8]], None)
+    assert (data.name, data.feature_names) == (tmp_path.name, ("pixel0", "pixel1"))
+
+
+def test_folder_of_two_tables_without_headers(tmp_path):
+    write(tmp_path / "train.csv", "1,2,9\n0,5,6\n")
+    write(tmp_path / "test.csv", "7,9\n")
+    assert load(tmp_path, label=0).X_test.tolist() == [[7, 9]]
+    write(tmp_path / "test.csv", "0,7,9\n")
+    data = load(tmp_path, label=0)
+    assert (data.X_test.tolist(), data.y_test.tolist()) == ([[7, 9]], [0])
+
+
+def test_folder_counts_the_names_of_classes_of_both_tables(tmp_path):
+    write(tmp_path / "train.csv", "label,a\noak,1\nelm,2\n")
+    write(tmp_path / "test.csv", "label,a\nfir,1\noak,2\n")
+    data = load(tmp_path)
+    assert data.label_names == ("elm", "fir", "oak")
+    assert (data.y.tolist(), data.y_test.tolist()) == ([2, 0], [1, 2])
+    write(tmp_path / "test.csv", "label,a\n1,1\n")
+    with pytest.raises(ValueError, match="names in one part and numbers in the other"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("pixel0,pixel2\n1,2\n", "without 'pixel1' and with 'pixel2'"),
+        ("pixel1,pixel0\n1,2\n", "features in another order"),
+        ("pixel0\n1\n", "without 'pixel1'"),
+        ("pixel0,pixel1,id\n1,2,3\n", "with 'id'"),
+    ],
+)
+def test_test_table_with_other_columns(tmp_path, test, words):
+    with pytest.raises(ValueError, match=words) as error:
+        load(kaggle(tmp_path, test))
+    assert str(error.value).startswith(str(tmp_path / "test.csv"))
+
+
+def test_folder_of_one_table_has_no_test_part(tmp_path):
+    assert load(kaggle(tmp_path, None)).X_test is None
+
+
+# Copies
+
+
+def stamp_back(path, seconds=5):
+    """Make a file look older, so that the next change shows in its time on every file system."""
+    state = path.stat()
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - seconds * 10**9))
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = write(tmp_path / "t.csv", "kind,pixel0,pixel1,pixel2,pixel3\nb,2,3,4,5\na,5,6,7,8\n")
+    stamp_back(path)
+    return path
+
+
+def test_copy_is_written_on_request_and_read_the_next_time(table, monkeypatch):
+    plain = load(table, label="kind")
+    assert [path.name for path in table.parent.iterdir()] == ["t.csv"]
+    same(load(table, label="kind", cache=True), plain)
+    assert sorted(path.name for path in table.parent.iterdir()) == ["t.csv", "t.csv.fastnet.npz"]
+    monkeypatch.setattr("fastnet.datasets._tables.read_columns", None)
+    same(load(table, label="kind", cache=True), plain)
+    mapped = load(table, label="kind", cache=True, mmap=True)
+    assert isinstance(mapped.X, np.memmap)
+    same(mapped, plain)
+
+
+def test_stale_copy_is_not_read(table):
+    load(table, label="kind", cache=True)
+    write(table, table.read_text().replace("b,2,3", "b,9,3"))
+    assert load(table, label="kind", cache=True).X[0, 0] == 9
+    assert load(table, label="kind", cache=True).X[0, 0] == 9
+
+
+def test_copy_made_for_another_label_column_is_not_read(table):
+    write(table, "kind,other\n1,2\n0,3\n")
+    assert load(table, label="kind", cache=True).y.tolist() == [1, 0]
+    assert load(table, label="other", cache=True).y.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"no archive", None])
+def test_damaged_copy_is_made_anew(table, damage):
+    expected = load(table, label="kind", cache=True)
+    copy = table.with_name("t.csv.fastnet.npz")
+    good = copy.read_bytes()
+    copy.write_bytes(good[: len(good) // 2] if damage is None else damage)
+    same(load(table, label="kind", cache=True), expected)
+    assert copy.read_bytes() == good
+
+
+def test_folder_keeps_a_copy_of_each_table(tmp_path):
+    plain = load(kaggle(tmp_path))
+    for _ in range(2):
+        same(load(tmp_path, cache=True), plain)
+    assert len(list(tmp_path.glob("*.fastnet.npz"))) == 2
+
+
+def test_copy_and_map_only_where_they_make_sense(tmp_path, table):
+    np.save(tmp_path / "a.npy", np.eye(2))
+    with pytest.raises(ValueError, match="is binary already"):
+        load(tmp_path / "a.npy", cache=True)
+    with pytest.raises(ValueError, match="a table cannot be mapped"):
+        load(table, mmap=True)
+    (tmp_path / "t.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        load(table, cache=True)
