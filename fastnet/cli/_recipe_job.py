@@ -49,8 +49,7 @@ class RecipeJob:
             self._print_head(data, parts, trainer)
         run = self._train(trainer, parts)
         reached = accuracies(trainer, parts)
-        metrics = {f"{part}_accuracy": share for part, share in reached.items()}
-        save_model(self.out, Model(trainer.network, loss_name(trainer.loss), data.image_shape, metrics))
+        self._save(trainer, data, reached)
         if run.interrupted:
             print("fastnet: interrupted; saved what there is", file=sys.stderr)
         if self.json:
@@ -79,6 +78,14 @@ class RecipeJob:
         run.run_seconds = time.perf_counter() - start
         run.test = trainer.evaluate(*parts[watched])
         return run
+
+    def _save(self, trainer: Trainer, data: Dataset, reached: dict[str, float]) -> None:
+        metrics = {f"{part}_accuracy": share for part, share in reached.items()}
+        settings = {"recipe": self.recipe.name, "training": self.recipe.explain()["training"], "seed": self.seed}
+        model = Model(
+            trainer.network, loss_name(trainer.loss), data.image_shape, metrics, data.label_names, settings=settings
+        )
+        save_model(self.out, model)
 
     def _document(
         self, data: Dataset, parts: dict[str, Part], trainer: Trainer, run: Run, reached: dict[str, float]
