@@ -33,7 +33,7 @@ _HOME = {
     "load_model": "models",
     "save_model": "models",
 }
-_MODULES = ("callbacks", "datasets", "kernels", "reference")
+_MODULES = ("callbacks", "datasets", "kernels", "plots", "reference", "report")
 
 __all__ = [
     "SGD",

@@ -38,6 +38,8 @@ FILES = {
     "damaged.safetensors": b"\xff" * 40,
     "cut.safetensors": b"\x10\0\0\0\0\0\0\0{",
     "folder/other": b"",
+    "one.csv": "label,a\n0,1\n0,2\n",
+    "cut.parquet": b"PAR1 and then nothing",
 }
 
 DATA_ERRORS = [
@@ -61,6 +63,8 @@ DATA_ERRORS = [
     ("shapes.npz", "3 labels for 4 rows"),
     ("unlabelled.npy", "no labels"),
     ("folder", "missing train-images"),
+    ("one.csv", "every label is 0, expected two classes or more"),
+    ("cut.parquet", "damaged Parquet file"),
 ]
 OPTION_ERRORS = [
     ("train --bogus", "No such option: --bogus"),
@@ -208,8 +212,8 @@ def test_diverged_training_saves_nothing(capsys, folder, options, backend):
 def test_a_failed_write_of_predictions_leaves_the_old_file(capsys, folder, monkeypatch):
     Path("p.csv").write_text("old")
 
-    def write_a_part(stream, values, header):
-        stream.write(header)
+    def write_a_part(stream, header, rows):
+        stream.write(header[0])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_predict, "_write", write_a_part)

@@ -638,6 +638,8 @@ def samples():
         "a.npy": npy_bytes(X),
         "a.csv": csv.encode(),
         "a.csv.gz": gzip.compress(csv.encode(), mtime=0),
+        "names.csv": re.sub("^", "class ", csv, flags=re.MULTILINE).replace("class label", "label").encode(),
+        "rows.csv": csv.partition("\n")[2].encode(),
     }
 
 

@@ -17,8 +17,16 @@ from fastnet.cli._compare import compare
 from fastnet.cli._data_commands import data_app
 from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
 from fastnet.cli._evaluate import evaluate
+from fastnet.cli._formats import EXPORT_EXAMPLES, IMPORT_EXAMPLES, export, import_
 from fastnet.cli._info import info
+from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
+from fastnet.cli._plot import plot
+from fastnet.cli._predict import EXAMPLES as PREDICT_EXAMPLES
 from fastnet.cli._predict import predict
+from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
+from fastnet.cli._recipes import recipes
+from fastnet.cli._show import EXAMPLES as SHOW_EXAMPLES
+from fastnet.cli._show import show
 from fastnet.cli._train import EXAMPLES, train
 
 EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
@@ -27,8 +35,14 @@ EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded dig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
-for command in (predict, evaluate, info):
+app.command(epilog=PREDICT_EXAMPLES)(predict)
+for command in (evaluate, info):
     app.command()(command)
+app.command(epilog=PLOT_EXAMPLES)(plot)
+app.command(epilog=SHOW_EXAMPLES)(show)
+app.command(epilog=RECIPES_EXAMPLES)(recipes)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command("import", epilog=IMPORT_EXAMPLES)(import_)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")

@@ -41,8 +41,10 @@ def evaluate(
 
 
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
+    from fastnet._answers import loss_name
     from fastnet.cli._data import test_part
     from fastnet.cli._model import load_data, open_model
+    from fastnet.reference.training_checks import LABELLED
 
     trainer = open_model(model, backend, threads)
     X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True), labelled=True)
@@ -58,7 +60,7 @@ def _measured(model: Path, data: Path, label: str | None, backend: str, threads:
         "accuracy": accuracy,
         "seconds": seconds,
         "samples_per_second": len(X) / seconds,
-        "classes": _classes(trainer.predict(X), y) if trainer.loss == "cross_entropy" else [],
+        "classes": _classes(trainer.predict(X), y) if loss_name(trainer.loss) in LABELLED else [],
     }
 
 

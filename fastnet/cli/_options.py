@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +36,7 @@ class Init(StrEnum):
     he_uniform = "he_uniform"
     he_normal = "he_normal"
     uniform = "uniform"
+    scaled_uniform = "scaled_uniform"
 
 
 class OptimizerName(StrEnum):
@@ -193,3 +194,16 @@ Threads = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", metavar="NAME", help="Train as a recipe says, which fastnet recipes lists.", show_default=False
+    ),
+]
+Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+
+
+def given(context: typer.Context) -> dict[str, Any]:
+    """Return the options that stand on the command line, by the names of the command's parameters."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}

@@ -12,9 +12,17 @@ from fastnet.cli import _options as options
 from fastnet.cli._options import Backend
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
-    from fastnet.trainer import Trainer
+    from fastnet.cli._model import SavedModel
+
+EXAMPLES = """\b
+Examples:
+  fastnet predict model.safetensors test.csv --out predictions.csv
+  fastnet predict model.safetensors test.csv --submission submission.csv
+"""
 
 Out = Annotated[
     str,
@@ -24,6 +32,14 @@ Probabilities = Annotated[
     bool,
     typer.Option("--probabilities", help="One column a class, instead of the most probable label."),
 ]
+Submission = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect.",
+        show_default=False,
+    ),
+]
 
 
 def predict(
@@ -31,6 +47,7 @@ def predict(
     data: options.DataPath,
     out: Out = "-",
     probabilities: Probabilities = False,
+    submission: Submission = None,
     label: options.Label = None,
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
@@ -45,34 +62,57 @@ def predict(
     from fastnet.cli._settings import check_threads
 
     check_threads(backend, threads)
-    if out != "-":
-        check_writable(Path(out), model, data)
+    if submission is not None and (out != "-" or probabilities):
+        raise ValueError(f"--submission is a file of labels, got {'--probabilities' if probabilities else '--out'} too")
+    path = submission or (None if out == "-" else Path(out))
+    if path is not None:
+        check_writable(path, model, data, "--out" if submission is None else "--submission")
 
     from fastnet._atomic import replacing
     from fastnet.cli._data import test_part
 
     trainer = open_model(model, backend, threads)
     X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False))
-    values, header = _table(trainer, X, probabilities)
-    if out == "-":
-        _write(sys.stdout, values, header)
+    header, rows = _table(trainer, X, probabilities) if submission is None else _submission(trainer, X)
+    if path is None:
+        _write(sys.stdout, header, rows)
         return 0
-    with replacing(out, "w", encoding="utf-8", newline="") as file:
-        _write(file, values, header)
-    print(f"predictions of {len(X):,} samples ({part}) written to {out}")
+    with replacing(path, "w", encoding="utf-8", newline="") as file:
+        _write(file, header, rows)
+    print(f"predictions of {len(X):,} samples ({part}) written to {path}")
+    if submission is not None:
+        print(_expectation(trainer.model.metrics))
     return 0
 
 
-def _table(trainer: Trainer, X: npt.NDArray[Any], probabilities: bool) -> tuple[npt.NDArray[Any], str]:
+def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tuple[list[str], list[list[str]]]:
     values = trainer.predict_proba(X) if probabilities else trainer.predict(X)
-    name = "probability" if probabilities else "label" if values.dtype.kind == "i" else "output"
+    is_label = values.dtype.kind == "i"
+    name = "probability" if probabilities else "label" if is_label else "output"
     columns = [name] if values.ndim == 1 else [f"{name}_{i}" for i in range(values.shape[1])]
-    return values, ",".join(columns)
+    digits = {4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
+    form = "%d" if is_label else digits[values.dtype.itemsize]
+    return columns, [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
 
 
-def _write(stream: Any, values: npt.NDArray[Any], header: str) -> None:
-    import numpy as np
+def _submission(trainer: SavedModel, X: npt.NDArray[Any]) -> tuple[list[str], list[list[str]]]:
+    labels = trainer.predict(X)
+    if labels.ndim != 1 or labels.dtype.kind != "i":
+        raise ValueError("--submission needs a model that predicts one label a sample")
+    return ["ImageId", "Label"], [[str(i), str(label)] for i, label in enumerate(labels.tolist(), 1)]
 
-    digits = {"i": "%d", 4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
-    form = digits["i" if values.dtype.kind == "i" else values.dtype.itemsize]
-    np.savetxt(stream, values, form, ",", header=header, comments="")
+
+def _expectation(metrics: Mapping[str, float]) -> str:
+    """Say which accuracy to expect: the held-out one, with the standard error of a share of so many samples."""
+    if not {"test_accuracy", "test_samples"} <= metrics.keys():
+        return "accuracy to expect: unknown, the model was saved without that of a test part"
+    accuracy, n_samples = metrics["test_accuracy"], metrics["test_samples"]
+    error = (accuracy * (1 - accuracy) / n_samples) ** 0.5
+    shown = f"{100 * accuracy:.2f} % with a standard error of {100 * error:.2f} %"
+    return f"accuracy to expect: {shown}, as on the {n_samples:,.0f} test samples of training"
+
+
+def _write(stream: Any, header: list[str], rows: list[list[str]]) -> None:
+    import csv
+
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])

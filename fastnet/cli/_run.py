@@ -69,7 +69,7 @@ def _epoch_as_json(epoch: Epoch) -> dict[str, Any]:
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], None]]:
+def deferred_interrupt() -> Iterator[Callable[[], None]]:
     """Hold Ctrl-C back until the function yielded is called, which raises `Stopped`; the second one is at once."""
     asked = False
 
@@ -120,7 +120,7 @@ def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool) -> R
 
 
 def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines, run: Run) -> None:
-    with _deferred_interrupt() as check:
+    with deferred_interrupt() as check:
 
         def on_chunk(done: int, n_samples: int) -> None:
             progress.chunk(done, n_samples)

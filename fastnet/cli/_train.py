@@ -18,10 +18,12 @@ Examples:
   fastnet train
   fastnet train mnist/ --epochs 5
   fastnet train measurements.csv --label kind --hidden 64,32
+  fastnet train --recipe kaggle-relu train.csv
 """
 
 
 def train(
+    context: typer.Context,
     data: options.TrainingData = None,
     hidden: options.Hidden = "128,64",
     activation: options.ActivationOption = Activation.relu,
@@ -45,6 +47,8 @@ def train(
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
     json: options.Json = False,
+    recipe: options.RecipeName = None,
+    better: options.Better = False,
 ) -> int:
     """Train a network that tells classes apart, and save it.
 
@@ -54,11 +58,18 @@ def train(
     from fastnet.cli._output import check_writable
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
 
+    check_threads(backend, threads)
+    check_writable(out, None, data)
+    if recipe is not None:
+        from fastnet.cli._recipe_job import make_recipe_job
+
+        changes = options.given(context)
+        return make_recipe_job(recipe, better, changes, data, label, seed, str(backend), threads, out, json).run()
+    if better:
+        raise ValueError("--better needs --recipe NAME")
     sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
     steps = make_optimizer(optimizer, lr, momentum, weight_decay)
     check_clipping(clip_norm, clip_value)
-    check_threads(backend, threads)
-    check_writable(out, None, data)
 
     from fastnet.cli._job import Job
 

@@ -46,5 +46,5 @@ def _fresh(copy: Path, stamp: str, mmap: bool) -> Dataset | None:
         return None
     try:
         return read_npz(copy, False, mmap) if read_text(copy, _STAMP) == (stamp,) else None
-    except ValueError:
+    except (TypeError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,10 @@ def save(path: PathLike, data: Dataset, *, compress: bool = False) -> list[str]:
     if compress and kind:
         raise ValueError(f"{path}: only a folder of IDX files can be compressed by gzip, or a name such as data.csv.gz")
     lost = []
-    if data.X_test is not None and kind in (".csv", ".csv.gz", ".parquet"):
+    unlabelled = data.y is not None and data.y_test is None  # a folder of IDX files must be complete
+    if data.X_test is not None and (kind in (".csv", ".csv.gz", ".parquet") or (not kind and unlabelled)):
         lost.append("the test part")
+        data = replace(data, X_test=None, y_test=None)
     if data.label_names is not None and not kind:
         lost.append("the names of classes")
     if kind == ".npz":

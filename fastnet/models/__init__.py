@@ -1,0 +1,23 @@
+"""Models: a network and what is needed to use it; files that keep it, and other libraries' models of the same kind.
+
+`_document` says what a file holds and checks it, `_files` reads and writes; one module for each foreign format.
+"""
+
+from fastnet.models._files import load_model, save_model
+from fastnet.models._model import Model
+from fastnet.models._onnx import export_onnx
+from fastnet.models._pytorch import from_pytorch, load_pytorch, save_pytorch, to_pytorch
+from fastnet.models._sklearn import from_sklearn, to_sklearn
+
+__all__ = [
+    "Model",
+    "export_onnx",
+    "from_pytorch",
+    "from_sklearn",
+    "load_model",
+    "load_pytorch",
+    "save_model",
+    "save_pytorch",
+    "to_pytorch",
+    "to_sklearn",
+]

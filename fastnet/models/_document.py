@@ -1,0 +1,142 @@
+"""A model as tensors and a configuration, which is what every file of ours holds; and the way back, with all checks.
+
+A digest of both tells a damaged file from a sound one: a flipped bit of a weight is a number like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet.models._model import Model
+from fastnet.network import Network
+from fastnet.preprocessing import Preprocessing
+from fastnet.reference import training_checks
+
+FORMATS = ("fastnet-1", "fastnet-2")
+"""The first one had no digest, and knew neither names of classes nor preprocessing."""
+
+Tensors = dict[str, npt.NDArray[Any]]
+
+
+def to_document(model: Model) -> tuple[Tensors, dict[str, str]]:
+    """Return a model's tensors, and its metadata as text."""
+    network = model.network
+    configuration = {
+        "sizes": network.sizes,
+        "activations": network.activations,
+        "bias": network.bias,
+        "input_scale": network.input_scale,
+        "loss": model.loss,
+        "image_shape": model.image_shape,
+        "metrics": dict(model.metrics),
+        "labels": model.labels,
+        "settings": dict(model.settings),
+        "version": model.version,
+    }
+    tensors = layer_tensors(network)
+    if model.preprocessing is not None:
+        tensors["preprocessing.shift"] = model.preprocessing.shift
+        tensors["preprocessing.scale"] = model.preprocessing.scale
+    text = json.dumps(configuration)
+    return tensors, {"format": FORMATS[-1], "configuration": text, "sha256": _digest(tensors, text)}
+
+
+def layer_tensors(network: Network) -> Tensors:
+    """Return W (in, out) and b (out,) of every layer by name."""
+    tensors = {}
+    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"] = W, b
+    return tensors
+
+
+def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
+    """Return the model; ValueError, TypeError, KeyError and their like if something about it is wrong."""
+    text = metadata["configuration"]
+    if metadata["format"] != "fastnet-1" and metadata["sha256"] != _digest(tensors, text):
+        raise ValueError("its digest is not that of its content")
+    configuration = json.loads(text)
+    preprocessing = _preprocessing(tensors)
+    network = _network(configuration, tensors)
+    training_checks.choice("loss", configuration["loss"], training_checks.LOSSES)
+    n_in, n_out = network.sizes[0], network.sizes[-1]
+    if preprocessing is not None and preprocessing.shift.size != n_in:
+        raise ValueError(f"preprocessing is of {preprocessing.shift.size} features, the network has {n_in}")
+    return Model(
+        network,
+        configuration["loss"],
+        _image_shape(configuration["image_shape"], n_in),
+        {str(name): float(value) for name, value in configuration["metrics"].items()},
+        _labels(configuration.get("labels"), n_out),
+        preprocessing,
+        dict(configuration.get("settings", {})),
+        str(configuration.get("version", "")),
+    )
+
+
+def _digest(tensors: Tensors, text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _preprocessing(tensors: Tensors) -> Preprocessing | None:
+    """Take the preprocessing out of the tensors."""
+    shift, scale = (tensors.pop(f"preprocessing.{name}", None) for name in ("shift", "scale"))
+    if shift is None and scale is None:
+        return None
+    if shift is None or scale is None:
+        raise ValueError("preprocessing needs shift and scale, got one of them")
+    return Preprocessing(shift, scale)
+
+
+def _network(configuration: Mapping[str, Any], tensors: Tensors) -> Network:
+    sizes = configuration["sizes"]
+    training_checks.layer_sizes(sizes)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+        shapes[f"layers.{i}.weight"], shapes[f"layers.{i}.bias"] = (n_in, n_out), (n_out,)
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != shapes:  # before a network of the sizes claimed is made
+        raise ValueError(f"tensors {found} are not those of sizes {sizes}")
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) != 1:
+        raise ValueError(f"tensors must share one dtype, got {sorted(str(dtype) for dtype in dtypes)}")
+    network = Network(
+        sizes, configuration["activations"], bias=configuration.get("bias", True), dtype=dtypes.pop(),
+        input_scale=configuration["input_scale"],
+    )  # fmt: skip
+    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        W[...], b[...] = tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]
+    if not np.isfinite(network.parameters).all():
+        raise ValueError("parameters must be finite, got NaN or infinity")
+    training_checks.biases(network.parameters, sizes, network.bias)
+    return network
+
+
+def _labels(labels: Any, n_out: int) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if not isinstance(labels, list) or len(labels) != n_out or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"labels must be {n_out} names, one for each output")
+    return tuple(labels)
+
+
+def _image_shape(shape: Any, n_features: int) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    for size in shape:
+        training_checks.whole("image_shape", size, 1)
+    if math.prod(shape) != n_features:
+        raise ValueError(f"image_shape {shape} does not hold {n_features} features")
+    return tuple(shape)

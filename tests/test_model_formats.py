@@ -1,0 +1,243 @@
+"""Models go to files and other libraries and come back with the same predictions."""
+
+import sys
+import warnings
+
+import numpy as np
+import onnxruntime
+import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
+
+from fastnet import Model, Network, Trainer, load_model, save_model
+from fastnet.models import (
+    export_onnx,
+    from_pytorch,
+    from_sklearn,
+    load_pytorch,
+    save_pytorch,
+    to_pytorch,
+    to_sklearn,
+)
+from fastnet.preprocessing import Preprocessing
+from fastnet.reference.training_checks import ACTIVATIONS, LABELLED, LOSSES
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(3.0, 2.0, (40, 6))
+
+
+def a_model(activation="tanh", loss="cross_entropy", n_out=3, dtype=np.float64, preprocessed=True):
+    network = Network([6, 5, 7, n_out], activation, seed=4, dtype=dtype, input_scale=0.5)
+    for b in network.biases:
+        b[:] = RNG.normal(size=b.size)
+    labels = tuple(f"kind {i}" for i in range(n_out)) if loss in LABELLED else None
+    preprocessing = Preprocessing.fit(X, "standardize") if preprocessed else None
+    return Model(network, loss, (2, 3), {"accuracy": 0.5}, labels, preprocessing, {"lr": 0.1, "hidden": [5, 7]})
+
+
+def through_files(suffix):
+    def trip(model, folder):
+        save_model(folder / f"model{suffix}", model)
+        return load_model(folder / f"model{suffix}")
+
+    return trip
+
+
+def through_pytorch(model, folder):
+    save_pytorch(folder / "state.safetensors", model)
+    return load_pytorch(folder / "state.safetensors")
+
+
+TRIPS = {
+    "safetensors": through_files(".safetensors"),
+    "npz": through_files(".npz"),
+    "pytorch": through_pytorch,
+    "scikit-learn": lambda model, _folder: from_sklearn(to_sklearn(model)),
+}
+
+
+@pytest.mark.parametrize("n_out", [2, 3])
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("trip", TRIPS)
+def test_a_round_trip_changes_no_prediction(trip, loss, n_out, tmp_path):
+    model = a_model(loss=loss, n_out=n_out)
+    again = TRIPS[trip](model, tmp_path)
+    exact = trip in ("safetensors", "npz")
+    outputs = [one.predict_logits(X, "numpy") for one in (model, again)]
+    if exact:
+        np.testing.assert_array_equal(*outputs)
+        assert (again.labels, again.settings, again.version) == (model.labels, model.settings, model.version)
+    if loss == "squared_error":
+        np.testing.assert_allclose(*outputs, rtol=1e-9, atol=1e-9)
+    else:
+        expected, actual = (one.predict_proba(X, "numpy") for one in (model, again))
+        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
+    if trip != "pytorch":  # which knows no names
+        expected, actual = (one.predict(X, "numpy") for one in (model, again))
+        np.testing.assert_array_equal(actual, expected) if loss != "squared_error" else None
+
+
+def onnx_outputs(path, x):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"inputs": x.astype(np.float32)}), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_onnx_knows_every_activation(activation, dtype, tmp_path):
+    model = a_model(activation, dtype=dtype)
+    export_onnx(tmp_path / "model.onnx", model)
+    outputs = onnx_outputs(tmp_path / "model.onnx", X)
+    np.testing.assert_allclose(outputs["logits"], model.predict_logits(X, "numpy"), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_out", [1, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_onnx_knows_what_every_loss_asks_for(loss, n_out, tmp_path):
+    model = a_model(loss=loss, n_out=n_out, preprocessed=n_out > 1)
+    export_onnx(tmp_path / "model.onnx", model)
+    for x in (X, X[:1]):
+        outputs = onnx_outputs(tmp_path / "model.onnx", x)
+        predicted = Trainer(model.network, loss=loss, backend="numpy").predict(model.prepare(x))
+        if "probabilities" in outputs:
+            proba = model.predict_proba(x, "numpy")
+            np.testing.assert_allclose(outputs["probabilities"], proba, rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(outputs["labels"].reshape(predicted.shape), predicted)
+        else:
+            np.testing.assert_allclose(outputs["predictions"].reshape(predicted.shape), predicted, rtol=1e-5, atol=1e-5)
+
+
+def test_onnx_says_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ModuleNotFoundError, match=r"fastnet\[onnx\]"):
+        export_onnx(tmp_path / "model.onnx", a_model())
+    assert not list(tmp_path.iterdir())
+
+
+FITTED = {
+    "classes": (MLPClassifier, RNG.choice(["a", "b", "c"], 40)),
+    "two classes": (MLPClassifier, RNG.choice(["no", "yes"], 40)),
+    "several labels": (MLPClassifier, RNG.integers(0, 2, (40, 3))),
+    "a value": (MLPRegressor, RNG.normal(size=40)),
+    "values": (MLPRegressor, RNG.normal(size=(40, 2))),
+}
+
+
+@pytest.mark.parametrize("scaler", [None, StandardScaler(), MinMaxScaler((-1, 2)), StandardScaler(with_mean=False)])
+@pytest.mark.parametrize("what", FITTED)
+def test_estimators_of_scikit_learn_become_models_and_estimators_again(what, scaler):
+    kind, y = FITTED[what]
+    theirs = kind(hidden_layer_sizes=(5, 4), activation="logistic", max_iter=5, random_state=0)
+    if scaler is not None:
+        theirs = make_pipeline(scaler, theirs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing converges in 5 epochs
+        theirs.fit(X, y)
+    ours = from_sklearn(theirs)
+    again = to_sklearn(ours)
+    if kind is MLPRegressor:
+        np.testing.assert_allclose(ours.predict(X, "numpy"), theirs.predict(X), rtol=1e-9)
+        np.testing.assert_allclose(again.predict(X), theirs.predict(X), rtol=1e-9)
+    else:
+        np.testing.assert_allclose(ours.predict_proba(X, "numpy"), theirs.predict_proba(X), rtol=1e-9)
+        np.testing.assert_array_equal(ours.predict(X, "numpy"), theirs.predict(X))
+        np.testing.assert_allclose(again.predict_proba(X), theirs.predict_proba(X), rtol=1e-9)
+        np.testing.assert_array_equal(again.predict(X), theirs.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (MLPClassifier(), "estimator must be fitted"),
+        (StandardScaler(), "estimator must be an MLPClassifier or MLPRegressor, got StandardScaler"),
+        (make_pipeline(StandardScaler(), StandardScaler(), MLPClassifier()), "may have one scaler"),
+        (make_pipeline(MaxAbsScaler(), MLPClassifier()), "must be StandardScaler or MinMaxScaler, got MaxAbsScaler"),
+    ],
+)
+def test_what_is_no_fitted_network_of_scikit_learn_is_named(estimator, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        from_sklearn(estimator)
+
+
+@pytest.mark.parametrize(("activation", "loss"), [("gelu", "cross_entropy"), ("relu", "huber")])
+def test_models_that_scikit_learn_cannot_hold_are_named(activation, loss):
+    with pytest.raises(ValueError, match="model: scikit-learn"):
+        to_sklearn(a_model(activation, loss))
+
+
+def test_pytorch_gives_the_same_outputs(tmp_path):
+    torch = pytest.importorskip("torch")
+    names = ["ReLU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Identity"]
+    sizes = [6, *range(12, 2, -1), 2]
+    torch.manual_seed(0)
+    layers = [
+        module
+        for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
+        for module in (
+            torch.nn.Linear(n_in, n_out),
+            getattr(torch.nn, name)(**({"approximate": "tanh"} if name == "GELU" else {})),
+        )
+    ]
+    theirs = torch.nn.Sequential(*layers, torch.nn.Linear(3, 2)).double()
+    ours = from_pytorch(theirs)
+    expected = theirs(torch.tensor(X)).detach().numpy()
+    np.testing.assert_allclose(ours.predict_logits(X, "numpy"), expected, rtol=1e-9, atol=1e-12)
+    theirs.load_state_dict({name: torch.tensor(array) for name, array in to_pytorch(ours).items()})
+    np.testing.assert_allclose(theirs(torch.tensor(X)).detach().numpy(), expected, rtol=1e-12)
+
+
+def test_modules_of_pytorch_that_are_none_of_ours_are_named():
+    torch = pytest.importorskip("torch")
+    for module, message in ((torch.nn.GELU(), "GELU must have approximate='tanh'"), (torch.nn.Hardtanh(), "Hardtanh")):
+        with pytest.raises(ValueError, match=message):
+            from_pytorch(torch.nn.Sequential(torch.nn.Linear(2, 3), module, torch.nn.Linear(3, 2)))
+
+
+def test_layers_without_biases_stay_so():
+    state = {"net.0.weight": np.ones((3, 6)), "net.1.weight": np.ones((2, 3))}
+    assert from_pytorch(state).network.bias is False
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([1], "state must be a state dict or a Sequential, got list"),
+        ({"weight": np.ones((2, 2))}, "'weight' is no weight or bias of a numbered layer"),
+        ({"a.0.weight": np.ones((2, 2)), "b.0.weight": np.ones((2, 2))}, "layers of one Sequential, got 2"),
+        ({"0.weight": np.ones((2, 2)), "2.weight": np.ones((2, 3))}, "linear layers one after the other"),
+        ({"0.weight": np.ones((2, 2, 2))}, "linear layers one after the other"),
+        ({"0.bias": np.ones(2)}, "linear layers one after the other"),
+        ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(2), "1.weight": np.ones((2, 2))}, "a bias for every layer"),
+        ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(3)}, r"bias of shape \(3,\), expected \(2,\)"),
+        ({"0.weight": np.full((2, 2), np.nan)}, "finite numbers"),
+    ],
+)
+def test_what_is_no_stack_of_layers_is_named(state, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        from_pytorch(state)
+
+
+def test_preprocessing_is_that_of_scikit_learn():
+    data = np.column_stack([X, np.full(40, 7.0)]).astype(np.float32)
+    for kind, theirs in (("standardize", StandardScaler()), ("minmax", MinMaxScaler())):
+        ours = Preprocessing.fit(data, kind)
+        np.testing.assert_allclose(ours(data), theirs.fit_transform(data.astype(np.float64)), rtol=1e-9, atol=1e-9)
+        assert ours(data, np.float32).dtype == np.float32
+    bytes_ = RNG.integers(0, 256, (50, 3)).astype(np.uint8)
+    np.testing.assert_allclose(Preprocessing.fit(bytes_, "standardize")(bytes_).std(axis=0), 1)
+
+
+@pytest.mark.parametrize(
+    ("X", "kind", "message"),
+    [
+        (np.ones((2, 2)), "robust", "kind must be one of standardize, minmax, got 'robust'"),
+        (np.ones(2), "minmax", "X must be numbers"),
+        (np.empty((0, 2)), "minmax", "X must be numbers"),
+        (np.array([[np.nan, 1.0]]), "minmax", "X must be finite, got nan in row 0, column 0"),
+    ],
+)
+def test_data_that_cannot_be_prepared_is_named(X, kind, message):
+    with pytest.raises(ValueError, match=message):
+        Preprocessing.fit(X, kind)
