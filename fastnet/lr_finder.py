@@ -19,6 +19,9 @@ SMOOTHING = 0.9
 DIVERGED = 4.0
 """How many times its least value the smoothed loss may reach before the test ends."""
 
+NOISY = 8
+"""Steps whose median is the loss that the test begins with."""
+
 
 @dataclass(frozen=True, eq=False)
 class RangeTest:
@@ -29,7 +32,7 @@ class RangeTest:
     lrs, losses : ndarray of float64, shape (n_steps,)
         The rate of each step, and the running mean of the losses before it.
     suggestion : float
-        The rate at which the loss falls fastest over the logarithm of the rate, before it is least.
+        The rate at which the loss falls fastest over the logarithm of the rate, after a tenth of its fall.
     """
 
     lrs: npt.NDArray[np.float64]
@@ -122,8 +125,12 @@ def _smoothed(losses: list[float]) -> npt.NDArray[np.float64]:
 
 
 def _steepest(rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64]) -> float:
+    """Return the rate of the steepest fall, after the first tenth of it: before that there is nothing but noise."""
     least = int(losses.argmin()) if len(losses) else 0
-    if least < 2:
+    first = float(np.median(losses[:NOISY])) if least > NOISY else -math.inf
+    fall = first - float(losses[least]) if least else 0.0
+    if not fall > 0:
         raise ValueError("the loss never fell; begin with a lower rate, or scale the inputs")
-    slopes = np.gradient(losses[: least + 1], np.log(rates[: least + 1]))
-    return float(rates[int(slopes.argmin())])
+    begin = int(np.flatnonzero(losses[: least + 1] > first - 0.1 * fall)[-1])
+    slopes = np.gradient(losses[begin : least + 1], np.log(rates[begin : least + 1]))
+    return float(rates[begin + int(slopes.argmin())])
