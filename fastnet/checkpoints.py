@@ -19,7 +19,7 @@ from fastnet.models._document import digest
 from fastnet.models._files import guarded, read_safetensors
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
-from fastnet.schedules import SCHEDULES
+from fastnet.schedules import schedule_name
 from fastnet.trainer import Trainer
 
 FORMAT = "fastnet-checkpoint-1"
@@ -59,8 +59,8 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     2
     """
     network = trainer.network
-    names = {schedule: name for name, schedule in SCHEDULES.items()}
-    if trainer.schedule not in names:
+    schedule = schedule_name(trainer.schedule)
+    if schedule is None:
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
     state = {
         "network": {
@@ -70,7 +70,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         "optimizer": {"name": type(trainer.optimizer).__name__, **vars(trainer.optimizer)},
         "loss": trainer.loss,
         "settings": {name: getattr(trainer, name) for name in _SETTINGS},
-        "schedule": names[trainer.schedule],
+        "schedule": schedule,
         "progress": trainer.progress(),
         "notes": dict(notes or {}),
     }  # fmt: skip

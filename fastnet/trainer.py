@@ -194,6 +194,11 @@ class Trainer:
                 on_epoch(epoch)
         return history
 
+    def compile(self, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+        """Compile kernels for such data, or load them, without a step."""
+        data = _plan.checked_data(self.network, self.loss, X, y, None, None)
+        self._prepare(data, _plan.make_plan(len(data.X), self.batch_size, 0, None, None))
+
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""
         return self._logits(_inputs.features("X", X, self.network.sizes[0], self.network.dtype))
