@@ -45,6 +45,7 @@ class Job:
     test_samples: int | None = None
     cache_data: bool = False
     mmap: bool = False
+    preprocess: str = "scale"
     method: Method = field(default_factory=Method)
 
     def run(self) -> int:
@@ -52,7 +53,7 @@ class Job:
         parts = load_parts(
             self.data, self.label, self.test_fraction, self.seed,
             count=self.test_samples, cache=self.cache_data, mmap=self.mmap,
-        )  # fmt: skip
+        ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)
         trainer, figures = self._make_trainer(parts)
@@ -95,8 +96,10 @@ class Job:
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
         metrics |= {"test_samples": len(parts.X_test)}
-        settings = self._settings(trainer)
-        model = Model(trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, settings=settings)
+        model = Model(
+            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
+            parts.preprocessing, self._settings(trainer),
+        )  # fmt: skip
         save_model(self.out, model)
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from fastnet._classes import class_names, class_probabilities, n_classes_of
 from fastnet._images import is_image
 from fastnet.cli._data import test_part
-from fastnet.cli._model import load_data
-from fastnet.models import Model, load_model
+from fastnet.cli._model import load_data, open_model
+from fastnet.models import Model
 from fastnet.trainer import Trainer
 
 
@@ -45,8 +45,8 @@ def open_trial(
     model: Path, data: Path, label: str | None, backend: str, threads: int | None, what: str, require_labels: bool
 ) -> Trial:
     """Read a model and data that fits it; `what` begins the error for a model that does not tell classes apart."""
-    loaded = load_model(model)
-    trainer = Trainer(loaded.network, loss=loaded.loss, backend=backend, n_threads=threads)
+    trainer = open_model(model, backend, threads)
+    loaded = trainer.model
     n_classes = n_classes_of(trainer, what)
     found = load_data(data, label, trainer, model, require_labels)
     X, y, part = test_part(found)
@@ -56,7 +56,7 @@ def open_trial(
         raise ValueError(f"{data}: labels of up to {y.max()}, expected less than {n_classes}, the classes of {model}")
     shape = loaded.image_shape or found.image_shape
     return Trial(
-        loaded, trainer, X, y, part, class_names(None, n_classes), shape if is_image(shape) else None,
+        loaded, trainer, X, y, part, class_names(loaded.labels, n_classes), shape if is_image(shape) else None,
         found.feature_names,
     )  # fmt: skip
 
