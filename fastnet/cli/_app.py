@@ -17,6 +17,7 @@ from fastnet.cli._compare import compare
 from fastnet.cli._data_commands import data_app
 from fastnet.cli._errors import USAGE_ERROR, discard_output, report, report_warning
 from fastnet.cli._evaluate import evaluate
+from fastnet.cli._formats import EXPORT_EXAMPLES, IMPORT_EXAMPLES, export, import_
 from fastnet.cli._info import info
 from fastnet.cli._plot import EXAMPLES as PLOT_EXAMPLES
 from fastnet.cli._plot import plot
@@ -24,6 +25,7 @@ from fastnet.cli._predict import EXAMPLES as PREDICT_EXAMPLES
 from fastnet.cli._predict import predict
 from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
 from fastnet.cli._recipes import recipes
+from fastnet.cli._report import write_page
 from fastnet.cli._show import EXAMPLES as SHOW_EXAMPLES
 from fastnet.cli._show import show
 from fastnet.cli._train import EXAMPLES, train
@@ -40,6 +42,9 @@ for command in (evaluate, info):
 app.command(epilog=PLOT_EXAMPLES)(plot)
 app.command(epilog=SHOW_EXAMPLES)(show)
 app.command(epilog=RECIPES_EXAMPLES)(recipes)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command("import", epilog=IMPORT_EXAMPLES)(import_)
+app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from fastnet.cli import _options as options
 
+ModelPath = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file.", show_default=False)]
 
-def info(json: options.Json = False) -> int:
-    """Show versions, processor, threads and measured peak."""
+
+def info(model: ModelPath = None, json: options.Json = False) -> int:
+    """Show versions, processor, threads and measured peak; or, of a model, what its file tells."""
     from fastnet.cli._output import print_json, print_rows
 
-    facts = _facts()
+    facts = _facts() if model is None else _model_facts(model)
     if json:
         print_json(facts)
+        return 0
+    if model is not None:
+        print_rows(_model_rows(facts))
         return 0
     cpu, threads, peak, blas = facts["cpu"], facts["threads"], facts["fma_peak_gflops"], facts["blas"]
     name = f"{cpu['model']} ({cpu['name']})" if cpu["model"] else cpu["name"]
@@ -45,3 +53,44 @@ def _facts() -> dict[str, Any]:
             "all_threads": fma_peak(),
         },
     }
+
+
+def _model_facts(path: Path) -> dict[str, Any]:
+    from fastnet.models import load_model
+
+    model = load_model(path)
+    network, preprocessing = model.network, model.preprocessing
+    return {
+        "model": str(path),
+        "version": model.version,
+        "sizes": network.sizes,
+        "activations": network.activations,
+        "bias": network.bias,
+        "dtype": str(network.dtype),
+        "parameters": network.n_parameters,
+        "input_scale": network.input_scale,
+        "preprocessing": preprocessing is not None,
+        "loss": model.loss,
+        "image_shape": model.image_shape,
+        "labels": model.labels,
+        "metrics": dict(model.metrics),
+        "settings": dict(model.settings),
+    }
+
+
+def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
+    sizes = "-".join(map(str, facts["sizes"])) + "".join(f" {name}" for name in dict.fromkeys(facts["activations"]))
+    sizes += "" if facts["bias"] else ", no biases"
+    shape, labels = facts["image_shape"], facts["labels"]
+    rows = {
+        "model": facts["model"],
+        "network": f"{sizes}, {facts['parameters']:,} {facts['dtype']} parameters",
+        "loss": facts["loss"],
+        "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
+        "images": "x".join(map(str, shape)) if shape else "no",
+        "labels": ", ".join(labels) if labels else "numbers from 0",
+        "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
+        "settings": ", ".join(f"{name} {value}" for name, value in facts["settings"].items()) or "none stored",
+        "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
+    }
+    return rows
