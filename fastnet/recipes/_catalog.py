@@ -53,8 +53,8 @@ _SIGMOID_72_36 = Recipe(
     reported="92.9 % train, 91.1 % test",
     mended=(_SCALAR_BIAS, _SHARED_MAXIMUM, _GLOBAL_M),
     remark="mending changes little, but run on MNIST's files the notebook itself, and so the recipe, gets more of the "
-    "training images right than was reported, and fewer of the test images; on pixels up to 255 nearly all sigmoids are "
-    "saturated",
+    "training images right than was reported, and fewer of the test images; on pixels up to 255 nearly all sigmoids "
+    "of the first layer are saturated",
     better={"init": "glorot_uniform", "optimizer": SGD(lr=0.5, momentum=0.9), "scaled": True},
     better_why="pixels divided by 255 and Glorot's weights, so that the sigmoids do not saturate, and momentum",
 )  # fmt: skip
