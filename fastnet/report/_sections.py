@@ -118,8 +118,9 @@ def weights(subject: Subject) -> Html:
 
 def settings(model: Model, run: Mapping[str, Any]) -> Html:
     """List the settings of training where they are known, else those of the network."""
-    network = model.network
+    network, stored = model.network, {key: value for key, value in model.settings.items() if key != "history"}
     known: Mapping[str, Any] = run.get("settings") or {
+        **stored,
         "sizes": network.sizes,
         "activations": network.activations,
         "dtype": str(network.dtype),
