@@ -5,7 +5,7 @@ import sys
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["tests", "interpreted", "lint", "types", "compare"]
+nox.options.sessions = ["tests", "interpreted", "lint", "types", "docs", "compare"]
 nox.options.reuse_existing_virtualenvs = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -62,6 +62,13 @@ def types(session: nox.Session) -> None:
     """Check types."""
     install(session, "types")
     session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into `site`, with warnings as errors; arguments go to mkdocs instead, such as `serve`."""
+    install(session, "docs")
+    session.run("mkdocs", *(session.posargs or ("build", "--strict")))
 
 
 @nox.session
