@@ -59,6 +59,7 @@ def _epoch_as_json(epoch: Epoch) -> dict[str, Any]:
     test = epoch.validation or UNKNOWN
     return {
         "epoch": epoch.number,
+        "step": epoch.step,
         "loss": epoch.loss,
         "accuracy": epoch.accuracy,
         "test_loss": test.loss,
