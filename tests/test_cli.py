@@ -162,7 +162,7 @@ def test_a_test_part_of_the_data_is_the_test_set(capsys, tmp_path):
     document = run_json(capsys, "train", "d.npz", "--backend", "numpy", "--epochs", "1")
     assert document["data"] | {"dtype": ""} == {
         "name": "d", "samples": 500, "test_samples": 1297, "test_part": "given", "features": 64, "classes": 10,
-        "dtype": "",
+        "dtype": "", "preprocess": "scale",
     }  # fmt: skip
     evaluation = run_json(capsys, "evaluate", "model.safetensors", "d.npz", "--backend", "numpy")
     assert (evaluation["part"], evaluation["samples"]) == ("test part", 1297)

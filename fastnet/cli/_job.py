@@ -42,13 +42,14 @@ class Job:
     test_samples: int | None = None
     cache_data: bool = False
     mmap: bool = False
+    preprocess: str = "scale"
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
         parts = load_parts(
             self.data, self.label, self.test_fraction, self.seed,
             count=self.test_samples, cache=self.cache_data, mmap=self.mmap,
-        )  # fmt: skip
+        ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)
         trainer = self._make_trainer(parts)
@@ -84,7 +85,11 @@ class Job:
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
         metrics |= {"test_samples": len(parts.X_test)}
-        save_model(self.out, Model(trainer.network, loss_name(trainer.loss), parts.image_shape, metrics))
+        model = Model(
+            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics,
+            labels=parts.label_names, preprocessing=parts.preprocessing,
+        )  # fmt: skip
+        save_model(self.out, model)
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
         network, (name, *_) = trainer.network, self.optimizer.as_tuple()

@@ -63,6 +63,15 @@ class Backend(StrEnum):
     numpy = "numpy"
 
 
+class Preprocess(StrEnum):
+    """What is done to features before a network sees them."""
+
+    none = "none"
+    scale = "scale"
+    standardize = "standardize"
+    minmax = "minmax"
+
+
 FORMATS = (
     "A CSV, Parquet, .npz, .npy or IDX file, plain or .gz; or a folder with Kaggle's train.csv and test.csv or with "
     "MNIST's files."
@@ -114,6 +123,13 @@ Mmap = Annotated[
         "--mmap",
         help="Map features into memory instead of reading them: .npy, uncompressed .npz, or with --cache-data. "
         "What is held out are then the last samples.",
+    ),
+]
+PreprocessOption = Annotated[
+    Preprocess,
+    typer.Option(
+        help="What is done to features, and kept with the model: integers divided by the largest (scale), mean 0 and "
+        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing.",
     ),
 ]
 Hidden = Annotated[

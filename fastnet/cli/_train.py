@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fastnet.cli import _options as options
-from fastnet.cli._options import Activation, Backend, Dtype, Init, OptimizerName
+from fastnet.cli._options import Activation, Backend, Dtype, Init, OptimizerName, Preprocess
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
 
@@ -41,6 +41,7 @@ def train(
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
     test_samples: options.TestSamples = None,
+    preprocess: options.PreprocessOption = Preprocess.scale,
     cache_data: options.CacheData = False,
     mmap: options.Mmap = False,
     backend: options.BackendOption = Backend.numba,
@@ -52,8 +53,9 @@ def train(
 ) -> int:
     """Train a network that tells classes apart, and save it.
 
-    Integers from 0 to 255 are scaled by the largest of them; other features are taken as they are. Data without
-    a test part has a share of every class held out. Ctrl-C ends training early and saves what there is.
+    Integers from 0 to 255 are scaled by the largest of them and other features are taken as they are, unless
+    --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
+    early and saves what there is.
     """
     from fastnet.cli._output import check_writable
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
@@ -76,5 +78,5 @@ def train(
 
     return Job(
         data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, clip_norm,
-        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap,
+        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap, str(preprocess),
     ).run()  # fmt: skip

@@ -48,9 +48,9 @@ def open_trial(
     X, y, part = test_part(found, labelled=require_labels)
     if y is not None and y.size and y.max() >= n_classes:
         raise ValueError(f"{data}: labels of up to {y.max()}, expected less than {n_classes}, the classes of {model}")
-    labels, shape = trainer.model.labels or found.label_names, trainer.model.image_shape or found.image_shape
+    labels, shape = class_names(trainer.model.labels, n_classes), trainer.model.image_shape or found.image_shape
     return Trial(
-        trainer, X, y, part, class_names(labels, n_classes), shape if is_image(shape) else None, found.feature_names
+        trainer, X, y, part, labels, shape if is_image(shape) else None, found.feature_names
     )  # fmt: skip
 
 
