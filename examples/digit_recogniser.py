@@ -115,14 +115,13 @@ print(f"{path.name}: {path.stat().st_size:,} bytes, {model.metrics}")
 # A loaded network predicts for one row as for many; a row is a matrix of one row.
 
 # %%
-loaded = Trainer(model.network)
 for index in (0, 1, int(np.argmin(probabilities[np.arange(len(y_dev)), y_dev]))):
     row = X_dev[index : index + 1]
-    chances = loaded.predict_proba(row)[0]
+    chances = model.predict_proba(row)[0]
     print(f"image {index}: predicted {chances.argmax()} with {chances.max():.1%}, label {y_dev[index]}")
     if model.image_shape is not None:
         for line in row.reshape(model.image_shape):  # the picture, in characters
             print("   ", "".join(" .:-=+*#%@"[9 * int(pixel) // int(X.max())] * 2 for pixel in line))
-show("digit", lambda: plots.digit(X_dev[0], loaded.predict_proba(X_dev[:1])[0], image_shape=data.image_shape))
-np.testing.assert_allclose(loaded.predict_proba(X_dev), trainer.predict_proba(X_dev))
+show("digit", lambda: plots.digit(X_dev[0], model.predict_proba(X_dev[:1])[0], image_shape=data.image_shape))
+np.testing.assert_allclose(model.predict_proba(X_dev), trainer.predict_proba(X_dev))
 print("model" if plots is None else "model and pictures", "in", folder)

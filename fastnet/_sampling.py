@@ -23,12 +23,16 @@ class Sampler:
         How many there are.
     whole : bool
         Whether a step takes all of them, whose order is then of no matter.
+    left : ndarray of int64, optional
+        What a round that began before has still to give.
     """
 
-    def __init__(self, rng: np.random.Generator, kind: str, n_samples: int, whole: bool) -> None:
+    def __init__(
+        self, rng: np.random.Generator, kind: str, n_samples: int, whole: bool, left: Order | None = None
+    ) -> None:
         self._rng, self._kind, self._n_samples = rng, kind, n_samples
         self._in_order = whole and kind == "shuffle"
-        self._left: Order = np.empty(0, np.int64)
+        self.left: Order = np.empty(0, np.int64) if left is None else left
 
     def take(self, count: int) -> Order:
         """Return the next samples."""
@@ -36,9 +40,9 @@ class Sampler:
             return self._rng.integers(0, self._n_samples, count)
         if self._in_order and count == self._n_samples:
             return np.arange(count)
-        drawn = [self._left]
+        drawn = [self.left]
         while sum(map(len, drawn)) < count:
             drawn.append(self._rng.permutation(self._n_samples))
         order = np.concatenate(drawn)
-        self._left = order[count:]
+        self.left = order[count:]
         return order[:count]

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from fastnet import _answers, _inputs, _plan
 from fastnet._answers import Loss
+from fastnet._course import Course, Progress
 from fastnet._plan import Data, Plan
 from fastnet._sampling import SAMPLINGS, Sampler
 from fastnet.history import Epoch, Evaluation, History
@@ -22,18 +22,10 @@ from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
 from fastnet.reference import training_checks
 from fastnet.reference.training import Totals
-from fastnet.schedules import SCHEDULES, Schedule, make_schedule
+from fastnet.schedules import Schedule, make_schedule
 
 BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
 LOSSES = training_checks.LOSSES
-
-CHUNK_FLOP = 5_000_000_000
-"""Work between two looks at Python, for Ctrl-C and progress: some tens of milliseconds."""
-
-RATES_PER_EPOCH = 32
-"""Learning rates that a schedule gives in an epoch, at most."""
-
-Progress = Callable[[int, int], object]
 
 
 class Trainer:
@@ -129,6 +121,8 @@ class Trainer:
         self._mask_seed = int(np.random.default_rng(seed).integers(1 << 63)) if self.dropout else 0
         self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
         self._steps = self._epochs = 0
+        self._origin = 0, 0  # of the run that may be resumed
+        self._left = np.empty(0, np.int64)  # samples that a shuffle has still to give
 
     def fit(
         self,
@@ -142,6 +136,7 @@ class Trainer:
         steps: int | None = None,
         every: int | None = None,
         sample_weight: npt.ArrayLike | None = None,
+        resume: bool = False,
     ) -> History:
         """Train for some epochs or steps more; the optimizer goes on where the last call left it.
 
@@ -167,6 +162,9 @@ class Trainer:
             Epochs, or steps, between two looks at the figures: 1, or about an epoch's steps, if not given.
         sample_weight : array_like, shape (n_samples,), optional
             Weights of the samples in the loss, finite and not negative.
+        resume : bool, default False
+            Go on with the last call, or with that of a checkpoint: `epochs` or `steps` then count from its beginning,
+            and with the same arguments the outcome is the same, to the bit, as if it had not been interrupted.
 
         Returns
         -------
@@ -185,11 +183,12 @@ class Trainer:
         start = time.perf_counter()
         train = self._prepare(data, plan)
         history = History(compile_seconds=time.perf_counter() - start)
-        sampler = Sampler(self._rng, self.sampling, len(data.X), plan.n_batch >= len(data.X))
-        first = self._steps
-        for done in range(0, plan.n_rounds, plan.every):
-            now = plan._replace(n_rounds=min(plan.every, plan.n_rounds - done))
-            epoch = self._period(train, sampler, now, (first, plan.n_steps), data, on_chunk)
+        done = self._begin(plan, len(data.X), resume)
+        course = Course(self, train, plan, self._origin[0], self._sampler(plan, len(data.X)))
+        while done < plan.n_rounds:
+            count = min(plan.every, plan.n_rounds - done)
+            epoch = self._period(course, count, data, on_chunk)
+            done += count
             history.epochs.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -204,7 +203,7 @@ class Trainer:
 
         Raises ValueError for a loss of values, whose outputs are no probabilities.
         """
-        return _answers.probabilities(self._kernels, self.loss, self.predict_logits(X))
+        return _answers.probabilities(self.kernels, self.loss, self.predict_logits(X))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Predict for inputs as in `fit`.
@@ -223,84 +222,83 @@ class Trainer:
         """Mean loss and accuracy on some data, given as in `fit`."""
         return self._evaluate(*_answers.checked(self.network, self.loss, X, y))
 
+    def progress(self) -> dict[str, Any]:
+        """Return counters and the state of the random generator, JSON-ready, for `fastnet.checkpoints`."""
+        return {
+            "steps": self._steps, "epochs": self._epochs, "origin": self._origin, "mask_seed": self._mask_seed,
+            "generator": self._rng.bit_generator.state,
+        }  # fmt: skip
+
+    def restore(
+        self, progress: dict[str, Any], slots: tuple[npt.NDArray[Any], ...], left: npt.NDArray[np.int64]
+    ) -> None:
+        """Take over what `progress` returned, the optimizer's state, and samples that a shuffle has still to give."""
+        if any(slot.shape != self._slots[0].shape or slot.dtype != self._slots[0].dtype for slot in slots):
+            raise ValueError("slots must be as long as the parameters, and of their dtype")
+        self._slots, self._left = slots, left
+        self._steps, self._epochs, self._mask_seed = (progress[name] for name in ("steps", "epochs", "mask_seed"))
+        self._origin = progress["origin"][0], progress["origin"][1]
+        self._rng.bit_generator.state = progress["generator"]
+
     @property
-    def _kernels(self) -> ModuleType:
+    def kernels(self) -> ModuleType:
+        """The module whose operations compute: `fastnet.kernels` or `fastnet.reference`."""
         return import_module(BACKENDS[self.backend])
 
-    def _threads(self) -> dict[str, Any]:
+    def threads(self) -> dict[str, Any]:
+        """Return what operations are told of threads."""
         return {"n_threads": self.n_threads} if self.backend == "numba" else {}
 
     def _logits(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
         network = self.network
-        logits: npt.NDArray[Any] = self._kernels.predict_logits(
-            network.parameters, X, network.sizes, network.activations, network.input_scale, **self._threads()
+        logits: npt.NDArray[Any] = self.kernels.predict_logits(
+            network.parameters, X, network.sizes, network.activations, network.input_scale, **self.threads()
         )
         return logits
 
     def _prepare(self, data: Data, plan: Plan) -> Callable[..., Totals]:
         """Return what trains on some of the samples; kernels are loaded or compiled by running them on none."""
         network = self.network
-        train: Callable[..., Totals] = self._kernels.prepare_training(
+        train: Callable[..., Totals] = self.kernels.prepare_training(
             network.parameters, self._slots, data.X, data.y, network.sizes, network.activations, self.loss,
             self.optimizer.as_tuple(), plan.n_batch, network.input_scale, self.clip_norm, self.clip_value,
-            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, **self._threads(),
+            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, **self.threads(),
         )  # fmt: skip
         train(np.empty(0, np.int64))
         self._evaluate(data.X[:0], data.y[:0])
         return train
 
-    def _period(
-        self, train: Callable[..., Totals], sampler: Sampler, plan: Plan, run: tuple[int, int], data: Data,
-        on_chunk: Progress | None,
-    ) -> Epoch:  # fmt: skip
-        """Train until figures are taken; `run` is the step before the first of this fit, and the count of them."""
-        start, n = time.perf_counter(), plan.n_rounds * plan.round_size
-        totals = self._chunks(train, sampler, plan, run, on_chunk)
+    def _begin(self, plan: Plan, n_samples: int, resume: bool) -> int:
+        """Note where a run begins; return how many rounds of it were done before."""
+        if not resume:
+            self._origin = self._steps, self._epochs
+            if not plan.by_steps:
+                self._left = np.empty(0, np.int64)
+            return 0
+        done, rest = divmod(self._steps - self._origin[0], plan.n_steps // max(plan.n_rounds, 1) or 1)
+        if rest or (self._left.size and self._left.max() >= n_samples):
+            raise ValueError(f"resume: {self._steps} steps with other batches or samples cannot be gone on with")
+        return done
+
+    def _sampler(self, plan: Plan, n_samples: int) -> Sampler:
+        return Sampler(self._rng, self.sampling, n_samples, plan.n_batch >= n_samples, self._left)
+
+    def _period(self, course: Course, n_rounds: int, data: Data, on_chunk: Progress | None) -> Epoch:
+        """Train for some rounds, and take figures."""
+        start, plan, n = time.perf_counter(), course.plan, n_rounds * course.plan.round_size
+        totals = course.run(n_rounds, on_chunk)
         seconds = time.perf_counter() - start
-        self._epochs += 1 if plan.by_steps else plan.n_rounds
+        self._left = course.sampler.left
+        self._epochs += 1 if plan.by_steps else n_rounds
         loss_sum = totals.loss_sum + totals.penalty_sum
         if not (math.isfinite(loss_sum) and np.isfinite(self.network.parameters).all()):
             what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
             when = f"by step {self._steps}" if plan.by_steps else f"in epoch {self._epochs}"
-            raise FloatingPointError(
-                f"the {what} became infinite or NaN {when}; lower the learning rate or scale the inputs"
-            )
+            cure = "lower the learning rate or scale the inputs"
+            raise FloatingPointError(f"the {what} became infinite or NaN {when}; {cure}")
         validation = None if data.held_out is None else self._evaluate(*data.held_out)
         accuracy = _answers.accuracy(self.loss, totals.n_correct, n, self.network.sizes[-1])
         return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds, self._steps)
 
-    def _chunks(
-        self, train: Callable[..., Totals], sampler: Sampler, plan: Plan, run: tuple[int, int],
-        on_chunk: Progress | None,
-    ) -> Totals:  # fmt: skip
-        """Train on the samples of some rounds, with a look at Python between chunks of whole batches."""
-        n, done, sums = plan.n_rounds * plan.round_size, 0, Totals(0.0, 0, 0.0)
-        chunk = self._chunk_samples(plan.n_batch, plan.round_size if not plan.by_steps else n)
-        while done < n:
-            left = n - done if plan.by_steps else plan.round_size - done % plan.round_size  # of the epoch
-            order = sampler.take(min(chunk, left))
-            totals = train(order, self._steps, self._rate((self._steps - run[0]) / run[1]))
-            loss, n_correct, penalty = (a + b for a, b in zip(sums, totals, strict=True))
-            sums = Totals(loss, int(n_correct), penalty)
-            self._steps += math.ceil(len(order) / plan.n_batch)
-            done += len(order)
-            if on_chunk is not None:
-                on_chunk(done, n)
-        return sums
-
-    def _rate(self, progress: float) -> float | None:
-        """Return the learning rate where a schedule sets it."""
-        if self.schedule is SCHEDULES["constant"]:
-            return None
-        return float(self.optimizer.as_tuple()[1]) * self.schedule(progress)
-
-    def _chunk_samples(self, n_batch: int, n_samples: int) -> int:
-        """Count the samples of a chunk, whole batches of them."""
-        flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(self.network.sizes))
-        chunk = max(1, CHUNK_FLOP // (flop * n_batch)) * n_batch
-        if self.schedule is SCHEDULES["constant"]:
-            return chunk
-        return min(chunk, max(1, n_samples // RATES_PER_EPOCH // n_batch) * n_batch)
-
     def _evaluate(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Evaluation:
-        return _answers.evaluation(self._kernels, self.loss, self._logits(X), y)
+        return _answers.evaluation(self.kernels, self.loss, self._logits(X), y)

@@ -142,6 +142,7 @@ def test_training_by_a_recipe_is_what_the_library_does(capsys, tmp_path, tiny):
     model = load_model(out)
     np.testing.assert_array_equal(model.network.parameters, expected.trainer.network.parameters)
     assert model.metrics == {f"{part}_accuracy": share for part, share in expected.accuracies.items()}
+    assert (model.settings["recipe"], model.settings["seed"]) == ("kaggle-relu", 2)
     printed = [line.split()[1] for line in lines if line.startswith("step ")]
     assert len([line for line in lines if line.startswith("step")]) == len(expected.looks) == 50
     assert printed[-1] == "500/500"

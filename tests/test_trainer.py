@@ -116,7 +116,7 @@ def test_two_fits_of_one_epoch_are_one_fit_of_two(digits):
 def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
     whole, chunked = (digits_trainer("numba", Adam()) for _ in range(2))
     whole.fit(digits.X, digits.y, epochs=2)
-    monkeypatch.setattr("fastnet.trainer.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
     calls = []
     chunked.fit(digits.X, digits.y, epochs=2, on_chunk=lambda done, total: calls.append((done, total)))
     np.testing.assert_array_equal(whole.network.parameters, chunked.network.parameters)
@@ -125,7 +125,7 @@ def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
 
 
 def test_an_interrupt_leaves_a_usable_network(digits, monkeypatch):
-    monkeypatch.setattr("fastnet.trainer.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
     trainer = digits_trainer("numba", Adam())
     before = trainer.network.parameters.copy()
 

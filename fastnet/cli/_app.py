@@ -25,6 +25,7 @@ from fastnet.cli._predict import EXAMPLES as PREDICT_EXAMPLES
 from fastnet.cli._predict import predict
 from fastnet.cli._recipes import EXAMPLES as RECIPES_EXAMPLES
 from fastnet.cli._recipes import recipes
+from fastnet.cli._report import write_page
 from fastnet.cli._show import EXAMPLES as SHOW_EXAMPLES
 from fastnet.cli._show import show
 from fastnet.cli._train import EXAMPLES, train
@@ -43,6 +44,7 @@ app.command(epilog=SHOW_EXAMPLES)(show)
 app.command(epilog=RECIPES_EXAMPLES)(recipes)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command("import", epilog=IMPORT_EXAMPLES)(import_)
+app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")

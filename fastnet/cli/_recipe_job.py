@@ -21,7 +21,7 @@ from fastnet.recipes import Look, Recipe, find_recipe, prepare
 from fastnet.recipes._run import Part, accuracies, is_printed, make_trainer, train
 from fastnet.trainer import Trainer
 
-APART = ("context", "recipe", "better", "data", "label", "seed", "backend", "threads", "out", "json")
+APART = ("context", "recipe", "better", "data", "label", "cache_data", "seed", "backend", "threads", "out", "json")
 """Parameters of the command that are no settings of training."""
 
 
@@ -32,6 +32,7 @@ class RecipeJob:
     recipe: Recipe
     data: Path | None
     label: str | None
+    cache: bool
     seed: int
     backend: str
     threads: int | None
@@ -40,17 +41,15 @@ class RecipeJob:
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
-        data = datasets.load(self.data, label=LABEL if self.label is None else self.label)
+        data = datasets.load(self.data, label=LABEL if self.label is None else self.label, cache=self.cache)
         parts = prepare(self.recipe, data, self.seed)
-        trainer = make_trainer(
-            self.recipe, parts["train"][0], data.n_classes, self.backend, self.seed, self.threads
-        )  # fmt: skip
+        X, _ = parts["train"]
+        trainer = make_trainer(self.recipe, X, data.n_classes, self.backend, self.seed, self.threads)
         if not self.json:
             self._print_head(data, parts, trainer)
         run = self._train(trainer, parts)
         reached = accuracies(trainer, parts)
-        metrics = {f"{part}_accuracy": share for part, share in reached.items()}
-        save_model(self.out, Model(trainer.network, loss_name(trainer.loss), data.image_shape, metrics))
+        self._save(trainer, data, reached)
         if run.interrupted:
             print("fastnet: interrupted; saved what there is", file=sys.stderr)
         if self.json:
@@ -79,6 +78,14 @@ class RecipeJob:
         run.run_seconds = time.perf_counter() - start
         run.test = trainer.evaluate(*parts[watched])
         return run
+
+    def _save(self, trainer: Trainer, data: Dataset, reached: dict[str, float]) -> None:
+        metrics = {f"{part}_accuracy": share for part, share in reached.items()}
+        settings = {"recipe": self.recipe.name, "training": self.recipe.explain()["training"], "seed": self.seed}
+        model = Model(
+            trainer.network, loss_name(trainer.loss), data.image_shape, metrics, data.label_names, settings=settings
+        )
+        save_model(self.out, model)
 
     def _document(
         self, data: Dataset, parts: dict[str, Part], trainer: Trainer, run: Run, reached: dict[str, float]
@@ -127,16 +134,17 @@ class RecipeJob:
 
 
 def make_recipe_job(
-    name: str, better: bool, given: dict[str, Any], data: Path | None, label: str | None, seed: int, backend: str,
-    threads: int | None, out: Path, json: bool,
+    name: str, better: bool, given: dict[str, Any], data: Path | None, label: str | None, cache: bool, seed: int,
+    backend: str, threads: int | None, out: Path, json: bool,
 ) -> RecipeJob:  # fmt: skip
     """Find a recipe and let options that were given win; those that it cannot follow are refused."""
     recipe = find_recipe(name)
     recipe = recipe.improved() if better else recipe
     changes = {option: value for option, value in given.items() if option not in APART}
-    if data is None and label is not None:
-        raise ValueError("--label needs DATA: the embedded digits have no columns")
-    return RecipeJob(_changed(recipe, changes), data, label, seed, backend, threads, out, json)
+    if data is None and (cache or label is not None):
+        option = "--cache-data" if cache else "--label"
+        raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
+    return RecipeJob(_changed(recipe, changes), data, label, cache, seed, backend, threads, out, json)
 
 
 def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:

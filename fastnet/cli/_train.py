@@ -63,8 +63,9 @@ def train(
     if recipe is not None:
         from fastnet.cli._recipe_job import make_recipe_job
 
-        changes = options.given(context)
-        return make_recipe_job(recipe, better, changes, data, label, seed, str(backend), threads, out, json).run()
+        return make_recipe_job(
+            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json
+        ).run()  # fmt: skip
     if better:
         raise ValueError("--better needs --recipe NAME")
     sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)

@@ -46,7 +46,7 @@ def to_document(model: Model) -> tuple[Tensors, dict[str, str]]:
         tensors["preprocessing.shift"] = model.preprocessing.shift
         tensors["preprocessing.scale"] = model.preprocessing.scale
     text = json.dumps(configuration)
-    return tensors, {"format": FORMATS[-1], "configuration": text, "sha256": _digest(tensors, text)}
+    return tensors, {"format": FORMATS[-1], "configuration": text, "sha256": digest(tensors, text)}
 
 
 def layer_tensors(network: Network) -> Tensors:
@@ -60,7 +60,7 @@ def layer_tensors(network: Network) -> Tensors:
 def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
     """Return the model; ValueError, TypeError, KeyError and their like if something about it is wrong."""
     text = metadata["configuration"]
-    if metadata["format"] != "fastnet-1" and metadata["sha256"] != _digest(tensors, text):
+    if metadata["format"] != "fastnet-1" and metadata["sha256"] != digest(tensors, text):
         raise ValueError("its digest is not that of its content")
     configuration = json.loads(text)
     preprocessing = _preprocessing(tensors)
@@ -81,13 +81,14 @@ def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
     )
 
 
-def _digest(tensors: Tensors, text: str) -> str:
-    digest = hashlib.sha256(text.encode())
+def digest(tensors: Tensors, text: str) -> str:
+    """Return the SHA-256 of tensors, with their names, dtypes and shapes, and a text."""
+    sha256 = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
-        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
-        digest.update(tensor.tobytes())
-    return digest.hexdigest()
+        sha256.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        sha256.update(tensor.tobytes())
+    return sha256.hexdigest()
 
 
 def _preprocessing(tensors: Tensors) -> Preprocessing | None:

@@ -1,0 +1,54 @@
+"""`fastnet report`: a model and what it makes of data, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastnet.cli import _options as options
+from fastnet.cli._options import Backend
+
+Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
+Training = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="What fastnet train --json printed: adds settings, curves and speed.", show_default=False,
+    ),
+]  # fmt: skip
+
+
+def write_page(
+    model: options.ModelPath,
+    data: options.DataPath,
+    out: Out = Path("report.html"),
+    training: Training = None,
+    label: options.Label = None,
+    backend: options.BackendOption = Backend.numba,
+    threads: options.Threads = None,
+) -> int:
+    """Describe a model and what it makes of data in one HTML file.
+
+    It shows confusion, samples, mistakes, first-layer weights and speed, and needs no other file nor the network.
+    Data with a test part, such as the MNIST files, is taken from there.
+    """
+    from fastnet.cli._output import check_writable
+    from fastnet.cli._settings import check_threads
+
+    check_threads(backend, threads)
+    check_writable(out, model, data)
+
+    from fastnet import _documents
+    from fastnet.cli._trial import open_trial
+    from fastnet.report import write_report
+
+    run = None if training is None else _documents.load(training)
+    trial = open_trial(model, data, label, str(backend), threads, "fastnet report", require_labels=True)
+    assert trial.y is not None
+    write_report(
+        out, trial.model, trial.X, trial.y, name=data.name or str(data), training=run, labels=trial.labels,
+        feature_names=trial.feature_names, backend=str(backend), n_threads=threads,
+    )  # fmt: skip
+    print(f"saved  {out}")
+    return 0

@@ -1,0 +1,137 @@
+"""Checkpoints and the learning-rate range test."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from fastnet import SGD, Adam, Network, Trainer
+from fastnet.checkpoints import load_checkpoint, save_checkpoint
+from fastnet.datasets import load_digits
+from fastnet.lr_finder import find_lr
+
+DIGITS = load_digits()
+X, Y = DIGITS.X[:300], DIGITS.y[:300]
+
+
+def a_trainer(backend="numpy", **settings):
+    network = Network([64, 12, 10], seed=1, input_scale=1 / 16)
+    return Trainer(network, **{"optimizer": Adam(0.01), "batch_size": 48, "backend": backend, "seed": 2, **settings})
+
+
+class Stopped(Exception):  # noqa: N818
+    pass
+
+
+RUNS = [
+    ({"dropout": 0.3, "schedule": "one_cycle"}, {"epochs": 6}),
+    ({"sampling": "replacement", "optimizer": SGD(0.1, 0.9)}, {"steps": 40, "every": 7}),
+    ({"loss": ("cross_entropy", 0.1), "clip_norm": 1.0}, {"steps": 40, "every": 5}),
+    ({"batch_size": None, "l2": 0.1}, {"epochs": 10, "every": 3}),
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(("settings", "length"), RUNS)
+def test_a_resumed_run_ends_with_the_same_bits(settings, length, backend, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    whole = a_trainer(backend, **settings)
+    expected = whole.fit(X, Y, **length)
+    stopped = a_trainer(backend, **settings)
+
+    def stop_at_second(epoch):
+        save_checkpoint(path, stopped, {"figures": [epoch.loss]})
+        if epoch is not None and epoch.step >= expected.epochs[1].step:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        stopped.fit(X, Y, on_epoch=stop_at_second, **length)
+    resumed, notes = load_checkpoint(path)
+    actual = resumed.fit(X, Y, resume=True, **length)
+    np.testing.assert_array_equal(resumed.network.parameters, whole.network.parameters)
+    assert actual.loss == expected.loss[2:]
+    assert [epoch.number for epoch in actual.epochs] == [epoch.number for epoch in expected.epochs[2:]]
+    assert notes == {"figures": [expected.loss[1]]}
+
+
+def test_a_finished_run_has_nothing_left():
+    trainer = a_trainer()
+    trainer.fit(X, Y, epochs=2)
+    assert trainer.fit(X, Y, epochs=2, resume=True).epochs == []
+    assert len(trainer.fit(X, Y, epochs=3, resume=True).epochs) == 1
+
+
+def test_other_data_cannot_be_gone_on_with():
+    trainer = a_trainer()
+    trainer.fit(X, Y, epochs=2)
+    with pytest.raises(ValueError, match="resume: 14 steps with other batches or samples"):
+        trainer.fit(X[:200], Y[:200], epochs=3, resume=True)
+
+
+def test_damaged_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    save_checkpoint(path, a_trainer())
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(content)
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(data[: rng.integers(len(data))] if rng.random() < 0.2 else data)
+        try:
+            load_checkpoint(path)
+        except ValueError:
+            refused += 1
+    assert refused >= 190  # what is left are spaces that pad the header
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "gone")
+    save_file({"a": np.zeros(2)}, path)
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_holds_tensors_and_json_alone(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    save_checkpoint(path, a_trainer())
+    assert set(load_file(path)) == {"parameters", "order", "slot.0", "slot.1"}
+    header = path.read_bytes()[8:]
+    metadata = json.loads(header[: int.from_bytes(path.read_bytes()[:8], "little")])["__metadata__"]
+    assert json.loads(metadata["state"])["progress"]["generator"]["bit_generator"] == "PCG64"
+
+
+def test_a_schedule_of_ones_own_cannot_be_kept(tmp_path):
+    with pytest.raises(ValueError, match="only those that have a name"):
+        save_checkpoint(tmp_path / "run.checkpoint", a_trainer(schedule=lambda progress: 1.0))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()])
+def test_the_range_test_finds_a_rate_that_trains_and_changes_nothing(optimizer):
+    trainer = a_trainer(optimizer=optimizer)
+    before = trainer.network.parameters.copy()
+    found = find_lr(trainer, X, Y)
+    np.testing.assert_array_equal(trainer.network.parameters, before)
+    assert found.lrs.shape == found.losses.shape
+    assert (np.diff(found.lrs) > 0).all()
+    assert found.losses[-1] > found.losses.min()
+    losses = {}
+    for factor in (1e-3, 1.0):
+        kind = type(optimizer)
+        one = a_trainer(optimizer=kind(lr=found.suggestion * factor))
+        losses[factor] = one.fit(X, Y, epochs=5).loss[-1]
+    assert losses[1.0] < 0.5 * losses[1e-3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"low": 1.0, "high": 0.1}, "low and high must be rates with 0 < low < high, got 1.0 and 0.1"),
+        ({"low": 0.0}, "0 < low < high"),
+        ({"steps": 3}, "steps must be at least 10, got 3"),
+        ({"low": 50.0, "high": 100.0}, "the loss never fell"),
+    ],
+)
+def test_ranges_that_cannot_be_tested_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        find_lr(a_trainer(), X, Y, **arguments)
