@@ -1,11 +1,13 @@
 """Every code block of the README and of the documentation runs, in order, as one reader would type them.
 
 Blocks of `python` on a page share their names. Lines of `sh` are commands of fastnet, which find the files that
-`files` makes. A block of `toml` with a title becomes a file of that name, and `run: fastnet ...` in a block of `yaml` is a
+`files` makes; `> FILE` keeps what they print. A block of `toml` with a title becomes a file of that name, and `run: fastnet ...` in a block of `yaml` is a
 command. Blocks of `text` are shown, not run.
 """
 
+import contextlib
 import importlib.util
+import io
 import re
 import shlex
 import shutil
@@ -62,13 +64,18 @@ def files(tmp_path_factory):
 
 
 def run_command(line, where):
+    line, *redirected = line.split(" > ")
     program, *argv = shlex.split(line)
     assert program == "fastnet", f"{where}: a block of sh holds commands of fastnet, got {line!r}"
     if LONG.match(line):
         command = typer.main.get_command(app).commands[argv[0]]
         command.make_context(argv[0], argv[1:]).close()
     else:
-        assert main(argv) == 0, f"{where}: {line}"
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed) if redirected else contextlib.nullcontext():
+            assert main(argv) == 0, f"{where}: {line}"
+        if redirected:
+            Path(redirected[0]).write_text(printed.getvalue(), "utf-8")
 
 
 def run_block(language, title, text, names, where):
