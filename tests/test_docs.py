@@ -1,8 +1,8 @@
 """Every code block of the README and of the documentation runs, in order, as one reader would type them.
 
 Blocks of `python` on a page share their names. Lines of `sh` are commands of fastnet, which find the files that `files`
-makes; `> FILE` keeps what they print. A block of `toml` with a title becomes a file of that name, and `run: fastnet ...`
-in a block of `yaml` is a command. Blocks of `text` are shown, not run.
+makes; `> FILE` keeps what they print. A block of `toml` with a title becomes a file of that name, and `run: fastnet`
+in a block of `yaml` begins a command. Blocks of `text` are shown, not run.
 """
 
 import contextlib
