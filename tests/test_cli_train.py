@@ -71,6 +71,34 @@ def test_a_resumed_run_ends_where_the_whole_one_does(capsys):
     assert document["settings"]["dropout"] == [0.2]
 
 
+def test_patience_ends_training_by_samples_held_out_for_it(capsys):
+    ways = ["--lr", "0.02", "--epochs", "200", "--patience", "3"]
+    assert main(["train", *SMALL, *ways, "--json", "--out", "early.npz"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    history, data = document["history"], document["data"]
+    assert (data["samples"], data["validation_samples"], data["test_samples"]) == (1295, 143, 359)
+    losses = [epoch["validation_loss"] for epoch in history]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3 < 200
+    assert document["best_epoch"] == best + 1
+    assert "test_loss" not in history[0]
+    ways[3] = str(best + 1)
+    assert main(["train", *SMALL, *ways, "--out", "best.npz"]) == 0
+    assert f"parameters after step {41 * (best + 1)}" in capsys.readouterr().out
+    np.testing.assert_array_equal(parameters("best.npz"), parameters("early.npz"))
+
+
+def test_time_ends_training_and_a_checkpoint_goes_on_from_there(capsys):
+    ways = [*SMALL, "--batch-size", "1", "--steps", "2000", "--every", "500"]
+    assert main(["train", *ways, "--checkpoint", "run.ckpt", "--max-time", "1e-9", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["interrupted"] is False
+    assert len(document["history"]) == 1
+    assert main(["train", *ways, "--resume", "run.ckpt", "--out", "rest.npz"]) == 0
+    assert main(["train", *ways, "--out", "whole.npz"]) == 0
+    np.testing.assert_array_equal(parameters("rest.npz"), parameters("whole.npz"))
+
+
 def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
     assert main(["train", *SMALL, "--find-lr", "--plot", "lr.png", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -89,6 +117,7 @@ def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
             ["--label-smoothing", "0.1", "--loss", "softmax_squared_error"],
             "--label-smoothing needs --loss cross_entropy",
         ),
+        (["--max-time", "0"], "--max-time must be positive, got 0"),
         (["--dropout", "1.5"], "dropout must lie in [0, 1), got 1.5"),
         (["--plot", "a.png"], "--plot is the picture of --find-lr"),
         (["--find-lr", "--checkpoint", "a"], "--find-lr trains nothing"),

@@ -56,6 +56,8 @@ class Job:
         ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)
+        if self.method.patience is not None:
+            parts = parts.with_validation(self.seed)
         trainer, figures = self._make_trainer(parts)
         if not self.json:
             _print_head(parts, trainer)
@@ -64,8 +66,7 @@ class Job:
         run = run_training(trainer, parts, self.epochs, self.json, self.method, figures)
         self._save(trainer, parts, run)
         if run.interrupted:
-            whole = f"{len(run.epochs)} whole epoch{'' if len(run.epochs) == 1 else 's'}"
-            print(f"fastnet: interrupted after {whole}; saved what there is", file=sys.stderr)
+            print(f"fastnet: interrupted after {run.epochs[-1].step:,} steps; saved what there is", file=sys.stderr)
         if self.json:
             print_json(self._document(trainer, parts, run))
         else:
@@ -133,11 +134,15 @@ class Job:
             times += f", kernels compiled or loaded in {run.compile_seconds:.2f} s"
         print_rows(
             {
-                "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}",
+                "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}{_kept(run)}",
                 "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",
                 "saved": str(self.out),
             }
         )
+
+
+def _kept(run: Run) -> str:
+    return "" if run.best is None else f"; parameters after step {run.best.step:,}, of the least validation loss"
 
 
 def _print_head(parts: Parts, trainer: Trainer) -> None:

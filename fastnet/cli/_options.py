@@ -265,6 +265,18 @@ Dropout = Annotated[
     float,
     typer.Option(min=0.0, metavar="RATE", help="Rate at which hidden activations are dropped."),
 ]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", show_default=False,
+        help="End after N lines of figures without a lower loss of a tenth of the training part, which is held out "
+        "for this, and keep the parameters of the lowest.",
+    ),
+]  # fmt: skip
+MaxTime = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="End after so many seconds of training.", show_default=False),
+]
 Config = Annotated[
     Path | None,
     typer.Option(

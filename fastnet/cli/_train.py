@@ -69,6 +69,8 @@ def train(
     schedule: options.ScheduleOption = ScheduleName.constant,
     l2: options.L2 = 0.0,
     dropout: options.Dropout = 0.0,
+    patience: options.Patience = None,
+    max_time: options.MaxTime = None,
     find_lr: options.FindLr = False,
     plot: options.PlotFile = None,
     config: options.Config = None,
@@ -105,7 +107,7 @@ def train(
         raise ValueError("--steps stands for --epochs, and both were given")
     method = Method(
         make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
-        checkpoint, checkpoint_every, resume, find_lr, plot,
+        checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time,
     )  # fmt: skip
     for name, path in (("--checkpoint", checkpoint), ("--plot", plot), ("--write-config", write_config)):
         if path is not None:
