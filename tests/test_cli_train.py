@@ -1,11 +1,13 @@
 """How `fastnet train` trains: settings from files, runs by steps, checkpoints, rates, completion."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastnet import load_model
+from fastnet import Network, Trainer, load_model
+from fastnet.checkpoints import save_checkpoint
 from fastnet.cli import main
 
 SMALL = ["--hidden", "12", "--backend", "numpy"]
@@ -135,9 +137,31 @@ def test_options_that_do_not_fit_are_named(options, message, tmp_path, capsys):
 
 def test_other_data_does_not_fit_a_checkpoint(capsys):
     assert main(["train", *SMALL, "--epochs", "1", "--checkpoint", "run.ckpt"]) == 0
-    command = ["train", "--resume", "run.ckpt", "--test-fraction", "0.5"]
-    assert main(command) == 2
-    assert "899 samples of 64 features and 10 classes, expected 1438 of 64 and 10" in capsys.readouterr().err
+    np.savez("other.npz", x_train=np.eye(64, dtype=np.float32), y_train=np.arange(64) % 10)
+    assert main(["train", "other.npz", "--resume", "run.ckpt"]) == 2
+    assert "samples of 64 features and 10 classes, expected 1438 of 64 and 10" in capsys.readouterr().err
+
+
+def test_a_resumed_run_has_the_options_that_it_had(capsys):
+    ways = [*SMALL, "--seed", "7", "--test-fraction", "0.3", "--patience", "9", "--lr", "0.01"]
+    assert main(["train", *ways, "--epochs", "4", "--out", "whole.npz"]) == 0
+    assert main(["train", *ways, "--epochs", "2", "--checkpoint", "run.ckpt", "--out", "part.npz"]) == 0
+    assert main(["train", "--resume", "run.ckpt", "--epochs", "4", "--write-config", "run.toml"]) == 0
+    np.testing.assert_array_equal(parameters("part.npz"), parameters("whole.npz"))
+    assert load_model("part.npz").metrics["test_accuracy"] == load_model("whole.npz").metrics["test_accuracy"]
+    assert "seed = 7" in (Path("run.toml")).read_text(encoding="utf-8")
+    capsys.readouterr()
+    for change, message in [
+        (["--lr", "0.5"], "--resume: --lr cannot change, from 0.01 to 0.5"),
+        (["--l2", "1"], "--resume: --l2 cannot change, from 0.0 to 1.0"),
+        (["--momentum", "0.5"], "--resume: --momentum cannot change, from None to 0.5"),
+        (["--config", "run.toml"], "--resume and --config both bring options"),
+    ]:
+        assert main(["train", "--resume", "run.ckpt", *change]) == 2
+        assert message in capsys.readouterr().err
+    save_checkpoint("other.ckpt", Trainer(Network([64, 10], seed=0)))
+    assert main(["train", "--resume", "other.ckpt"]) == 2
+    assert "other.ckpt: a checkpoint, but none of fastnet train" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

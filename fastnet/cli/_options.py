@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fastnet.cli._config import read_config
+from fastnet.cli._config import read_checkpoint, read_config
 
 
 class Activation(StrEnum):
@@ -298,8 +298,8 @@ CheckpointEvery = Annotated[int, typer.Option(min=1, metavar="N", help="Lines of
 Resume = Annotated[
     Path | None,
     typer.Option(
-        metavar="CHECKPOINT", show_default=False,
-        help="Go on with the run of a checkpoint; give the same data, and --epochs or --steps of the whole run.",
+        metavar="CHECKPOINT", show_default=False, is_eager=True, callback=read_checkpoint,
+        help="Go on with the run of a checkpoint, with its options; --epochs or --steps are those of the whole run.",
     ),
 ]  # fmt: skip
 FindLr = Annotated[

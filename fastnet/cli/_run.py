@@ -133,7 +133,11 @@ def resumed(path: Path, parts: Parts, backend: str, threads: int | None) -> tupl
 def _keep(trainer: Trainer, run: Run, method: Method, n_samples: int, last: bool) -> None:
     """Write the checkpoint if it is time to."""
     if method.checkpoint is not None and (last or len(run.epochs) % method.checkpoint_every == 0):
-        notes = {"samples": n_samples, "figures": [vars(epoch) for epoch in run.epochs]}
+        notes = {
+            "options": dict(method.options),
+            "samples": n_samples,
+            "figures": [vars(epoch) for epoch in run.epochs],
+        }
         save_checkpoint(method.checkpoint, trainer, notes)
 
 

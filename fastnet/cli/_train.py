@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastnet.cli import _options as options
+from fastnet.cli._config import check_unchanged, settings
 from fastnet.cli._config import write_config as write_options
 from fastnet.cli._method import Method, make_loss
 from fastnet.cli._options import (
@@ -90,6 +91,10 @@ def train(
     from fastnet.cli._output import check_writable
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
 
+    if resume is not None:
+        if config is not None:
+            raise ValueError("--resume and --config both bring options, and both were given")
+        check_unchanged(options.given(context), context.default_map or {})
     check_threads(backend, threads)
     check_writable(out, None, data)
     if recipe is not None:
@@ -107,7 +112,7 @@ def train(
         raise ValueError("--steps stands for --epochs, and both were given")
     method = Method(
         make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
-        checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time,
+        checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time, settings(context),
     )  # fmt: skip
     for name, path in (("--checkpoint", checkpoint), ("--plot", plot), ("--write-config", write_config)):
         if path is not None:
