@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fastnet.cli import _method_options as ways
 from fastnet.cli import _options as options
 from fastnet.cli._config import check_unchanged, settings
 from fastnet.cli._config import write_config as write_options
@@ -16,11 +17,8 @@ from fastnet.cli._options import (
     Backend,
     Dtype,
     Init,
-    LossName,
     OptimizerName,
     Preprocess,
-    SamplingName,
-    ScheduleName,
 )
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
@@ -61,24 +59,24 @@ def train(
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
     json: options.Json = False,
-    loss: options.LossOption = LossName.cross_entropy,
-    label_smoothing: options.LabelSmoothing = 0.0,
-    no_bias: options.NoBias = False,
-    steps: options.Steps = None,
-    every: options.Every = None,
-    sampling: options.SamplingOption = SamplingName.shuffle,
-    schedule: options.ScheduleOption = ScheduleName.constant,
-    l2: options.L2 = 0.0,
-    dropout: options.Dropout = 0.0,
-    patience: options.Patience = None,
-    max_time: options.MaxTime = None,
-    find_lr: options.FindLr = False,
-    plot: options.PlotFile = None,
-    config: options.Config = None,
-    write_config: options.WriteConfig = None,
-    checkpoint: options.Checkpoint = None,
-    checkpoint_every: options.CheckpointEvery = 1,
-    resume: options.Resume = None,
+    loss: ways.LossOption = ways.LossName.cross_entropy,
+    label_smoothing: ways.LabelSmoothing = 0.0,
+    no_bias: ways.NoBias = False,
+    steps: ways.Steps = None,
+    every: ways.Every = None,
+    sampling: ways.SamplingOption = ways.SamplingName.shuffle,
+    schedule: ways.ScheduleOption = ways.ScheduleName.constant,
+    l2: ways.L2 = 0.0,
+    dropout: ways.Dropout = 0.0,
+    patience: ways.Patience = None,
+    max_time: ways.MaxTime = None,
+    find_lr: ways.FindLr = False,
+    plot: ways.PlotFile = None,
+    config: ways.Config = None,
+    write_config: ways.WriteConfig = None,
+    checkpoint: ways.Checkpoint = None,
+    checkpoint_every: ways.CheckpointEvery = 1,
+    resume: ways.Resume = None,
     recipe: options.RecipeName = None,
     better: options.Better = False,
 ) -> int:
