@@ -43,6 +43,7 @@ def test_a_file_of_settings_gives_the_same_run_again(tmp_path, capsys):
         ("epochs = [\n", "bad.toml: not a TOML file"),
         ("[training]\nepochs = 3\n", "bad.toml: 'training' is no option of fastnet train"),
         ("epochs = 0\n", "--epochs"),
+        ("epochs = true\n", "bad.toml: 'epochs' must be a value, got true"),
         ('activation = "swish"\n', "--activation"),
     ],
 )
@@ -119,6 +120,7 @@ def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
             ["--label-smoothing", "0.1", "--loss", "softmax_squared_error"],
             "--label-smoothing needs --loss cross_entropy",
         ),
+        (["--hidden", "none", "--dropout", "0.1"], "--dropout drops activations of hidden layers"),
         (["--max-time", "0"], "--max-time must be positive, got 0"),
         (["--dropout", "1.5"], "dropout must lie in [0, 1), got 1.5"),
         (["--plot", "a.png"], "--plot is the picture of --find-lr"),
@@ -164,7 +166,25 @@ def test_a_resumed_run_has_the_options_that_it_had(capsys):
     assert "other.ckpt: a checkpoint, but none of fastnet train" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_can_complete(shell, capsys):
+@pytest.mark.parametrize(
+    ("shell", "script", "asked", "answered"),
+    [
+        ("bash", "complete -o", {"COMP_WORDS": "fastnet train --sam", "COMP_CWORD": "2"}, "--sampling"),
+        ("bash", "complete -o", {"COMP_WORDS": "fastnet train --schedule co", "COMP_CWORD": "3"}, "constant"),
+        ("zsh", "compdef", {"_TYPER_COMPLETE_ARGS": "fastnet tr"}, "train"),
+        ("fish", "complete --command fastnet", {"_TYPER_COMPLETE_ARGS": "fastnet tr"}, "train"),
+    ],
+)
+def test_shells_can_complete(shell, script, asked, answered, capsys, monkeypatch):
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     assert main(["--show-completion", shell]) == 0
-    assert "fastnet" in capsys.readouterr().out.lower()
+    shown = capsys.readouterr().out
+    assert script in shown
+    assert f"complete_{shell}" in shown
+    asked |= {"_FASTNET_COMPLETE": f"complete_{shell}"}
+    if shell == "fish":
+        asked |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    assert main([]) == 0
+    assert answered in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -34,6 +35,9 @@ from fastnet.cli._train import EXAMPLES, train
 EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
 
 "fastnet COMMAND --help" explains a command."""
+
+COMPLETE = "_FASTNET_COMPLETE"
+"""The variable by which a shell asks what may follow."""
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
@@ -70,6 +74,8 @@ def _fastnet(
 def _invoke(argv: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
+        if COMPLETE in os.environ:
+            command.main([], "fastnet")
         with command.make_context("fastnet", list(argv)) as context:
             return command.invoke(context) or 0
     except typer.Exit as exit_:

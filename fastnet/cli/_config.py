@@ -35,7 +35,7 @@ def read_config(context: typer.Context, path: Path | None) -> Path | None:
     try:
         with open(path, "rb") as file:
             values = tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     _become_defaults(context, values, path)
     return path
@@ -77,7 +77,7 @@ def settings(context: typer.Context) -> dict[str, Any]:
 
 
 def _become_defaults(context: typer.Context, values: Mapping[str, Any], path: Path) -> None:
-    known = [parameter.name for parameter in context.command.params if parameter.name not in APART]
+    known = {parameter.name: parameter for parameter in context.command.params if parameter.name not in APART}
     defaults = {}
     for key, value in values.items():
         name = key.replace("-", "_")
@@ -85,8 +85,9 @@ def _become_defaults(context: typer.Context, values: Mapping[str, Any], path: Pa
             near = difflib.get_close_matches(name, [one for one in known if one], 1)
             hint = f"; did you mean {near[0].replace('_', '-')}?" if near else ""
             raise ValueError(f"{path}: {key!r} is no option of fastnet {context.info_name}{hint}")
-        if isinstance(value, dict):
-            raise ValueError(f"{path}: {key!r} must be a value, got a table")
+        if isinstance(value, dict) or (isinstance(value, bool) and not getattr(known[name], "is_flag", False)):
+            got = "a table" if isinstance(value, dict) else str(value).lower()
+            raise ValueError(f"{path}: {key!r} must be a value, got {got}")
         defaults[name] = ",".join(map(str, value)) if isinstance(value, list) else value
     context.default_map = {**(context.default_map or {}), **defaults}
 

@@ -106,6 +106,8 @@ def train(
     sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
     rule = make_optimizer(optimizer, lr, momentum, weight_decay)
     check_clipping(clip_norm, clip_value)
+    if dropout and not sizes:
+        raise ValueError("--dropout drops activations of hidden layers, and --hidden none has none")
     if steps is not None and "epochs" in options.given(context):
         raise ValueError("--steps stands for --epochs, and both were given")
     method = Method(
