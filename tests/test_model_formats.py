@@ -217,27 +217,3 @@ def test_layers_without_biases_stay_so():
 def test_what_is_no_stack_of_layers_is_named(state, message):
     with pytest.raises((TypeError, ValueError), match=message):
         from_pytorch(state)
-
-
-def test_preprocessing_is_that_of_scikit_learn():
-    data = np.column_stack([X, np.full(40, 7.0)]).astype(np.float32)
-    for kind, theirs in (("standardize", StandardScaler()), ("minmax", MinMaxScaler())):
-        ours = Preprocessing.fit(data, kind)
-        np.testing.assert_allclose(ours(data), theirs.fit_transform(data.astype(np.float64)), rtol=1e-9, atol=1e-9)
-        assert ours(data, np.float32).dtype == np.float32
-    bytes_ = RNG.integers(0, 256, (50, 3)).astype(np.uint8)
-    np.testing.assert_allclose(Preprocessing.fit(bytes_, "standardize")(bytes_).std(axis=0), 1)
-
-
-@pytest.mark.parametrize(
-    ("X", "kind", "message"),
-    [
-        (np.ones((2, 2)), "robust", "kind must be one of standardize, minmax, got 'robust'"),
-        (np.ones(2), "minmax", "X must be numbers"),
-        (np.empty((0, 2)), "minmax", "X must be numbers"),
-        (np.array([[np.nan, 1.0]]), "minmax", "X must be finite, got nan in row 0, column 0"),
-    ],
-)
-def test_data_that_cannot_be_prepared_is_named(X, kind, message):
-    with pytest.raises(ValueError, match=message):
-        Preprocessing.fit(X, kind)
