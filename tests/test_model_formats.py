@@ -1,5 +1,6 @@
 """Models go to files and other libraries and come back with the same predictions."""
 
+import copy
 import sys
 import warnings
 
@@ -230,11 +231,39 @@ def test_pytorch_gives_the_same_outputs(tmp_path):
     np.testing.assert_allclose(theirs(torch.tensor(X)).detach().numpy(), expected, rtol=1e-12)
 
 
-def test_modules_of_pytorch_that_are_none_of_ours_are_named():
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        ("Linear(2, 3), GELU(), Linear(3, 2)", "GELU must have approximate='tanh'"),
+        ("Linear(2, 3), LeakyReLU(0.2), Linear(3, 2)", r"LeakyReLU must have negative_slope=0\.01, got 0\.2"),
+        ("Linear(2, 3), Hardtanh(), Linear(3, 2)", "one known activation between, got Linear, Hardtanh, Linear"),
+        ("ReLU(), Linear(2, 3), Linear(3, 2)", "one known activation between, got ReLU, Linear, Linear"),
+        ("Linear(2, 3), ReLU(), ReLU(), Linear(3, 3), Linear(3, 2)", "one known activation between"),
+        ("Linear(2, 3), ReLU()", "one known activation between, got Linear, ReLU"),
+        ("", "one known activation between"),
+    ],
+)
+def test_modules_of_pytorch_that_are_no_network_of_ours_are_named(modules, message):
     torch = pytest.importorskip("torch")
-    for module, message in ((torch.nn.GELU(), "GELU must have approximate='tanh'"), (torch.nn.Hardtanh(), "Hardtanh")):
-        with pytest.raises(ValueError, match=message):
-            from_pytorch(torch.nn.Sequential(torch.nn.Linear(2, 3), module, torch.nn.Linear(3, 2)))
+    made = eval(f"[{modules}]", vars(torch.nn))
+    with pytest.raises(ValueError, match=message):
+        from_pytorch(torch.nn.Sequential(*made))
+
+
+def test_tensors_of_pytorch_are_read_with_gradients_and_in_half_precision():
+    torch = pytest.importorskip("torch")
+    layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 3), torch.nn.Dropout(0.5))
+    expected = layers.eval()(torch.tensor(X, dtype=torch.float32)).detach().numpy()
+    for state, tolerance in (
+        (layers, 1e-6),
+        (dict(layers.named_parameters()), 1e-6),
+        (copy.deepcopy(layers).bfloat16(), 0.1),
+    ):
+        ours = from_pytorch(state)
+        assert ours.network.dtype == np.float32
+        np.testing.assert_allclose(ours.predict_logits(X, "numpy"), expected, rtol=tolerance, atol=tolerance)
+    with pytest.raises(TypeError, match="state must be a state dict or a Sequential, got Linear"):
+        from_pytorch(torch.nn.Linear(6, 3))
 
 
 def test_layers_without_biases_stay_so():
@@ -254,6 +283,9 @@ def test_layers_without_biases_stay_so():
         ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(2), "1.weight": np.ones((2, 2))}, "a bias for every layer"),
         ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(3)}, r"bias of shape \(3,\), expected \(2,\)"),
         ({"0.weight": np.full((2, 2), np.nan)}, "finite numbers"),
+        ({"0.weight": np.ones((2, 2), complex)}, r"state: 0\.weight must be real numbers, got complex128"),
+        ({"0.weight": np.full((2, 2), "1")}, r"state: 0\.weight must be real numbers"),
+        ({}, "layers of one Sequential, got 0"),
     ],
 )
 def test_what_is_no_stack_of_layers_is_named(state, message):
