@@ -30,13 +30,17 @@ def _escape(text: str) -> str:
     return re.sub(r"([\[\]<>*_`|\\])", r"\\\1", text)
 
 
+def _paragraph(text: str) -> str:
+    r"""Return a paragraph of help as Markdown: one that begins with ``\b`` as it stands."""
+    if text.startswith("\b"):
+        return "```text\n" + text.strip("\b\n ") + "\n```"
+    command, tabs, meaning = text.partition("\t\t")
+    return f"`{command.strip()}`\n:   {_escape(meaning.strip())}" if tabs else _escape(" ".join(text.split()))
+
+
 def _prose(text: str) -> str:
-    r"""Return help text as Markdown: each paragraph on a line, those that begin with ``\b`` as they stand."""
-    paragraphs = re.split(r"\n\s*\n", text.strip())
-    return "\n\n".join(
-        "```text\n" + p.strip("\b\n ") + "\n```" if p.lstrip(" \n").startswith("\b") else _escape(" ".join(p.split()))
-        for p in paragraphs
-    )
+    """Return help text as Markdown."""
+    return "\n\n".join(_paragraph(paragraph) for paragraph in re.split(r"\n\s*\n", text.strip()))
 
 
 def _definitions(command: Any, context: Any) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Every code block of the README and of the documentation runs, in order, as one reader would type them.
 
-Blocks of `python` on a page share their names. Lines of `sh` are commands of fastnet, which find the files that
-`files` makes. A block of `toml` with a title becomes a file of that name, and `run: fastnet ...` in a block of `yaml` is a
-command. Blocks of `text` are shown, not run.
+Blocks of `python` on a page share their names. Lines of `sh` are commands of fastnet, which find the files that `files`
+makes; `> FILE` keeps what they print. A block of `toml` with a title becomes a file of that name, and `run: fastnet`
+in a block of `yaml` begins a command. Blocks of `text` are shown, not run.
 """
 
+import contextlib
 import importlib.util
+import io
 import re
 import shlex
 import shutil
@@ -15,13 +17,14 @@ import numpy as np
 import pytest
 import typer
 
+import fastnet.reference
+from fastnet import datasets, models, recipes
 from fastnet._jit import INTERPRETED
 from fastnet.cli import main
 from fastnet.cli._app import app
-from fastnet.datasets import Dataset, load_digits, save
 
 ROOT = Path(__file__).parent.parent
-PAGES = [str(path.relative_to(ROOT)) for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
+PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
 BLOCK = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", flags=re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'title="(.+?)"')
 RUN = re.compile(r"run: (fastnet .*)")
@@ -47,10 +50,10 @@ def blocks(page):
 def files(tmp_path_factory):
     """A folder with MNIST's four files, Kaggle's two, and a table of measurements with names of classes."""
     folder = tmp_path_factory.mktemp("files")
-    digits = load_digits()
+    digits = datasets.load_digits()
     images = np.pad(np.kron(digits.X.reshape(-1, 8, 8), np.ones((3, 3), np.uint8)), [(0, 0), (2, 2), (2, 2)]) * 15
     X, y = images.reshape(len(images), -1), digits.y
-    save(folder / "mnist", Dataset(X[:500], y[:500], X[500:700], y[500:700], image_shape=(28, 28)))
+    datasets.save(folder / "mnist", datasets.Dataset(X[:500], y[:500], X[500:700], y[500:700], image_shape=(28, 28)))
     header = [f"pixel{i}" for i in range(784)]
     np.savetxt(folder / "train.csv", np.c_[y, X][:400], "%d", ",", header=",".join(["label", *header]), comments="")
     np.savetxt(folder / "test.csv", X[400:500], "%d", ",", header=",".join(header), comments="")
@@ -62,13 +65,18 @@ def files(tmp_path_factory):
 
 
 def run_command(line, where):
+    line, *redirected = line.split(" > ")
     program, *argv = shlex.split(line)
     assert program == "fastnet", f"{where}: a block of sh holds commands of fastnet, got {line!r}"
     if LONG.match(line):
         command = typer.main.get_command(app).commands[argv[0]]
         command.make_context(argv[0], argv[1:]).close()
     else:
-        assert main(argv) == 0, f"{where}: {line}"
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed) if redirected else contextlib.nullcontext():
+            assert main(argv) == 0, f"{where}: {line}"
+        if redirected:
+            Path(redirected[0]).write_text(printed.getvalue(), "utf-8")
 
 
 def run_block(language, title, text, names, where):
@@ -102,6 +110,13 @@ def test_every_block_runs(page, files, monkeypatch, tmp_path):
 def test_blocks_are_found(page, least):
     assert len(list(blocks(page))) >= least
     assert len(re.findall(r"^ *```", read(page), flags=re.MULTILINE)) == 2 * len(list(blocks(page)))
+
+
+@pytest.mark.parametrize("module", [fastnet, fastnet.reference, datasets, models, recipes], ids=lambda m: m.__name__)
+def test_every_public_name_is_on_a_page_of_the_api(module):
+    pages = "".join(read(page) for page in PAGES if page.startswith("docs/api"))
+    listed = set(re.findall(r"\w+", "".join(re.findall(r"^::: .*|members: \[.*", pages, flags=re.MULTILINE))))
+    assert set(module.__all__) - listed == set()
 
 
 def test_the_page_of_commands_has_every_option():

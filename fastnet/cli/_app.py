@@ -12,6 +12,7 @@ import typer
 from fastnet import __version__
 from fastnet.cli._bench import EXAMPLES as BENCH_EXAMPLES
 from fastnet.cli._bench import bench
+from fastnet.cli._cache import cache_app
 from fastnet.cli._compare import EXAMPLES as COMPARE_EXAMPLES
 from fastnet.cli._compare import compare
 from fastnet.cli._data_commands import data_app
@@ -34,7 +35,7 @@ EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded dig
 
 "fastnet COMMAND --help" explains a command."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
 app.command(epilog=PREDICT_EXAMPLES)(predict)
 for command in (evaluate, info):
@@ -48,6 +49,7 @@ app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")
+app.add_typer(cache_app, name="cache")
 
 
 def _print_version(asked: bool) -> None:
@@ -72,6 +74,8 @@ def _invoke(argv: Sequence[str]) -> int:
             return command.invoke(context) or 0
     except typer.Exit as exit_:
         return exit_.exit_code
+    except SystemExit as exit_:  # how the completion of shells ends
+        return int(exit_.code or 0)
 
 
 def _run(argv: Sequence[str]) -> int:
