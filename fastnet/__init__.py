@@ -33,7 +33,7 @@ _HOME = {
     "load_model": "models",
     "save_model": "models",
 }
-_MODULES = ("callbacks", "datasets", "kernels", "plots", "reference", "report")
+_MODULES = ("callbacks", "datasets", "kernels", "plots", "recipes", "reference", "report")
 
 __all__ = [
     "SGD",

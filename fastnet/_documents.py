@@ -1,4 +1,4 @@
-"""The document that `fastnet train --json` prints, read again."""
+"""The document that `fastnet train --json` prints, read again, and the history that a model keeps."""
 
 from __future__ import annotations
 
@@ -26,14 +26,30 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: holds no history of training; expected what fastnet train --json prints")
     for row in rows:
-        for name in ("epoch", *NAMES):
+        for name in ("epoch", "step", *NAMES):
             if not isinstance(row.get(name), int | float | None):
                 raise ValueError(f"{path}: {name} must be a number, got {row[name]!r:.40}")
     return document
 
 
 def columns(document: Mapping[str, Any]) -> dict[str, list[float | None]]:
-    """Return the figures of its history by name, for `fastnet.plots.curves`."""
+    """Return the figures of its history by name, for `fastnet.plots.curves`; by step where training went by steps."""
     rows = document["history"]
+    by_steps = any((document.get(part) or {}).get("steps") is not None for part in ("settings", "recipe"))
+    name = "step" if by_steps and all("step" in row for row in rows) else "epoch"
     found: dict[str, list[float | None]] = {new: [row.get(old) for row in rows] for old, new in NAMES.items()}
-    return {"epoch": [row.get("epoch", i) for i, row in enumerate(rows, 1)], **found}
+    return {name: [row.get(name, i) for i, row in enumerate(rows, 1)], **found}
+
+
+def history_of(path: Path) -> dict[str, list[float | None]]:
+    """Return the figures of the training that a document tells of, or that a model's settings keep as "history"."""
+    from fastnet.models import load_model
+
+    with open(path, "rb") as file:
+        head = file.read(9)
+    if head.lstrip().startswith(b"{") and head[8:] != b"{":  # the ninth byte of a safetensors file
+        return columns(load(path))
+    history = load_model(path).settings.get("history")
+    if not isinstance(history, dict):
+        raise ValueError(f"{path}: keeps no history of training; what fastnet train --json prints has one")
+    return history

@@ -36,7 +36,7 @@ def feature_rows(X: npt.ArrayLike) -> Array:
     values = np.asarray(X)
     if values.ndim < 2 or values.dtype.kind not in "biuf":
         raise ValueError(f"X must hold numbers of shape (n_samples, n_features), got {values.shape} of {values.dtype}")
-    return values.reshape(len(values), -1)
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def as_images(X: Array, image_shape: Sequence[int]) -> Array:

@@ -36,7 +36,25 @@ class Plan(NamedTuple):
     @property
     def n_steps(self) -> int:
         """Steps in all."""
-        return self.n_rounds * math.ceil(self.round_size / self.n_batch)
+        return self.n_rounds * self.round_steps
+
+    @property
+    def round_steps(self) -> int:
+        """Steps of a round."""
+        return math.ceil(self.round_size / self.n_batch)
+
+
+class Origin(NamedTuple):
+    """Where a run began, and what it must have in common with one that goes on with it."""
+
+    step: int
+    epoch: int
+    n_samples: int
+    n_batch: int
+    by_steps: bool
+
+    def __str__(self) -> str:
+        return f"{'steps' if self.by_steps else 'epochs'} over {self.n_samples} samples in batches of {self.n_batch}"
 
 
 def make_plan(n_samples: int, batch_size: int | None, epochs: int, steps: int | None, every: int | None) -> Plan:
@@ -44,11 +62,21 @@ def make_plan(n_samples: int, batch_size: int | None, epochs: int, steps: int | 
     training_checks.whole("epochs", epochs, 0)
     if every is not None:
         training_checks.whole("every", every, 1)
-    n_batch = n_samples if batch_size is None else int(batch_size)
+    n_batch = n_samples if batch_size is None else min(int(batch_size), n_samples)
     if steps is None:
         return Plan(False, n_batch, n_samples, int(epochs), int(every or 1))
     training_checks.whole("steps", steps, 0)
     return Plan(True, n_batch, n_batch, int(steps), int(every or math.ceil(n_samples / n_batch)))
+
+
+def check_limits(patience: int | None, max_time: float | None, validation: object) -> None:
+    """Check when training is to end early."""
+    if patience is not None:
+        training_checks.whole("patience", patience, 1)
+        if validation is None:
+            raise ValueError("patience needs validation data, got none")
+    if max_time is not None:
+        training_checks.positive("max_time", max_time)
 
 
 def checked_data(

@@ -38,8 +38,8 @@ class Sampler:
         """Return the next samples."""
         if self._kind == "replacement":
             return self._rng.integers(0, self._n_samples, count)
-        if self._in_order and count == self._n_samples:
-            return np.arange(count)
+        if self._in_order:
+            return np.arange(count) % self._n_samples
         drawn = [self.left]
         while sum(map(len, drawn)) < count:
             drawn.append(self._rng.permutation(self._n_samples))

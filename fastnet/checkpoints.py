@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from fastnet import _state
 from fastnet._atomic import replacing
 from fastnet.models._document import digest
 from fastnet.models._files import guarded, read_safetensors
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
-from fastnet.schedules import SCHEDULES
+from fastnet.reference.passes import layer_slices
+from fastnet.schedules import schedule_name
 from fastnet.trainer import Trainer
 
 FORMAT = "fastnet-checkpoint-1"
@@ -59,8 +61,8 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     2
     """
     network = trainer.network
-    names = {schedule: name for name, schedule in SCHEDULES.items()}
-    if trainer.schedule not in names:
+    schedule = schedule_name(trainer.schedule)
+    if schedule is None:
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
     state = {
         "network": {
@@ -70,12 +72,11 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         "optimizer": {"name": type(trainer.optimizer).__name__, **vars(trainer.optimizer)},
         "loss": trainer.loss,
         "settings": {name: getattr(trainer, name) for name in _SETTINGS},
-        "schedule": names[trainer.schedule],
-        "progress": trainer.progress(),
+        "schedule": schedule,
+        "progress": _state.progress(trainer),
         "notes": dict(notes or {}),
     }  # fmt: skip
-    tensors = {"parameters": network.parameters, "order": trainer._left}
-    tensors |= {f"slot.{i}": slot for i, slot in enumerate(trainer._slots)}
+    tensors = dict(_state.arrays(trainer))
     text = json.dumps(state)
     metadata = {"format": FORMAT, "state": text, "sha256": digest(tensors, text)}
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
@@ -114,15 +115,15 @@ def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trai
     if metadata["sha256"] != digest(tensors, text):
         raise ValueError("its digest is not that of its content")
     state = json.loads(text)
+    if layer_slices(state["network"]["sizes"])[-1][1].stop != tensors["parameters"].size:
+        raise ValueError("its parameters are not as many as its network has")  # which would take memory first
     network = Network(**state["network"])
-    network.parameters[:] = tensors["parameters"]
     loss = state["loss"] if isinstance(state["loss"], str) else tuple(state["loss"])
     settings = dict(state["settings"])
     dropout = tuple(settings.pop("dropout")) or 0.0
     optimizer = _optimizer(state["optimizer"])
     trainer = Trainer(network, optimizer, loss, dropout=dropout, schedule=state["schedule"], **settings)
-    slots = tuple(tensors[f"slot.{i}"].copy() for i in range(optimizer.n_slots))
-    trainer.restore(state["progress"], slots, tensors["order"].copy())
+    _state.restore(trainer, state["progress"], tensors)
     return trainer, state["notes"]
 
 

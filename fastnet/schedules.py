@@ -67,3 +67,8 @@ def make_schedule(schedule: str | Schedule) -> Schedule:
         return schedule
     training_checks.choice("schedule", schedule, tuple(SCHEDULES))
     return SCHEDULES[schedule]
+
+
+def schedule_name(schedule: Schedule) -> str | None:
+    """Return the name of a schedule, None for a function of the user's own."""
+    return next((name for name, one in SCHEDULES.items() if one is schedule), None)

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from fastnet import _answers, _inputs, _plan
 from fastnet._answers import Loss
 from fastnet._course import Course, Progress
-from fastnet._plan import Data, Plan
-from fastnet._sampling import SAMPLINGS, Sampler
+from fastnet._patience import Best
+from fastnet._plan import Data, Origin, Plan
+from fastnet._sampling import SAMPLINGS
 from fastnet.history import Epoch, Evaluation, History
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
@@ -121,7 +122,8 @@ class Trainer:
         self._mask_seed = int(np.random.default_rng(seed).integers(1 << 63)) if self.dropout else 0
         self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
         self._steps = self._epochs = 0
-        self._origin = 0, 0  # of the run that may be resumed
+        self._origin: Origin | None = None  # of the run that may be resumed
+        self._best: Best | None = None
         self._left = np.empty(0, np.int64)  # samples that a shuffle has still to give
 
     def fit(
@@ -137,6 +139,8 @@ class Trainer:
         every: int | None = None,
         sample_weight: npt.ArrayLike | None = None,
         resume: bool = False,
+        patience: int | None = None,
+        max_time: float | None = None,
     ) -> History:
         """Train for some epochs or steps more; the optimizer goes on where the last call left it.
 
@@ -165,6 +169,12 @@ class Trainer:
         resume : bool, default False
             Go on with the last call, or with that of a checkpoint: `epochs` or `steps` then count from its beginning,
             and with the same arguments the outcome is the same, to the bit, as if it had not been interrupted.
+        patience : int, optional
+            End once so many figures in a row had no lower validation loss than one before (Prechelt, "Early stopping,
+            but when?", 1998, his UP without strips). The network is left with the parameters of the least.
+        max_time : float, optional
+            End after about so many seconds of training, within an epoch if need be: its figures are those of the
+            samples that were used.
 
         Returns
         -------
@@ -178,21 +188,30 @@ class Trainer:
         FloatingPointError
             If the loss or the parameters are not finite when figures are taken: the learning rate is too high.
         """
+        _plan.check_limits(patience, max_time, validation)
         data = _plan.checked_data(self.network, self.loss, X, y, validation, sample_weight)
         plan = _plan.make_plan(len(data.X), self.batch_size, epochs, steps, every)
         start = time.perf_counter()
         train = self._prepare(data, plan)
         history = History(compile_seconds=time.perf_counter() - start)
-        done = self._begin(plan, len(data.X), resume)
-        course = Course(self, train, plan, self._origin[0], self._sampler(plan, len(data.X)))
-        while done < plan.n_rounds:
-            count = min(plan.every, plan.n_rounds - done)
-            epoch = self._period(course, count, data, on_chunk)
-            done += count
+        deadline = math.inf if max_time is None else time.monotonic() + max_time
+        course = Course(self, train, plan, data, resume, deadline)
+        self._best = None if patience is None else self._best or Best()
+        while not course.over and not (self._best and patience and self._best.stalled >= patience):
+            epoch = course.period(on_chunk)
             history.epochs.append(epoch)
+            if self._best is not None:
+                self._best.note(epoch, self.network.parameters)
             if on_epoch is not None:
                 on_epoch(epoch)
+        if self._best is not None and self._best.parameters is not None:
+            self.network.parameters[:] = self._best.parameters
         return history
+
+    def compile(self, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+        """Compile kernels for such data, or load them, without a step."""
+        data = _plan.checked_data(self.network, self.loss, X, y, None, None)
+        self._prepare(data, _plan.make_plan(len(data.X), self.batch_size, 0, None, None))
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""
@@ -222,24 +241,6 @@ class Trainer:
         """Mean loss and accuracy on some data, given as in `fit`."""
         return self._evaluate(*_answers.checked(self.network, self.loss, X, y))
 
-    def progress(self) -> dict[str, Any]:
-        """Return counters and the state of the random generator, JSON-ready, for `fastnet.checkpoints`."""
-        return {
-            "steps": self._steps, "epochs": self._epochs, "origin": self._origin, "mask_seed": self._mask_seed,
-            "generator": self._rng.bit_generator.state,
-        }  # fmt: skip
-
-    def restore(
-        self, progress: dict[str, Any], slots: tuple[npt.NDArray[Any], ...], left: npt.NDArray[np.int64]
-    ) -> None:
-        """Take over what `progress` returned, the optimizer's state, and samples that a shuffle has still to give."""
-        if any(slot.shape != self._slots[0].shape or slot.dtype != self._slots[0].dtype for slot in slots):
-            raise ValueError("slots must be as long as the parameters, and of their dtype")
-        self._slots, self._left = slots, left
-        self._steps, self._epochs, self._mask_seed = (progress[name] for name in ("steps", "epochs", "mask_seed"))
-        self._origin = progress["origin"][0], progress["origin"][1]
-        self._rng.bit_generator.state = progress["generator"]
-
     @property
     def kernels(self) -> ModuleType:
         """The module whose operations compute: `fastnet.kernels` or `fastnet.reference`."""
@@ -267,38 +268,6 @@ class Trainer:
         train(np.empty(0, np.int64))
         self._evaluate(data.X[:0], data.y[:0])
         return train
-
-    def _begin(self, plan: Plan, n_samples: int, resume: bool) -> int:
-        """Note where a run begins; return how many rounds of it were done before."""
-        if not resume:
-            self._origin = self._steps, self._epochs
-            if not plan.by_steps:
-                self._left = np.empty(0, np.int64)
-            return 0
-        done, rest = divmod(self._steps - self._origin[0], plan.n_steps // max(plan.n_rounds, 1) or 1)
-        if rest or (self._left.size and self._left.max() >= n_samples):
-            raise ValueError(f"resume: {self._steps} steps with other batches or samples cannot be gone on with")
-        return done
-
-    def _sampler(self, plan: Plan, n_samples: int) -> Sampler:
-        return Sampler(self._rng, self.sampling, n_samples, plan.n_batch >= n_samples, self._left)
-
-    def _period(self, course: Course, n_rounds: int, data: Data, on_chunk: Progress | None) -> Epoch:
-        """Train for some rounds, and take figures."""
-        start, plan, n = time.perf_counter(), course.plan, n_rounds * course.plan.round_size
-        totals = course.run(n_rounds, on_chunk)
-        seconds = time.perf_counter() - start
-        self._left = course.sampler.left
-        self._epochs += 1 if plan.by_steps else n_rounds
-        loss_sum = totals.loss_sum + totals.penalty_sum
-        if not (math.isfinite(loss_sum) and np.isfinite(self.network.parameters).all()):
-            what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
-            when = f"by step {self._steps}" if plan.by_steps else f"in epoch {self._epochs}"
-            cure = "lower the learning rate or scale the inputs"
-            raise FloatingPointError(f"the {what} became infinite or NaN {when}; {cure}")
-        validation = None if data.held_out is None else self._evaluate(*data.held_out)
-        accuracy = _answers.accuracy(self.loss, totals.n_correct, n, self.network.sizes[-1])
-        return Epoch(self._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds, self._steps)
 
     def _evaluate(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Evaluation:
         return _answers.evaluation(self.kernels, self.loss, self._logits(X), y)

@@ -10,6 +10,7 @@ from fastnet import SGD, Adam, Network, Trainer
 from fastnet.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.datasets import load_digits
 from fastnet.lr_finder import find_lr
+from fastnet.models._document import digest
 
 DIGITS = load_digits()
 X, Y = DIGITS.X[:300], DIGITS.y[:300]
@@ -65,8 +66,10 @@ def test_a_finished_run_has_nothing_left():
 def test_other_data_cannot_be_gone_on_with():
     trainer = a_trainer()
     trainer.fit(X, Y, epochs=2)
-    with pytest.raises(ValueError, match="resume: 14 steps with other batches or samples"):
+    with pytest.raises(ValueError, match="resume: expected epochs over 300 samples in batches of 48 as before, got"):
         trainer.fit(X[:200], Y[:200], epochs=3, resume=True)
+    with pytest.raises(ValueError, match="got steps over 300 samples in batches of 48"):
+        trainer.fit(X, Y, steps=30, resume=True)
 
 
 def test_damaged_checkpoints_are_refused(tmp_path):
@@ -88,6 +91,30 @@ def test_damaged_checkpoints_are_refused(tmp_path):
         load_checkpoint(tmp_path / "gone")
     save_file({"a": np.zeros(2)}, path)
     with pytest.raises(ValueError, match="not a checkpoint"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("parameters", np.zeros(1, np.float32), "its parameters are not as many as its network has"),
+        ("parameters", np.zeros(910, np.float64), "parameters must be as long .* and of their dtype"),
+        ("slot.1", np.zeros(9, np.float32), "slot.1 must be as long"),
+        ("order", np.array([0, 300]), "order must be rows of 300 samples"),
+        ("order", np.array([-1]), "order must be rows of 300 samples"),
+        ("order", np.zeros(3), "order must be a vector of int64"),
+    ],
+)
+def test_a_checkpoint_whose_digest_is_right_is_still_not_believed(name, tensor, message, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    trainer = a_trainer()
+    trainer.fit(X, Y, steps=2)
+    save_checkpoint(path, trainer)
+    content = path.read_bytes()
+    metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    tensors = {**load_file(path), name: tensor}
+    save_file(tensors, path, {**metadata, "sha256": digest(tensors, metadata["state"])})
+    with pytest.raises(ValueError, match=f"damaged checkpoint: .*{message}"):
         load_checkpoint(path)
 
 

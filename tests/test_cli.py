@@ -110,13 +110,15 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
     argv = (
         f"train {tiny_csv} --label kind --hidden 8,5 --activation tanh --init glorot_normal --dtype float64 "
         "--epochs 2 --batch-size full --optimizer adamw --lr 0.02 --weight-decay 0.5 --seed 3 --clip-norm 2 "
-        "--clip-value 0.5 --test-fraction 0.5 --threads 1 --out here.safetensors"
+        "--clip-value 0.5 --test-fraction 0.5 --threads 1 --out here.safetensors --label-smoothing 0.1 --no-bias "
+        "--sampling replacement --schedule linear --l2 0.1 --dropout 0.25 --every 1"
     )
     document = run_json(capsys, *argv.split())
     assert document["settings"] | {"parameters": 0} == {
         "seed": 3, "init": "glorot_normal", "epochs": 2, "sizes": [4, 8, 5, 3], "activations": ["tanh", "tanh"],
-        "dtype": "float64", "input_scale": 1.0, "parameters": 0, "batch_size": 30, "backend": "numba", "threads": 1,
-        "clip_norm": 2.0, "clip_value": 0.5,
+        "dtype": "float64", "input_scale": 1.0, "parameters": 0, "batch_size": None, "backend": "numba", "threads": 1,
+        "clip_norm": 2.0, "clip_value": 0.5, "loss": ["cross_entropy", 0.1], "bias": False, "sampling": "replacement",
+        "schedule": "linear", "l2": 0.1, "dropout": [0.25, 0.25], "steps": None, "every": 1,
         "optimizer": {
             "name": "adamw", "lr": 0.02, "weight_decay": 0.5, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8
         },
@@ -162,7 +164,7 @@ def test_a_test_part_of_the_data_is_the_test_set(capsys, tmp_path):
     document = run_json(capsys, "train", "d.npz", "--backend", "numpy", "--epochs", "1")
     assert document["data"] | {"dtype": ""} == {
         "name": "d", "samples": 500, "test_samples": 1297, "test_part": "given", "features": 64, "classes": 10,
-        "dtype": "",
+        "dtype": "", "preprocess": "scale",
     }  # fmt: skip
     evaluation = run_json(capsys, "evaluate", "model.safetensors", "d.npz", "--backend", "numpy")
     assert (evaluation["part"], evaluation["samples"]) == ("test part", 1297)

@@ -1,13 +1,16 @@
 """Damaged model files: ValueError or the same predictions, and nothing else."""
 
 import io
+import json
 import os
 import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from fastnet import Model, Network, load_model, save_model
+from fastnet.models._document import digest, to_document
 from fastnet.preprocessing import Preprocessing
 
 VARIANTS = int(os.environ.get("FASTNET_DAMAGED_FILES", "300"))
@@ -105,3 +108,90 @@ def test_pickled_objects_are_never_read(tmp_path):
     np.savez(tmp_path / "model.npz", layers=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="not a readable npz file"):
         load_model(tmp_path / "model.npz")
+
+
+ODD_VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    2**60,
+    10**400,
+    1e300,
+    float("nan"),
+    "",
+    "x",
+    [],
+    [[]],
+    [None],
+    {},
+    {"a": None},
+    [2**60],
+)
+
+
+def places(value, path=()):
+    """Yield the path of every value in a document."""
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+def replaced(document, path, value):
+    """Return the document with another value at a path."""
+    if not path:
+        return value
+    parts = dict(document) if isinstance(document, dict) else list(document)
+    parts[path[0]] = replaced(document[path[0]], path[1:], value)
+    return parts
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_a_configuration_that_was_written_to_harm_is_refused_or_a_model(suffix, tmp_path):
+    path, n_refused = tmp_path / f"model{suffix}", 0
+    tensors, metadata = to_document(a_model())
+    configuration = json.loads(metadata["configuration"])
+    variants = [(place, value) for place in places(configuration) for value in ODD_VALUES]
+    for place, value in variants:
+        text = json.dumps(replaced(configuration, place, value))
+        changed = {**metadata, "configuration": text, "sha256": digest(tensors, text)}
+        if suffix == ".npz":
+            np.savez(path, **{**tensors, "metadata.json": np.array(json.dumps(changed))})
+        else:
+            save_file(tensors, path, changed)
+        try:
+            save_model(tmp_path / "again.npz", load_model(path))
+        except ValueError as error:
+            n_refused += 1
+            assert str(error).startswith(f"{path}: damaged fastnet model: ")  # noqa: PT017, either outcome is right
+    assert len(variants) / 2 < n_refused < len(variants)
+
+
+@pytest.mark.parametrize("value", ["null", "[]", "5", '{"format": null}', '{"format": "fastnet-2"}', "{}"])
+def test_metadata_of_another_kind_is_refused(value, tmp_path):
+    header = f'{{"__metadata__": {value}}}'.encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    np.savez(tmp_path / "model.npz", **{"metadata.json": np.array(value)})
+    for suffix in (".safetensors", ".npz"):
+        with pytest.raises(ValueError, match=r"not a readable|not a fastnet model|damaged fastnet model"):
+            load_model(tmp_path / f"model{suffix}")
+
+
+def test_an_older_format_in_the_header_does_not_hide_a_wrong_digest(tmp_path):
+    tensors, metadata = to_document(a_model())
+    tensors["layers.0.bias"] = tensors["layers.0.bias"] + 1
+    save_file(tensors, tmp_path / "model.safetensors", {**metadata, "format": "fastnet-1"})
+    with pytest.raises(ValueError, match="digest"):
+        load_model(tmp_path / "model.safetensors")
+
+
+def test_an_error_does_not_repeat_all_that_a_file_holds(tmp_path):
+    tensors, metadata = to_document(a_model())
+    text = json.dumps({**json.loads(metadata["configuration"]), "sizes": [1] * 100_000})
+    save_file(
+        tensors, tmp_path / "model.safetensors", {**metadata, "configuration": text, "sha256": digest(tensors, text)}
+    )
+    with pytest.raises(ValueError, match=r"\.\.\.$") as caught:
+        load_model(tmp_path / "model.safetensors")
+    assert len(str(caught.value)) < 1000

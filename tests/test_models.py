@@ -5,6 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from fastnet import Model, Network, load_model, save_model
+from fastnet.preprocessing import Preprocessing
 
 
 def a_model(dtype=np.float32):
@@ -22,6 +23,50 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path, dtype):
     for name in ("sizes", "activations", "input_scale"):
         assert getattr(actual.network, name) == getattr(expected.network, name)
     assert (actual.loss, actual.image_shape, actual.metrics) == (expected.loss, (2, 3), expected.metrics)
+
+
+def test_files_of_the_first_format_are_still_read(tmp_path):
+    tensors, configuration = tampered(lambda tensors, configuration: None)
+    document = {"format": "fastnet-1", "configuration": json.dumps(configuration)}
+    save_file(tensors, tmp_path / "model.safetensors", metadata=document)
+    actual = load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(actual.network.parameters, a_model().network.parameters)
+    assert (actual.labels, actual.preprocessing, actual.settings, actual.version) == (None, None, {}, "")
+
+
+def test_a_header_as_long_as_a_zip_archives_name_is_no_zip_archive(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for length in range(0x4B50 - 900, 0x4B50, 8):
+        save_model(path, Model(a_model().network, settings={"x": "a" * length}))
+        if path.read_bytes()[:2] == b"PK":
+            break
+    assert path.read_bytes()[:2] == b"PK"
+    assert len(load_model(path).settings["x"]) == length
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"labels": ("a", "b")}, "labels must be 3 names"),
+        ({"labels": "abc"}, "labels must be 3 names"),
+        ({"labels": (0, 1, 2)}, "labels must be 3 names"),
+        ({"image_shape": (5, 5)}, "image_shape"),
+        ({"image_shape": 6}, "image_shape must be a sequence of integers, got int"),
+        ({"preprocessing": Preprocessing([0.0], [1.0])}, "preprocessing is of 1 features, the network has 6"),
+    ],
+)
+def test_a_model_that_could_not_be_loaded_is_not_made(fields, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Model(a_model().network, **fields)
+
+
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
+    network = a_model().network
+    network.weights[1][0, 0] = np.nan
+    with pytest.raises(ValueError, match="parameters must be finite"):
+        save_model(tmp_path / "model.safetensors", Model(network))
+    assert not list(tmp_path.iterdir())
 
 
 def test_saving_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):

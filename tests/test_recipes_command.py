@@ -1,6 +1,7 @@
 """`fastnet recipes` and `fastnet train --recipe`: listing, explaining, training, and the table of all runs."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -187,3 +188,18 @@ def test_options_that_do_not_fit_a_recipe_are_refused(capsys, tmp_path, argv, sa
     assert said in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_ends_training_and_saves_what_there_is(capsys, tmp_path, tiny, monkeypatch):
+    def interrupt(recipe, look):
+        signal.raise_signal(signal.SIGINT)
+        return True
+
+    monkeypatch.setattr("fastnet.cli._recipe_job.is_printed", interrupt)
+    out = tmp_path / "model.safetensors"
+    argv = ["train", "--recipe", "kaggle-relu", str(tiny), "--backend", "numpy", "--out", str(out)]
+    assert main(argv) == 130
+    captured = capsys.readouterr()
+    assert captured.err == "fastnet: interrupted; saved what there is\n"
+    assert sum(line.startswith("step") for line in captured.out.splitlines()) == 1
+    assert load_model(out).metrics.keys() == {"train_accuracy", "dev_accuracy"}

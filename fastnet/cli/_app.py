@@ -34,7 +34,7 @@ EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded dig
 
 "fastnet COMMAND --help" explains a command."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
 app.command(epilog=PREDICT_EXAMPLES)(predict)
 for command in (evaluate, info):
@@ -72,6 +72,8 @@ def _invoke(argv: Sequence[str]) -> int:
             return command.invoke(context) or 0
     except typer.Exit as exit_:
         return exit_.exit_code
+    except SystemExit as exit_:  # how the completion of shells ends
+        return int(exit_.code or 0)
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fastnet import datasets
 from fastnet.datasets import Dataset
+from fastnet.preprocessing import Preprocessing
 
 LABEL = "label"
 FRACTION = 0.2
@@ -31,11 +32,25 @@ class Parts:
     n_classes: int
     image_shape: tuple[int, ...] | None
     label_names: tuple[str, ...] | None = None
+    preprocess: str = "scale"
+    preprocessing: Preprocessing | None = None
 
     @property
     def input_scale(self) -> float:
         """Factor that brings integers to [0, 1]; floats stay as they are."""
-        return 1.0 / max(int(self.X.max()), 1) if self.X.dtype == np.uint8 else 1.0
+        if self.preprocess != "scale" or self.X.dtype != np.uint8:
+            return 1.0
+        return 1.0 / max(int(self.X.max()), 1)
+
+    def prepared(self, preprocess: str, dtype: str) -> Parts:
+        """Return the data as a network is trained on it; what that takes is learnt from the training part alone."""
+        if preprocess in ("none", "scale"):
+            return replace(self, preprocess=preprocess)
+        if isinstance(self.X, np.memmap):
+            raise ValueError(f"--mmap: --preprocess {preprocess} would copy the features, expected scale or none")
+        fitted = Preprocessing.fit(self.X, preprocess)
+        X, X_test = fitted(self.X, dtype), fitted(self.X_test, dtype)
+        return replace(self, X=X, X_test=X_test, preprocess=preprocess, preprocessing=fitted)
 
     def as_json(self) -> dict[str, Any]:
         """Return what the data is."""
@@ -47,6 +62,7 @@ class Parts:
             "features": self.X.shape[1],
             "classes": self.n_classes,
             "dtype": str(self.X.dtype),
+            "preprocess": self.preprocess,
         }
 
     def __str__(self) -> str:

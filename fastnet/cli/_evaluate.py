@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from fastnet.cli._model import SavedModel
+
 CLASSES_SHOWN = 100
 
 
@@ -60,17 +62,22 @@ def _measured(model: Path, data: Path, label: str | None, backend: str, threads:
         "accuracy": accuracy,
         "seconds": seconds,
         "samples_per_second": len(X) / seconds,
-        "classes": _classes(trainer.predict(X), y) if loss_name(trainer.loss) in LABELLED else [],
+        "classes": _classes(trainer, X, y) if loss_name(trainer.loss) in LABELLED else [],
     }
 
 
-def _classes(predicted: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[dict[str, Any]]:
+def _classes(trainer: SavedModel, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[dict[str, Any]]:
     """Return samples and accuracy of every class that has samples."""
     import numpy as np
 
+    predicted, labels = trainer.predict(X), trainer.model.labels
     samples, correct = np.bincount(y), np.bincount(y[predicted == y], minlength=int(y.max()) + 1)
     return [
-        {"class": int(c), "samples": int(samples[c]), "accuracy": float(correct[c] / samples[c])}
+        {
+            "class": int(c) if labels is None else labels[c],
+            "samples": int(samples[c]),
+            "accuracy": float(correct[c] / samples[c]),
+        }
         for c in np.flatnonzero(samples)
     ]
 
@@ -85,6 +92,7 @@ def _print(document: dict[str, Any]) -> None:
     rows["speed"] = rate(document["samples_per_second"])
     print_rows(rows)
     if 0 < len(document["classes"]) <= CLASSES_SHOWN:
-        print(f"\n{'class':>5}{'samples':>10}{'accuracy':>11}")
+        width = max(5, *(len(str(row["class"])) for row in document["classes"]))
+        print(f"\n{'class':>{width}}{'samples':>10}{'accuracy':>11}")
         for row in document["classes"]:
-            print(f"{row['class']:>5}{row['samples']:>10,}{percent(row['accuracy']):>11}")
+            print(f"{row['class']:>{width}}{row['samples']:>10,}{percent(row['accuracy']):>11}")

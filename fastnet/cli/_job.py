@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastnet._answers import loss_name
 from fastnet.cli._data import Parts, check_no_copy, load_parts
+from fastnet.cli._method import Method
 from fastnet.cli._output import percent, print_json, print_rows, rate
-from fastnet.cli._run import Run, run_training
+from fastnet.cli._run import Run, resumed, run_training
+from fastnet.cli._search import search_rate
 from fastnet.cli._settings import threads_used
+from fastnet.history import Epoch
 from fastnet.models import Model, save_model
 from fastnet.network import Network
 from fastnet.optimizers import Optimizer
@@ -42,19 +45,23 @@ class Job:
     test_samples: int | None = None
     cache_data: bool = False
     mmap: bool = False
+    preprocess: str = "scale"
+    method: Method = field(default_factory=Method)
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
         parts = load_parts(
             self.data, self.label, self.test_fraction, self.seed,
             count=self.test_samples, cache=self.cache_data, mmap=self.mmap,
-        )  # fmt: skip
+        ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)
-        trainer = self._make_trainer(parts)
+        trainer, figures = self._make_trainer(parts)
         if not self.json:
             _print_head(parts, trainer)
-        run = run_training(trainer, parts, self.epochs, self.json)
+        if self.method.find_lr:
+            return search_rate(trainer, parts, self.method.plot, self.json)
+        run = run_training(trainer, parts, self.epochs, self.json, self.method, figures)
         self._save(trainer, parts, run)
         if run.interrupted:
             whole = f"{len(run.epochs)} whole epoch{'' if len(run.epochs) == 1 else 's'}"
@@ -65,46 +72,59 @@ class Job:
             self._print_end(run)
         return 130 if run.interrupted else 0
 
-    def _make_trainer(self, parts: Parts) -> Trainer:
+    def _make_trainer(self, parts: Parts) -> tuple[Trainer, list[Epoch]]:
+        """Return a trainer, with the figures so far if a checkpoint is gone on with."""
+        method = self.method
+        if method.resume is not None:
+            return resumed(method.resume, parts, self.backend, self.threads)
         network = Network(
             [parts.X.shape[1], *self.hidden, parts.n_classes],
             self.activation,
+            bias=method.bias,
             init=self.init,
             seed=self.seed,
             dtype=self.dtype,
             input_scale=parts.input_scale,
         )
-        n_batch = self.n_batch or len(parts.X)
-        return Trainer(
-            network, self.optimizer, "cross_entropy", n_batch, self.backend, self.threads, self.seed, self.clip_norm,
-            self.clip_value,
+        trainer = Trainer(
+            network, self.optimizer, method.loss, self.n_batch, self.backend, self.threads, self.seed, self.clip_norm,
+            self.clip_value, l2=method.l2, dropout=method.dropout, sampling=method.sampling, schedule=method.schedule,
         )  # fmt: skip
+        return trainer, []
 
     def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
         metrics |= {"test_samples": len(parts.X_test)}
-        save_model(self.out, Model(trainer.network, loss_name(trainer.loss), parts.image_shape, metrics))
+        model = Model(
+            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
+            parts.preprocessing, self._settings(trainer),
+        )  # fmt: skip
+        save_model(self.out, model)
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
-        network, (name, *_) = trainer.network, self.optimizer.as_tuple()
-        settings = {
+        settings = self._settings(trainer)
+        return {"settings": settings, "data": parts.as_json(), **run.as_json(), "model": str(self.out)}
+
+    def _settings(self, trainer: Trainer) -> dict[str, Any]:
+        network, (name, *_) = trainer.network, trainer.optimizer.as_tuple()
+        return {
             "sizes": network.sizes,
             "activations": network.activations,
             "init": self.init,
             "dtype": self.dtype,
             "input_scale": network.input_scale,
             "parameters": network.n_parameters,
-            "optimizer": {"name": name, **vars(self.optimizer)},
-            "clip_norm": self.clip_norm,
-            "clip_value": self.clip_value,
+            "optimizer": {"name": name, **vars(trainer.optimizer)},
+            **self.method.as_json(trainer),
+            "clip_norm": trainer.clip_norm,
+            "clip_value": trainer.clip_value,
             "epochs": self.epochs,
             "batch_size": trainer.batch_size,
             "seed": self.seed,
             "backend": self.backend,
             "threads": self.threads,
         }
-        return {"settings": settings, "data": parts.as_json(), **run.as_json(), "model": str(self.out)}
 
     def _print_end(self, run: Run) -> None:
         speed = run.samples_per_second

@@ -21,7 +21,7 @@ Examples:
   fastnet plot samples model.safetensors mnist/ --rows 3 --columns 5
   fastnet plot confusion model.safetensors mnist/ --out confusion.svg
   fastnet plot weights model.safetensors
-  fastnet train --json > run.json && fastnet plot curves run.json
+  fastnet plot curves model.safetensors --out curves.pdf
 """
 
 
@@ -40,7 +40,7 @@ KindArgument = Annotated[Kind, typer.Argument(metavar="KIND", help=f"One of {', 
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL", help="A model file that fastnet train wrote; for curves, what its --json printed.",
+        metavar="MODEL", help="A model file that fastnet train wrote; for curves, what its --json printed will do too.",
     ),
 ]  # fmt: skip
 Data = Annotated[
@@ -132,7 +132,10 @@ def _check_picture(path: Path) -> None:
 def _curves(path: Path) -> Figure:
     from fastnet import _documents, plots
 
-    return plots.curves(_documents.columns(_documents.load(path)), validation="test")
+    try:
+        return plots.curves(_documents.history_of(path), validation="test")
+    except TypeError as error:
+        raise ValueError(f"{path}: damaged history: {error}") from None
 
 
 def _weights(path: Path, grid: dict[str, Any]) -> Figure:

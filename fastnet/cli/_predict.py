@@ -88,18 +88,23 @@ def predict(
 def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tuple[list[str], list[list[str]]]:
     values = trainer.predict_proba(X) if probabilities else trainer.predict(X)
     is_label = values.dtype.kind == "i"
+    if is_label and values.ndim == 1:
+        return ["label"], [[text] for text in trainer.names_of(values.tolist())]
     name = "probability" if probabilities else "label" if is_label else "output"
-    columns = [name] if values.ndim == 1 else [f"{name}_{i}" for i in range(values.shape[1])]
     digits = {4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
     form = "%d" if is_label else digits[values.dtype.itemsize]
-    return columns, [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
+    rows = [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
+    if values.ndim == 1:
+        return [name], rows
+    columns = range(values.shape[1])
+    return [f"{name}_{column}" for column in (trainer.names_of(columns) if probabilities else columns)], rows
 
 
 def _submission(trainer: SavedModel, X: npt.NDArray[Any]) -> tuple[list[str], list[list[str]]]:
     labels = trainer.predict(X)
     if labels.ndim != 1 or labels.dtype.kind != "i":
         raise ValueError("--submission needs a model that predicts one label a sample")
-    return ["ImageId", "Label"], [[str(i), str(label)] for i, label in enumerate(labels.tolist(), 1)]
+    return ["ImageId", "Label"], [[str(i), text] for i, text in enumerate(trainer.names_of(labels.tolist()), 1)]
 
 
 def _expectation(metrics: Mapping[str, float]) -> str:

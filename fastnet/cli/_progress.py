@@ -41,15 +41,15 @@ def steps(count: int | None, what: str) -> Iterator[Callable[[str], object]]:
 
 
 class Lines(AbstractContextManager["Lines"]):
-    """A line for each epoch."""
+    """A line for each epoch, or for so many steps."""
 
-    def __init__(self, n_epochs: int, stream: TextIO) -> None:
-        self._n_epochs, self._stream = n_epochs, stream
+    def __init__(self, unit: str, total: int, stream: TextIO) -> None:
+        self._unit, self._total, self._stream = unit, total, stream
 
     def __exit__(self, *_: object) -> None:
         """Do nothing: every line is out."""
 
-    def compiled(self) -> None:
+    def compiled(self, n_done: int) -> None:
         """Do nothing: it is a figure of the end."""
 
     def chunk(self, done: int, n_samples: int) -> None:
@@ -57,20 +57,21 @@ class Lines(AbstractContextManager["Lines"]):
 
     def epoch(self, epoch: Epoch) -> None:
         """Print an epoch's figures."""
-        count = f"{epoch.number:>{len(str(self._n_epochs))}}/{self._n_epochs}"
-        print(f"epoch {count}  {_figures(epoch)}", file=self._stream, flush=True)
+        number = epoch.step if self._unit == "step" else epoch.number
+        count = f"{number:>{len(str(self._total))}}/{self._total}"
+        print(f"{self._unit} {count}  {_figures(epoch)}", file=self._stream, flush=True)
 
 
 class Bar(AbstractContextManager["Bar"]):
     """A bar over the samples of all epochs on standard error, with the figures of the last epoch below."""
 
-    def __init__(self, n_epochs: int, n_samples: int, compiles: bool) -> None:
+    def __init__(self, n_epochs: int, n_samples: int, compiles: bool, unit: str, total: int) -> None:
         from rich.console import Console, Group
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.text import Text
 
-        self._n_epochs, self._n_samples, self._done = n_epochs, n_samples, 0
+        self._n_samples, self._done, self._unit, self._total, self._number = n_samples, 0, unit, total, 0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -97,9 +98,11 @@ class Bar(AbstractContextManager["Bar"]):
         """Leave the bar as it is."""
         self._live.stop()
 
-    def compiled(self) -> None:
-        """Begin to count time."""
+    def compiled(self, n_done: int) -> None:
+        """Begin to count time, after so many epochs of a run that is gone on with."""
         self._text.plain = ""
+        self._done = n_done * self._n_samples
+        self._progress.update(self._task, completed=self._done)
         self._progress.start_task(self._task)
 
     def chunk(self, done: int, n_samples: int) -> None:
@@ -110,11 +113,12 @@ class Bar(AbstractContextManager["Bar"]):
         """Show an epoch's figures."""
         self._done += self._n_samples
         self._text.plain = _figures(epoch)
+        self._number = epoch.step if self._unit == "step" else epoch.number
         self._describe()
 
     def _describe(self) -> None:
-        number = min(self._done // self._n_samples + 1, self._n_epochs)
-        self._progress.update(self._task, description=f"epoch {number}/{self._n_epochs}")
+        number = min(self._number + 1, self._total)
+        self._progress.update(self._task, description=f"{self._unit} {number}/{self._total}")
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -122,8 +126,10 @@ def _is_terminal(stream: TextIO) -> bool:
     return stream is not None and stream.isatty() and not dumb and not os.environ.get("CI")
 
 
-def make_progress(n_epochs: int, n_samples: int, compiles: bool, json: bool) -> Bar | Lines:
+def make_progress(
+    n_epochs: int, n_samples: int, compiles: bool, json: bool, unit: str = "epoch", total: int | None = None
+) -> Bar | Lines:
     """Return a bar where standard error is a terminal, else lines, which leave standard output alone for JSON."""
     if _is_terminal(sys.stderr):
-        return Bar(n_epochs, n_samples, compiles)
-    return Lines(n_epochs, sys.stderr if json else sys.stdout)
+        return Bar(n_epochs, n_samples, compiles, unit, total or n_epochs)
+    return Lines(unit, total or n_epochs, sys.stderr if json else sys.stdout)

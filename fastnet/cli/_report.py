@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +47,9 @@ def write_page(
     run = None if training is None else _documents.load(training)
     trial = open_trial(model, data, label, str(backend), threads, "fastnet report", require_labels=True)
     assert trial.y is not None
+    shown = replace(trial.trainer.model, image_shape=trial.image_shape)
     write_report(
-        out, trial.model, trial.X, trial.y, name=data.name or str(data), training=run, labels=trial.labels,
+        out, shown, trial.X, trial.y, name=data.name or str(data), training=run, labels=trial.labels,
         feature_names=trial.feature_names, backend=str(backend), n_threads=threads,
     )  # fmt: skip
     print(f"saved  {out}")

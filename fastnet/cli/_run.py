@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnet._plan import make_plan
+from fastnet.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.cli._data import Parts
+from fastnet.cli._method import Method
 from fastnet.cli._progress import Bar, Lines, make_progress
 from fastnet.history import Epoch, Evaluation
 from fastnet.trainer import Trainer
@@ -59,6 +63,7 @@ def _epoch_as_json(epoch: Epoch) -> dict[str, Any]:
     test = epoch.validation or UNKNOWN
     return {
         "epoch": epoch.number,
+        "step": epoch.step,
         "loss": epoch.loss,
         "accuracy": epoch.accuracy,
         "test_loss": test.loss,
@@ -94,8 +99,36 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool) -> Run:
-    """Compile, train with progress shown, and evaluate on the test part.
+def resumed(path: Path, parts: Parts, backend: str, threads: int | None) -> tuple[Trainer, list[Epoch]]:
+    """Return the trainer of a checkpoint, and its figures so far.
+
+    Raises
+    ------
+    ValueError
+        If the data is not of the shape that it was trained on.
+    """
+    trainer, notes = load_checkpoint(path)
+    expected, sizes = notes.get("samples"), trainer.network.sizes
+    found = (parts.X.shape[1], parts.n_classes)
+    if (sizes[0], sizes[-1]) != found or expected != len(parts.X):
+        raise ValueError(
+            f"--resume {path}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, expected "
+            f"{expected} of {sizes[0]} and {sizes[-1]} as before"
+        )
+    trainer.backend, trainer.n_threads = backend, threads
+    figures = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("figures", [])]
+    return trainer, figures
+
+
+def _keep(trainer: Trainer, run: Run, method: Method, n_samples: int) -> None:
+    """Write the checkpoint."""
+    if method.checkpoint is not None and len(run.epochs) % method.checkpoint_every == 0:
+        notes = {"samples": n_samples, "figures": [vars(epoch) for epoch in run.epochs]}
+        save_checkpoint(method.checkpoint, trainer, notes)
+
+
+def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool, method: Method, before: list[Epoch]) -> Run:
+    """Compile, train with progress shown, and evaluate on the test part; `before` are figures of a run resumed.
 
     Raises
     ------
@@ -105,12 +138,17 @@ def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool) -> R
         If Ctrl-C came while kernels were compiled, or came twice.
     """
     test = parts.X_test, parts.y_test
-    progress = make_progress(n_epochs, len(parts.X), trainer.backend == "numba", json)
+    length = _Length.of(trainer, len(parts.X), n_epochs, method)
+    progress = make_progress(
+        length.records, length.samples, trainer.backend == "numba", json, length.unit, length.total
+    )
     with progress, np.errstate(over="ignore", invalid="ignore"):  # divergence is reported once
-        run = Run(trainer.fit(parts.X, parts.y, test, epochs=0).compile_seconds)
-        progress.compiled()
         start = time.perf_counter()
-        _train(trainer, parts, n_epochs, progress, run)
+        trainer.compile(parts.X, parts.y)
+        run = Run(time.perf_counter() - start, list(before))
+        progress.compiled(len(before))
+        start = time.perf_counter()
+        _train(trainer, parts, n_epochs, progress, run, method)
         run.run_seconds = time.perf_counter() - start
         run.test = trainer.evaluate(*test)
         finite = math.isfinite(run.test.loss) and bool(np.isfinite(trainer.network.parameters).all())
@@ -119,7 +157,23 @@ def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool) -> R
     return run
 
 
-def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines, run: Run) -> None:
+class _Length(NamedTuple):
+    """How long a run is, for those who watch it: lines of figures, samples of each, and how they are counted."""
+
+    records: int
+    samples: int
+    unit: str
+    total: int
+
+    @classmethod
+    def of(cls, trainer: Trainer, n_samples: int, n_epochs: int, method: Method) -> _Length:
+        """Work it out as `Trainer.fit` does."""
+        plan = make_plan(n_samples, trainer.batch_size, n_epochs, method.steps, method.every)
+        unit = "step" if plan.by_steps else "epoch"
+        return cls(math.ceil(plan.n_rounds / plan.every), plan.every * plan.round_size, unit, plan.n_rounds)
+
+
+def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines, run: Run, method: Method) -> None:
     with deferred_interrupt() as check:
 
         def on_chunk(done: int, n_samples: int) -> None:
@@ -130,10 +184,14 @@ def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines,
         def on_epoch(epoch: Epoch) -> None:
             run.epochs.append(epoch)
             progress.epoch(epoch)
-            if len(run.epochs) < n_epochs:
+            _keep(trainer, run, method, len(parts.X))
+            if (epoch.step if method.steps else epoch.number) < (method.steps or n_epochs):
                 check()
 
         try:
-            trainer.fit(parts.X, parts.y, (parts.X_test, parts.y_test), n_epochs, on_epoch, on_chunk)
+            trainer.fit(
+                parts.X, parts.y, (parts.X_test, parts.y_test), n_epochs, on_epoch, on_chunk, steps=method.steps,
+                every=method.every, resume=method.resume is not None,
+            )  # fmt: skip
         except Stopped:
             run.interrupted = True

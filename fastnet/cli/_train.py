@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from fastnet.cli import _options as options
-from fastnet.cli._options import Activation, Backend, Dtype, Init, OptimizerName
+from fastnet.cli._config import write_config as write_options
+from fastnet.cli._method import Method, make_loss
+from fastnet.cli._options import (
+    Activation,
+    Backend,
+    Dtype,
+    Init,
+    LossName,
+    OptimizerName,
+    Preprocess,
+    SamplingName,
+    ScheduleName,
+)
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
 
@@ -41,19 +53,37 @@ def train(
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
     test_samples: options.TestSamples = None,
+    preprocess: options.PreprocessOption = Preprocess.scale,
     cache_data: options.CacheData = False,
     mmap: options.Mmap = False,
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
     json: options.Json = False,
+    loss: options.LossOption = LossName.cross_entropy,
+    label_smoothing: options.LabelSmoothing = 0.0,
+    no_bias: options.NoBias = False,
+    steps: options.Steps = None,
+    every: options.Every = None,
+    sampling: options.SamplingOption = SamplingName.shuffle,
+    schedule: options.ScheduleOption = ScheduleName.constant,
+    l2: options.L2 = 0.0,
+    dropout: options.Dropout = 0.0,
+    find_lr: options.FindLr = False,
+    plot: options.PlotFile = None,
+    config: options.Config = None,
+    write_config: options.WriteConfig = None,
+    checkpoint: options.Checkpoint = None,
+    checkpoint_every: options.CheckpointEvery = 1,
+    resume: options.Resume = None,
     recipe: options.RecipeName = None,
     better: options.Better = False,
 ) -> int:
     """Train a network that tells classes apart, and save it.
 
-    Integers from 0 to 255 are scaled by the largest of them; other features are taken as they are. Data without
-    a test part has a share of every class held out. Ctrl-C ends training early and saves what there is.
+    Integers from 0 to 255 are scaled by the largest of them and other features are taken as they are, unless
+    --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
+    early and saves what there is.
     """
     from fastnet.cli._output import check_writable
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
@@ -69,12 +99,23 @@ def train(
     if better:
         raise ValueError("--better needs --recipe NAME")
     sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
-    steps = make_optimizer(optimizer, lr, momentum, weight_decay)
+    rule = make_optimizer(optimizer, lr, momentum, weight_decay)
     check_clipping(clip_norm, clip_value)
+    if steps is not None and "epochs" in options.given(context):
+        raise ValueError("--steps stands for --epochs, and both were given")
+    method = Method(
+        make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
+        checkpoint, checkpoint_every, resume, find_lr, plot,
+    )  # fmt: skip
+    for name, path in (("--checkpoint", checkpoint), ("--plot", plot), ("--write-config", write_config)):
+        if path is not None:
+            check_writable(path, None, data, name)
+    if write_config is not None:
+        write_options(context, write_config)
 
     from fastnet.cli._job import Job
 
     return Job(
-        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, steps, clip_norm,
-        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap,
+        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, rule, clip_norm,
+        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap, str(preprocess), method,
     ).run()  # fmt: skip

@@ -12,17 +12,14 @@ import numpy.typing as npt
 from fastnet._classes import class_names, class_probabilities, n_classes_of
 from fastnet._images import is_image
 from fastnet.cli._data import test_part
-from fastnet.cli._model import load_data
-from fastnet.models import Model, load_model
-from fastnet.trainer import Trainer
+from fastnet.cli._model import SavedModel, load_data, open_model
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
     """A model that tells classes apart, samples, and what they are called; `y` is None without labels."""
 
-    model: Model
-    trainer: Trainer
+    trainer: SavedModel
     X: npt.NDArray[Any]
     y: npt.NDArray[np.int32] | None
     part: str
@@ -45,19 +42,15 @@ def open_trial(
     model: Path, data: Path, label: str | None, backend: str, threads: int | None, what: str, require_labels: bool
 ) -> Trial:
     """Read a model and data that fits it; `what` begins the error for a model that does not tell classes apart."""
-    loaded = load_model(model)
-    trainer = Trainer(loaded.network, loss=loaded.loss, backend=backend, n_threads=threads)
+    trainer = open_model(model, backend, threads)
     n_classes = n_classes_of(trainer, what)
     found = load_data(data, label, trainer, model, require_labels)
-    X, y, part = test_part(found)
-    if require_labels and y is None:
-        raise ValueError(f"{data}: the test part has no labels, expected some")
+    X, y, part = test_part(found, labelled=require_labels)
     if y is not None and y.size and y.max() >= n_classes:
         raise ValueError(f"{data}: labels of up to {y.max()}, expected less than {n_classes}, the classes of {model}")
-    shape = loaded.image_shape or found.image_shape
+    labels, shape = class_names(trainer.model.labels, n_classes), trainer.model.image_shape or found.image_shape
     return Trial(
-        loaded, trainer, X, y, part, class_names(None, n_classes), shape if is_image(shape) else None,
-        found.feature_names,
+        trainer, X, y, part, labels, shape if is_image(shape) else None, found.feature_names
     )  # fmt: skip
 
 

@@ -29,7 +29,9 @@ class TableReader:
     def read(self, path: Path, require_labels: bool, n_features: int | None = None) -> Dataset:
         """Read a file; one of exactly `n_features` columns has no label that is known by position."""
         if self.mmap and not self.cache:
-            raise ValueError(f"{path}: a table cannot be mapped; with a cached copy (cache=True), that is mapped")
+            raise ValueError(
+                f"{path}: a table cannot be mapped, only its cached copy: expected cache=True (--cache-data) too"
+            )
 
         def read() -> Dataset:
             with open_binary(path) as stream:

@@ -22,6 +22,12 @@ from fastnet.models._model import Model
 METADATA = "metadata.json"
 """Name of the array, of one text, that holds an npz file's metadata."""
 
+ZIP_MAGIC = b"PK\3\4"
+"""How a zip archive with members begins; as the length of a safetensors header it would be 67 MB."""
+
+LONGEST_REASON = 500
+"""Characters of an error that are shown: a damaged file may hold anything, at any length."""
+
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:
     """Write a model to a file, beside it first and then renamed: no file is ever half-written.
@@ -39,6 +45,8 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         If the file cannot be written.
     TypeError
         If settings or metrics hold what JSON cannot.
+    ValueError
+        If parameters are NaN or infinite.
     """
     tensors, metadata = to_document(model)
     if Path(path).suffix.lower() == ".npz":
@@ -76,7 +84,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             content = file.read()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
-    kind, read = ("npz", _read_npz) if content[:2] == b"PK" else ("safetensors", read_safetensors)
+    kind, read = ("npz", _read_npz) if content.startswith(ZIP_MAGIC) else ("safetensors", read_safetensors)
     tensors, metadata = guarded(f"{path}: not a readable {kind} file", read, content)
     if metadata.get("format") not in FORMATS:
         raise ValueError(f"{path}: not a fastnet model: format is {metadata.get('format')!r}, not {FORMATS[-1]!r}")
@@ -89,14 +97,17 @@ def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except Exception as error:  # libraries differ in what they raise, and none of it is the caller's business
-        raise ValueError(f"{what}: {' '.join(f'{type(error).__name__}: {error}'.split())}") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        if len(reason) > LONGEST_REASON:
+            reason = f"{reason[:LONGEST_REASON]}..."
+        raise ValueError(f"{what}: {reason}") from None
 
 
 def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
     """Return the tensors of a safetensors file, and its metadata."""
     tensors = load(content)  # which checks the header, but does not give its metadata
     length = int.from_bytes(content[:8], "little")
-    return tensors, json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return tensors, _texts(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
 
 
 def _npz(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
@@ -115,10 +126,13 @@ def _read_npz(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
             if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
                 raise ValueError(f"{member.filename} is compressed, which no model's members are")
             arrays[member.filename.removesuffix(".npy")] = _array(archive.read(member))
-    metadata = json.loads(str(arrays.pop(METADATA)))
-    if not isinstance(metadata, dict):
+    return arrays, _texts(json.loads(str(arrays.pop(METADATA))))
+
+
+def _texts(metadata: Any) -> Mapping[str, str]:
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("metadata is no table of names and texts")
-    return arrays, metadata
+    return metadata
 
 
 def _array(content: bytes) -> npt.NDArray[Any]:

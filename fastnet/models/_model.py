@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from fastnet import __version__
 from fastnet.network import Network
 from fastnet.preprocessing import Preprocessing
+from fastnet.reference import training_checks
 from fastnet.reference.training_checks import LABELLED
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class Model:
     version : str
         The version of fastnet that made it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For a field that does not fit the network: a file with it could not be loaded.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -60,6 +67,16 @@ class Model:
     preprocessing: Preprocessing | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise TypeError(f"network must be a Network, got {type(self.network).__name__}")
+        training_checks.choice("loss", self.loss, training_checks.LOSSES)
+        n_in, n_out = self.network.sizes[0], self.network.sizes[-1]
+        if self.preprocessing is not None and self.preprocessing.shift.size != n_in:
+            raise ValueError(f"preprocessing is of {self.preprocessing.shift.size} features, the network has {n_in}")
+        object.__setattr__(self, "image_shape", _image_shape(self.image_shape, n_in))
+        object.__setattr__(self, "labels", _labels(self.labels, n_out))
 
     def prepare(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Do to inputs (n_samples, n_features) what the network expects, but for its own scale."""
@@ -90,3 +107,24 @@ class Model:
         from fastnet.trainer import Trainer
 
         return Trainer(self.network, loss=self.loss, backend=backend)
+
+
+def _labels(labels: Any, n_out: int) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    names = tuple(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else ()
+    if len(names) != n_out or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"labels must be {n_out} names, one for each output")
+    return names
+
+
+def _image_shape(shape: Any, n_features: int) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"image_shape must be a sequence of integers, got {type(shape).__name__}")
+    for size in shape:
+        training_checks.whole("image_shape", size, 1)
+    if not len(shape) or math.prod(shape) != n_features:
+        raise ValueError(f"image_shape {shape} does not hold {n_features} features")
+    return tuple(int(size) for size in shape)

@@ -53,8 +53,8 @@ class Recipe:
         The same by part, where there are any.
     mended : tuple of str
         Faults of the notebook that are not copied.
-    effect : str
-        What mending them changes.
+    remark : str
+        What mending them changes, or how settings were chosen.
     better : mapping of str to Any
         Attributes of a better setting of the same network; empty if there is none to tell of.
     better_why : str
@@ -94,7 +94,7 @@ class Recipe:
     reported: str = "none"
     figures: Mapping[str, float] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
-    effect: str = ""
+    remark: str = ""
     better: Mapping[str, Any] = field(default_factory=dict)
     better_why: str = ""
 
@@ -132,8 +132,8 @@ class Recipe:
         }
         if self.mended:
             lines["mended"] = "; ".join(self.mended)
-        if self.effect:
-            lines["effect"] = self.effect
+        if self.remark:
+            lines["remark"] = self.remark
         if self.better:
             changes = ", ".join(f"{name} {_said(value)}" for name, value in self.better.items())
             lines["better"] = f"{self.better_why} ({changes})"

@@ -24,7 +24,7 @@ from fastnet._images import is_image
 from fastnet.models import Model
 from fastnet.report import _sections as sections
 from fastnet.report._html import Html, page, section, tag
-from fastnet.report._speed import inference_speed, speed
+from fastnet.report._speed import speed
 from fastnet.report._tables import classes, confusion, percent
 from fastnet.trainer import Trainer
 
@@ -72,7 +72,7 @@ def html_report(
         What ``fastnet train --json`` prints, with "history", "settings", "data" and times: settings, curves and speed
         of training are shown where they are there.
     labels : sequence of str, optional
-        Names of the classes.
+        Names of the classes; those of the model if not given.
     feature_names : sequence of str, optional
         Names of the features.
     backend : {"numba", "numpy"}
@@ -103,16 +103,16 @@ def html_report(
     (True, False)
     """
     trainer = Trainer(model.network, loss=model.loss, backend=backend, n_threads=n_threads)
-    names = class_names(labels, n_classes_of(trainer, "a report"))
+    names = class_names(model.labels if labels is None else labels, n_classes_of(trainer, "a report"))
     actual = checked_classes("y", y, len(names))
     if not len(actual):
         raise ValueError("y must hold at least one class, got none")
-    samples, loss = np.asarray(X), trainer.evaluate(X, actual).loss
-    rows_per_second = inference_speed(trainer, samples)
+    samples, prepared = np.asarray(X), model.prepare(X)
+    probabilities, loss = class_probabilities(trainer, prepared), trainer.evaluate(prepared, actual).loss
     shape = model.image_shape if is_image(model.image_shape) else None
-    subject = Subject(name, model, samples, actual, class_probabilities(trainer, samples), names, shape, feature_names)
-    matrix = confusion_matrix(actual, subject.probabilities.argmax(axis=1), len(names))
-    mistakes = most_confident_mistakes(actual, subject.probabilities)
+    subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names)
+    matrix = confusion_matrix(actual, probabilities.argmax(axis=1), len(names))
+    mistakes = most_confident_mistakes(actual, probabilities)
     run = training or {}
     return page(
         f"Report: {name}",
@@ -123,7 +123,7 @@ def html_report(
         section("Samples", sections.gallery(subject, range(min(sections.SHOWN, len(actual))))),
         section("Most confident mistakes", sections.mistakes(subject, mistakes)),
         section("First-layer weights", sections.weights(subject)),
-        section("Speed", speed(model.network, run, rows_per_second, n_threads)),
+        section("Speed", speed(trainer, prepared, run)),
         section("Settings", sections.settings(model, run)),
         section("Data", sections.data(subject, run)),
         section("Environment", sections.machine(n_threads)),

@@ -33,13 +33,14 @@ NAME = 28
 def curves(run: Mapping[str, Any]) -> list[Html]:
     """Draw loss and accuracy of training and test part over the epochs."""
     found = columns(run)
-    at = [float(epoch or 0) for epoch in found["epoch"]]
+    name = next(iter(found))
+    at = [float(place or 0) for place in found[name]]
     charts = []
     for kind in ("loss", "accuracy"):
         both = {"training": found[kind], "test": found[f"validation_{kind}"]}
         lines = {key: line for key, line in both.items() if any(v is not None and np.isfinite(v) for v in line)}
         if lines:
-            charts.append(chart(kind, at, lines, "epoch", kind == "accuracy"))
+            charts.append(chart(kind, at, lines, name, kind == "accuracy"))
     return [tag("div", *charts, class_="charts")]
 
 
@@ -118,8 +119,9 @@ def weights(subject: Subject) -> Html:
 
 def settings(model: Model, run: Mapping[str, Any]) -> Html:
     """List the settings of training where they are known, else those of the network."""
-    network = model.network
+    network, stored = model.network, {key: value for key, value in model.settings.items() if key != "history"}
     known: Mapping[str, Any] = run.get("settings") or {
+        **stored,
         "sizes": network.sizes,
         "activations": network.activations,
         "dtype": str(network.dtype),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-from fastnet.network import Network
 from fastnet.report._html import Html, table
 from fastnet.report._tables import percent
 from fastnet.trainer import Trainer
@@ -16,7 +15,7 @@ from fastnet.trainer import Trainer
 SECONDS, RUNS = 0.3, 20
 
 
-def inference_speed(trainer: Trainer, X: npt.NDArray[Any]) -> float:
+def _prediction_speed(trainer: Trainer, X: npt.NDArray[Any]) -> float:
     """Return samples predicted in a second: the best of some runs over all of them."""
     trainer.predict_logits(X[:1])  # compiles
     best, end = float("inf"), time.perf_counter() + SECONDS
@@ -30,17 +29,18 @@ def inference_speed(trainer: Trainer, X: npt.NDArray[Any]) -> float:
     return len(X) / max(best, 1e-9)
 
 
-def speed(network: Network, run: Mapping[str, Any], rows_per_second: float, n_threads: int | None) -> Html:
+def speed(trainer: Trainer, X: npt.NDArray[Any], run: Mapping[str, Any]) -> Html:
     """Hold the speed of training, where it is known, and of prediction against the peak measured now."""
     from fastnet.profile import step_flop
     from fastnet.roofline import fma_peak
 
-    peak = fma_peak(network.dtype, n_threads)
+    network = trainer.network
+    peak = fma_peak(network.dtype, trainer.n_threads)
     flop = step_flop(network.sizes)
     rows = []
     if run.get("samples_per_second"):
         rows.append(_row("training", float(run["samples_per_second"]), sum(flop.values()), peak))
-    rows.append(_row("prediction", rows_per_second, flop["forward"], peak))
+    rows.append(_row("prediction", _prediction_speed(trainer, X), flop["forward"], peak))
     caption = f"Multiply-adds count as two operations; the peak of {network.dtype} here is {peak:,.0f} GFLOP/s"
     return table(caption, ("", "samples/s", "operations/sample", "GFLOP/s", "of the peak"), rows)
 
