@@ -97,7 +97,8 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
+    """Folder of the compiled kernels of all versions, processors and settings."""
     for name in ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR"):
         if os.environ.get(name):
             return Path(os.environ[name]) / "fastnet"
@@ -112,7 +113,7 @@ def _cache_root() -> Path:
 def cache_directory() -> Path | None:
     """Folder of the compiled kernels, made if need be; None where it cannot be written."""
     try:
-        folder = _cache_root() / f"kernels-{_digest()}"
+        folder = cache_root() / f"kernels-{_digest()}"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder

@@ -12,6 +12,7 @@ import typer
 from fastnet import __version__
 from fastnet.cli._bench import EXAMPLES as BENCH_EXAMPLES
 from fastnet.cli._bench import bench
+from fastnet.cli._cache import cache_app
 from fastnet.cli._compare import EXAMPLES as COMPARE_EXAMPLES
 from fastnet.cli._compare import compare
 from fastnet.cli._data_commands import data_app
@@ -48,6 +49,7 @@ app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")
+app.add_typer(cache_app, name="cache")
 
 
 def _print_version(asked: bool) -> None:

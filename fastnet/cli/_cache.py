@@ -1,0 +1,82 @@
+"""`fastnet cache info` and `fastnet cache clear`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastnet.cli import _options as options
+
+cache_app = typer.Typer(rich_markup_mode=None)
+
+Stale = Annotated[bool, typer.Option("--stale", help="Only those that this version, here and now, does not use.")]
+
+_FOLDER = re.compile(r"kernels-[0-9a-f]{16}$")
+
+
+@cache_app.callback()
+def _cache() -> None:
+    """Look at the compiled kernels that are kept on this machine, and remove them."""
+
+
+@cache_app.command()
+def info(json: options.Json = False) -> int:
+    """Show where compiled kernels are kept, how many versions of them, and how large they are."""
+    from fastnet.cli._output import print_json, print_rows
+
+    root, current, others = _folders()
+    facts = {
+        "folder": str(root),
+        "in_use": None if current is None else str(current),
+        "in_use_bytes": _size([] if current is None else [current]),
+        "stale": len(others),
+        "stale_bytes": _size(others),
+    }
+    if json:
+        print_json(facts)
+        return 0
+    megabytes = {name: f"{facts[name] / 1e6:,.1f} MB" for name in ("in_use_bytes", "stale_bytes")}
+    print_rows(
+        {
+            "folder": str(root),
+            "in use": f"{current.name}, {megabytes['in_use_bytes']}" if current else "none can be written",
+            "stale": f"{len(others)} of other versions, {megabytes['stale_bytes']}",
+        }
+    )
+    return 0
+
+
+@cache_app.command()
+def clear(stale: Stale = False, json: options.Json = False) -> int:
+    """Remove compiled kernels; what is needed again is compiled again."""
+    import shutil
+
+    from fastnet.cli._output import print_json
+
+    root, current, folders = _folders()
+    if current is not None and not stale:
+        folders = [*folders, current]
+    size = _size(folders)
+    for folder in folders:
+        shutil.rmtree(folder)
+    if json:
+        print_json({"folder": str(root), "removed": len(folders), "removed_bytes": size})
+    else:
+        print(f"{len(folders)} of {root} removed, {size / 1e6:,.1f} MB")
+    return 0
+
+
+def _folders() -> tuple[Path, Path | None, list[Path]]:
+    """Return where kernels are kept, the folder in use if there can be one, and those of other versions."""
+    from fastnet import _jit
+
+    root, current = _jit.cache_root(), _jit.cache_directory()
+    found: list[Any] = sorted(root.iterdir()) if root.is_dir() else []
+    return root, current, [path for path in found if _FOLDER.match(path.name) and path.is_dir() and path != current]
+
+
+def _size(folders: list[Path]) -> int:
+    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
