@@ -28,7 +28,7 @@ def info(json: options.Json = False) -> int:
     from fastnet.cli._output import print_json, print_rows
 
     root, current, others = _folders()
-    facts = {
+    facts: dict[str, Any] = {
         "folder": str(root),
         "in_use": None if current is None else str(current),
         "in_use_bytes": _size([] if current is None else [current]),
