@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._answers import loss_name
+from fastnet._documents import columns
+from fastnet._json import standard
 from fastnet.cli._data import Parts, check_no_copy, load_parts
 from fastnet.cli._output import percent, print_json, print_rows, rate
+from fastnet.cli._report import report_training
 from fastnet.cli._run import Run, run_training
 from fastnet.cli._settings import threads_used
 from fastnet.models import Model, save_model
@@ -43,6 +46,7 @@ class Job:
     cache_data: bool = False
     mmap: bool = False
     preprocess: str = "scale"
+    report: Path | None = None
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
@@ -56,12 +60,16 @@ class Job:
         if not self.json:
             _print_head(parts, trainer)
         run = run_training(trainer, parts, self.epochs, self.json)
-        self._save(trainer, parts, run)
+        document = self._document(trainer, parts, run)
+        model = _model(trainer, parts, run, document)
+        save_model(self.out, model)
+        if self.report is not None:
+            report_training(self.report, model, parts.X_test, parts.y_test, document, parts.feature_names)
         if run.interrupted:
             whole = f"{len(run.epochs)} whole epoch{'' if len(run.epochs) == 1 else 's'}"
             print(f"fastnet: interrupted after {whole}; saved what there is", file=sys.stderr)
         if self.json:
-            print_json(self._document(trainer, parts, run))
+            print_json(document)
         else:
             self._print_end(run)
         return 130 if run.interrupted else 0
@@ -80,16 +88,6 @@ class Job:
             network, self.optimizer, "cross_entropy", n_batch, self.backend, self.threads, self.seed, self.clip_norm,
             self.clip_value,
         )  # fmt: skip
-
-    def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
-        assert run.test.accuracy is not None
-        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
-        metrics |= {"test_samples": len(parts.X_test)}
-        model = Model(
-            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics,
-            labels=parts.label_names, preprocessing=parts.preprocessing,
-        )  # fmt: skip
-        save_model(self.out, model)
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
         network, (name, *_) = trainer.network, self.optimizer.as_tuple()
@@ -120,9 +118,21 @@ class Job:
             {
                 "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}",
                 "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",
-                "saved": str(self.out),
+                "saved": str(self.out) if self.report is None else f"{self.out}, {self.report}",
             }
         )
+
+
+def _model(trainer: Trainer, parts: Parts, run: Run, document: dict[str, Any]) -> Model:
+    """Return what is saved, with the settings and the history that the document tells of."""
+    assert run.test.accuracy is not None
+    metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
+    metrics |= {"test_samples": len(parts.X_test)}
+    settings = standard({**document["settings"], "history": columns(document)})
+    return Model(
+        trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names, parts.preprocessing,
+        settings,
+    )  # fmt: skip
 
 
 def _print_head(parts: Parts, trainer: Trainer) -> None:
