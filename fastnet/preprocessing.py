@@ -28,8 +28,8 @@ class Preprocessing:
 
     Raises
     ------
-    ValueError
-        For other shapes, and numbers that are not finite.
+    TypeError, ValueError
+        For what is not numbers, other shapes, and numbers that are not finite.
 
     Examples
     --------
@@ -43,8 +43,11 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale"):
-            vector = np.ascontiguousarray(getattr(self, name), np.float64)
-            if vector.ndim != 1 or vector.shape != np.shape(self.shift):
+            given = np.asarray(getattr(self, name))
+            if given.dtype.kind not in "buif":
+                raise TypeError(f"{name} must be numbers, got {given.dtype}")
+            vector = np.ascontiguousarray(given, np.float64)
+            if given.ndim != 1 or vector.shape != np.shape(self.shift):
                 raise ValueError(f"{name} must have shape (n_features,), got {vector.shape}")
             if not np.isfinite(vector).all():
                 raise ValueError(f"{name} must be finite, got NaN or infinity")
@@ -77,22 +80,30 @@ class Preprocessing:
             raise ValueError(f"X must be numbers (n_samples, n_features), got {array.dtype} of shape {array.shape}")
         _inputs.require_finite("X", array)
         pieces = [array[i : i + _step(array)] for i in range(0, len(array), _step(array))]
+        low = np.min([piece.min(axis=0) for piece in pieces], axis=0).astype(np.float64)
+        high = np.max([piece.max(axis=0) for piece in pieces], axis=0).astype(np.float64)
         if kind == "minmax":
-            low = np.min([piece.min(axis=0) for piece in pieces], axis=0).astype(np.float64)
-            return cls(low, _inverse(np.max([piece.max(axis=0) for piece in pieces], axis=0) - low))
+            return cls(low, _inverse(high - low))
         mean = sum(piece.sum(axis=0, dtype=np.float64) for piece in pieces) / len(array)
+        mean = np.where(low == high, low, mean)  # rounding of a sum must not look like a spread
         variance = sum(np.square(piece - mean).sum(axis=0) for piece in pieces) / len(array)
         return cls(mean, _inverse(np.sqrt(variance)))
 
     def __call__(self, X: npt.ArrayLike, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
-        """Apply it to inputs (n_samples, n_features); return a contiguous array of `dtype`, computed in float64."""
+        """Apply it to inputs (n_samples, n_features); return a contiguous array of `dtype`, computed in float64.
+
+        Raises TypeError or ValueError for what is no such table of numbers. What is beyond `dtype` becomes infinite.
+        """
         array = np.asarray(X)
+        if array.dtype.kind not in "buif":
+            raise TypeError(f"X must be an array of numbers, got {array.dtype}")
         if array.ndim != 2 or array.shape[1] != self.shift.size:
             raise ValueError(f"X must have shape (n_samples, {self.shift.size}), got {array.shape}")
         result = np.empty(array.shape, dtype)
         for i in range(0, len(array), _step(array)):
             piece = slice(i, i + _step(array))
-            result[piece] = (array[piece] - self.shift) * self.scale
+            with np.errstate(over="ignore"):  # the network names the sample
+                result[piece] = (array[piece] - self.shift) * self.scale
         return result
 
 

@@ -3,10 +3,15 @@
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
+from safetensors.numpy import save_file
 
 from fastnet import Model, Network, load_model, save_model
-from fastnet.cli import main
+from fastnet.cli import _formats, main
+from fastnet.models._onnx import INPUTS
+from fastnet.preprocessing import Preprocessing
+from fastnet.reference.training_checks import LOSSES
 
 X = np.random.default_rng(0).normal(size=(5, 4))
 
@@ -27,9 +32,24 @@ def test_a_model_goes_through_every_format(model, tmp_path, capsys):
     assert main(["import", str(state), str(back), "--from", "pytorch"]) == 0
     shown = capsys.readouterr().out
     assert f"{onnx}: 4-3-2 tanh float32, written as ONNX" in shown
+    assert main(["export", str(npz), str(onnx), "--input-dtype", "uint8"]) == 0
+    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].type == "tensor(uint8)"
     for path in (npz, back):
         np.testing.assert_allclose(load_model(path).predict_logits(X, "numpy"), expected, rtol=1e-6)
-    assert onnx.stat().st_size > 100
+
+
+def test_the_loss_of_a_state_dict_is_taken_from_the_command_line(tmp_path):
+    save_file({"0.weight": np.ones((1, 4), np.float32)}, tmp_path / "s.safetensors")
+    paths = [str(tmp_path / "s.safetensors"), str(tmp_path / "m.npz")]
+    for options, expected in (([], "cross_entropy"), (["--loss", "huber"], "huber")):
+        assert main(["import", *paths, "--from", "pytorch", *options]) == 0
+        assert load_model(paths[1]).loss == expected
+
+
+def test_names_of_losses_and_inputs_are_those_of_the_library():
+    assert tuple(_formats.Loss) == LOSSES
+    assert tuple(_formats.InputDtype) == INPUTS
 
 
 def test_info_tells_what_a_file_holds(model, capsys):
@@ -38,6 +58,20 @@ def test_info_tells_what_a_file_holds(model, capsys):
     assert (facts["sizes"], facts["labels"], facts["settings"]) == ([4, 3, 2], ["no", "yes"], {"lr": 0.5})
     assert main(["info", str(model)]) == 0
     assert "labels      no, yes" in capsys.readouterr().out
+
+
+def test_info_shows_many_and_hostile_names_on_one_line(tmp_path, capsys):
+    names = ("\x1b[2J\r\nred", *(f"kind {i}" for i in range(1, 100)))
+    preprocessing = Preprocessing([0.0, 1.0], [1.0, 2.0])
+    save_model(tmp_path / "m.npz", Model(Network([2, 100], seed=0), labels=names, preprocessing=preprocessing))
+    assert main(["info", str(tmp_path / "m.npz")]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("labels ")]
+    assert "\\x1b[2J\\r\\nred, kind 1, " in line
+    assert line.endswith("kind 19 and 80 more")
+    assert main(["info", str(tmp_path / "m.npz"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["labels"] == list(names)
+    assert facts["preprocessing"] == {"shift": [0.0, 1.0], "scale": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +84,9 @@ def test_info_tells_what_a_file_holds(model, capsys):
         (["import", "MODEL", "m.onnx"], "OUT must end in .safetensors or .npz, got m.onnx"),
         (["import", "MODEL", "m.npz", "--activation", "relu"], "--activation is for --from pytorch, got fastnet"),
         (["import", "MODEL", "m.npz", "--from", "pytorch"], "no state dict of linear layers"),
+        (["import", "MODEL", "m.npz", "--loss", "huber"], "--loss is for --from pytorch, got fastnet"),
+        (["import", "gone.safetensors", "m.npz", "--from", "pytorch"], "gone.safetensors: "),
+        (["export", "MODEL", "m.npz", "--input-dtype", "uint8"], "--input-dtype is for ONNX, got m.npz as fastnet"),
         (["info", "gone.npz"], "gone.npz: no such file"),
     ],
 )

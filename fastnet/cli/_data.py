@@ -34,6 +34,7 @@ class Parts:
     n_classes: int
     image_shape: tuple[int, ...] | None
     label_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
     preprocess: str = "scale"
     preprocessing: Preprocessing | None = None
     validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
@@ -160,7 +161,9 @@ def check_no_copy(parts: Parts, dtype: str) -> None:
 
 
 def _parts(data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: bool) -> Parts:
-    return Parts(data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names)
+    return Parts(
+        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names
+    )  # fmt: skip
 
 
 def test_part(  # no test: pytest does not look here

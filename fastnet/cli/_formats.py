@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXPORT_EXAMPLES = """\b
 Examples:
-  fastnet export model.safetensors model.onnx
+  fastnet export model.safetensors model.onnx --input-dtype uint8
   fastnet export model.safetensors state.safetensors --to pytorch
 """
 IMPORT_EXAMPLES = """\b
@@ -40,7 +40,27 @@ class Source(StrEnum):
     pytorch = "pytorch"
 
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or .onnx.")]
+class InputDtype(StrEnum):
+    """Types of an ONNX graph's inputs."""
+
+    float32 = "float32"
+    float64 = "float64"
+    uint8 = "uint8"
+
+
+class Loss(StrEnum):
+    """Losses, which say what outputs mean."""
+
+    cross_entropy = "cross_entropy"
+    softmax_squared_error = "softmax_squared_error"
+    binary_cross_entropy = "binary_cross_entropy"
+    squared_error = "squared_error"
+    poisson = "poisson"
+    huber = "huber"
+    absolute_error = "absolute_error"
+
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or, to export, .onnx.")]
 To = Annotated[
     Target | None,
     typer.Option(
@@ -57,9 +77,21 @@ Activation = Annotated[
     options.Activation | None,
     typer.Option(help="Activation between the layers of a state dict.  [default: relu]", show_default=False),
 ]
+LossOption = Annotated[
+    Loss | None,
+    typer.Option(
+        help="The loss that a state dict was trained with, which says what its outputs mean.  "
+        "[default: as fastnet export noted it, or cross_entropy]",
+        show_default=False,
+    ),
+]
+InputDtypeOption = Annotated[
+    InputDtype | None,
+    typer.Option(help="Type of an ONNX graph's inputs.  [default: that of the network]", show_default=False),
+]
 
 
-def export(model: options.ModelPath, out: Out, to: To = None) -> int:
+def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: InputDtypeOption = None) -> int:
     """Write a model in another format: ONNX, npz, or a state dict for PyTorch."""
     from fastnet.cli._output import check_writable
 
@@ -68,32 +100,44 @@ def export(model: options.ModelPath, out: Out, to: To = None) -> int:
         raise ValueError(f"OUT must end in .safetensors, .npz or .onnx, got {out}")
     if target is Target.pytorch and out.suffix.lower() != ".safetensors":
         raise ValueError(f"OUT must end in .safetensors for --to pytorch, got {out}")
+    if input_dtype is not None and target is not Target.onnx:
+        raise ValueError(f"--input-dtype is for ONNX, got {out} as {target}")
     check_writable(out, model, None, "OUT")
 
     from fastnet import models
 
-    writers = {Target.fastnet: models.save_model, Target.onnx: models.export_onnx, Target.pytorch: models.save_pytorch}
     loaded = models.load_model(model)
-    writers[target](out, loaded)
+    if target is Target.onnx:
+        models.export_onnx(out, loaded, None if input_dtype is None else str(input_dtype))
+    else:
+        (models.save_pytorch if target is Target.pytorch else models.save_model)(out, loaded)
     kinds = {Target.fastnet: "a model of fastnet", Target.onnx: "ONNX", Target.pytorch: "a state dict for PyTorch"}
     print(f"{out}: {_described(loaded)}, written as {kinds[target]}")
     return 0
 
 
-def import_(file: State, out: Out, source: From = Source.fastnet, activation: Activation = None) -> int:
+def import_(
+    file: State,
+    out: Out,
+    source: From = Source.fastnet,
+    activation: Activation = None,
+    loss: LossOption = None,
+) -> int:
     """Make a model file of another library's, or of a model in another format."""
     from fastnet.cli._output import check_writable
 
     if out.suffix.lower() not in (".safetensors", ".npz"):
         raise ValueError(f"OUT must end in .safetensors or .npz, got {out}")
-    if activation is not None and source is not Source.pytorch:
-        raise ValueError(f"--activation is for --from pytorch, got {source}")
+    given = {"--activation": activation, "--loss": loss}
+    for option, value in given.items():
+        if value is not None and source is not Source.pytorch:
+            raise ValueError(f"{option} is for --from pytorch, got {source}")
     check_writable(out, file, None, "OUT")
 
     from fastnet import models
 
     if source is Source.pytorch:
-        model = models.load_pytorch(file, None if activation is None else str(activation))
+        model = models.load_pytorch(file, *(None if value is None else str(value) for value in given.values()))
     else:
         model = models.load_model(file)
     models.save_model(out, model)

@@ -9,6 +9,8 @@ import typer
 
 from fastnet.cli import _options as options
 
+LABELS_SHOWN = 20
+
 ModelPath = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file.", show_default=False)]
 
 
@@ -69,7 +71,9 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "dtype": str(network.dtype),
         "parameters": network.n_parameters,
         "input_scale": network.input_scale,
-        "preprocessing": preprocessing is not None,
+        "preprocessing": None
+        if preprocessing is None
+        else {"shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
         "loss": model.loss,
         "image_shape": model.image_shape,
         "labels": model.labels,
@@ -81,16 +85,22 @@ def _model_facts(path: Path) -> dict[str, Any]:
 def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
     sizes = "-".join(map(str, facts["sizes"])) + "".join(f" {name}" for name in dict.fromkeys(facts["activations"]))
     sizes += "" if facts["bias"] else ", no biases"
-    shape, labels = facts["image_shape"], facts["labels"]
+    shape, labels = facts["image_shape"], facts["labels"] or ()
+    more = f" and {len(labels) - LABELS_SHOWN:,} more" if len(labels) > LABELS_SHOWN else ""
     rows = {
         "model": facts["model"],
         "network": f"{sizes}, {facts['parameters']:,} {facts['dtype']} parameters",
         "loss": facts["loss"],
         "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
         "images": "x".join(map(str, shape)) if shape else "no",
-        "labels": ", ".join(labels) if labels else "numbers from 0",
+        "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
         "settings": ", ".join(f"{name} {value}" for name, value in facts["settings"].items()) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
     }
-    return rows
+    return {name: _printable(text) for name, text in rows.items()}
+
+
+def _printable(text: str) -> str:
+    """Spell out what would move a terminal's cursor: a file may hold any text."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

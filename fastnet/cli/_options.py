@@ -209,6 +209,10 @@ Threads = Annotated[
         show_default=False,
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write a page about the training, in HTML.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 RecipeName = Annotated[
     str | None,

@@ -77,6 +77,7 @@ def train(
     checkpoint: ways.Checkpoint = None,
     checkpoint_every: ways.CheckpointEvery = 1,
     resume: ways.Resume = None,
+    report: options.Report = None,
     recipe: options.RecipeName = None,
     better: options.Better = False,
 ) -> int:
@@ -95,11 +96,16 @@ def train(
         check_unchanged(options.given(context), context.default_map or {})
     check_threads(backend, threads)
     check_writable(out, None, data)
+    if report is not None:
+        check_writable(report, out, data, "--report")
+        if report.resolve() == out.resolve():
+            raise ValueError(f"--report {report}: would overwrite the model")
     if recipe is not None:
         from fastnet.cli._recipe_job import make_recipe_job
 
         return make_recipe_job(
-            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json
+            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json,
+            report,
         ).run()  # fmt: skip
     if better:
         raise ValueError("--better needs --recipe NAME")
@@ -125,4 +131,5 @@ def train(
     return Job(
         data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, rule, clip_norm,
         clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap, str(preprocess), method,
+        report,
     ).run()  # fmt: skip

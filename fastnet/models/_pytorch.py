@@ -71,6 +71,8 @@ def from_pytorch(
     array([10.])
     """
     if hasattr(state, "state_dict"):
+        if not hasattr(state, "__iter__"):
+            raise TypeError(f"state must be a state dict or a Sequential, got {type(state).__name__}")
         activations = _activations(state) if activations is None else activations
         state = state.state_dict()
     if not isinstance(state, Mapping):
@@ -82,11 +84,23 @@ def from_pytorch(
         if found is None:
             raise ValueError(f'state: {key!r} is no weight or bias of a numbered layer, such as "0.weight"')
         prefixes.add(found[1])
-        numbers.setdefault(int(found[2]), {})[found[3]] = np.asarray(tensor)
+        numbers.setdefault(int(found[2]), {})[found[3]] = _array(str(key), tensor)
     if len(prefixes) != 1:
         raise ValueError(f"state must hold the layers of one Sequential, got {len(prefixes)}")
     network = _network([numbers[number] for number in sorted(numbers)], activations or "relu")
     return Model(network, loss, **fields)
+
+
+def _array(name: str, tensor: Any) -> npt.NDArray[Any]:
+    """Return an array, or a tensor of PyTorch wherever it lies, as an array of real numbers."""
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point() and tensor.itemsize < 4:
+            tensor = tensor.float()  # NumPy has no bfloat16
+    array = np.asarray(tensor)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"state: {name} must be real numbers, got {array.dtype}")
+    return array
 
 
 def _network(layers: list[Arrays], activations: str | Sequence[str]) -> Network:
@@ -112,19 +126,17 @@ def _network(layers: list[Arrays], activations: str | Sequence[str]) -> Network:
     return network
 
 
-def _activations(module: Any) -> list[str]:
-    names = [type(one).__name__ for one in module]
-    kinds = [MODULES.get(name, name) for name in names if name not in ("Linear", "Flatten", "Dropout")]
-    if "Linear" not in names or names[-1] != "Linear" or any(kind not in MODULES.values() for kind in kinds):
-        raise ValueError(f"state must be linear layers with known activations between, got {', '.join(names)}")
-    n_hidden = names.count("Linear") - 1
-    if len(kinds) != n_hidden:
-        raise ValueError(f"state must hold one activation after each of {n_hidden} hidden layers, got {len(kinds)}")
-    for one in module:
+def _activations(modules: Any) -> list[str]:
+    """Return the activations of a Sequential; modules that do nothing in prediction are passed over."""
+    names = [name for name in (type(one).__name__ for one in modules) if name not in ("Flatten", "Dropout")]
+    linear, between = names[::2], names[1::2]
+    if len(names) % 2 == 0 or set(linear) != {"Linear"} or not set(between) <= MODULES.keys():
+        raise ValueError(f"state must be linear layers with one known activation between, got {', '.join(names)}")
+    for one in modules:
         name, value = SETTINGS.get(type(one).__name__, ("", None))
         if name and getattr(one, name) != value:
             raise ValueError(f"state: {type(one).__name__} must have {name}={value!r}, got {getattr(one, name)!r}")
-    return kinds
+    return [MODULES[name] for name in between]
 
 
 def to_pytorch(model: Model) -> Arrays:
