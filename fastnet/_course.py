@@ -61,7 +61,7 @@ class Course:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing left to do, or the time is up."""
+        """Whether there is nothing left to do, the time is up, or `on_chunk` wanted the end."""
         return self._stopped or self._done >= self._plan.n_rounds * self._plan.round_size
 
     def _begin(self, resume: bool) -> int:
@@ -115,8 +115,8 @@ class Course:
             trainer._steps += math.ceil(len(order) / plan.n_batch)
             self._done += len(order)
             self._stopped = time.monotonic() > self._deadline
-            if on_chunk is not None:
-                on_chunk(self._done - begin, end - begin)
+            if on_chunk is not None and on_chunk(self._done - begin, end - begin):
+                self._stopped = True
         return sums
 
     def _rate(self) -> float | None:

@@ -26,7 +26,7 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: holds no history of training; expected what fastnet train --json prints")
     for row in rows:
-        for name in ("epoch", "step", *NAMES):
+        for name in ("epoch", "step", *NAMES, *NAMES.values()):
             if not isinstance(row.get(name), int | float | None):
                 raise ValueError(f"{path}: {name} must be a number, got {row[name]!r:.40}")
     return document
@@ -37,7 +37,9 @@ def columns(document: Mapping[str, Any]) -> dict[str, list[float | None]]:
     rows = document["history"]
     by_steps = any((document.get(part) or {}).get("steps") is not None for part in ("settings", "recipe"))
     name = "step" if by_steps and all("step" in row for row in rows) else "epoch"
-    found: dict[str, list[float | None]] = {new: [row.get(old) for row in rows] for old, new in NAMES.items()}
+    found: dict[str, list[float | None]] = {
+        new: [row.get(old, row.get(new)) for row in rows] for old, new in NAMES.items()
+    }
     return {name: [row.get(name, i) for i, row in enumerate(rows, 1)], **found}
 
 

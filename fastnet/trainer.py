@@ -156,10 +156,10 @@ class Trainer:
         epochs : int, default 10
             Passes over the data, each in a new order; not looked at if `steps` is given.
         on_epoch : callable, optional
-            Called with the figures of each epoch as it ends, or whenever they are taken.
+            Called with the figures of each epoch as it ends, or whenever they are taken; a true value ends training.
         on_chunk : callable, optional
             Called with the samples done and the samples in all until figures are taken next, several times a second
-            where that is long.
+            where that is long; a true value ends training, as `max_time` does.
         steps : int, optional
             Steps to take, instead of epochs, each with a whole batch.
         every : int, optional
@@ -202,8 +202,8 @@ class Trainer:
             history.epochs.append(epoch)
             if self._best is not None:
                 self._best.note(epoch, self.network.parameters)
-            if on_epoch is not None:
-                on_epoch(epoch)
+            if on_epoch is not None and on_epoch(epoch):
+                break
         if self._best is not None and self._best.parameters is not None:
             self.network.parameters[:] = self._best.parameters
         return history

@@ -17,6 +17,7 @@ import pytest
 
 import fastnet
 from fastnet import Model, Network, load_model, save_model
+from fastnet.checkpoints import load_checkpoint
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")
 ROOT = Path(fastnet.__file__).parents[1]
@@ -138,16 +139,19 @@ def test_plain_lines_where_a_terminal_is_none(tmp_path, changes):
 
 @POSIX
 def test_ctrl_c_saves_what_there_is(tmp_path):
-    process = start("train", "--backend", "numpy", "--epochs", "1000000", "--json", cwd=tmp_path)
+    ways = ["--epochs", "1000000", "--checkpoint", "run.ckpt", "--checkpoint-every", "1000000"]
+    process = start("train", "--backend", "numpy", *ways, "--json", cwd=tmp_path)
     assert process.stderr.readline().startswith("epoch ")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     document = json.loads(output)
-    n_epochs = len(document["history"])
+    n_epochs, n_steps = len(document["history"]), document["history"][-1]["step"]
     assert document["interrupted"] is True
-    assert errors.splitlines()[-1].startswith(f"fastnet: interrupted after {n_epochs} whole epoch")
+    assert errors.splitlines()[-1].startswith(f"fastnet: interrupted after {n_steps:,} steps")
     assert load_model(tmp_path / "model.safetensors").metrics["epochs"] == n_epochs
+    _, notes = load_checkpoint(tmp_path / "run.ckpt")
+    assert notes["figures"][-1]["step"] == n_steps
 
 
 @POSIX

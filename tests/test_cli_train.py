@@ -1,11 +1,13 @@
 """How `fastnet train` trains: settings from files, runs by steps, checkpoints, rates, completion."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastnet import load_model
+from fastnet import Network, Trainer, load_model
+from fastnet.checkpoints import save_checkpoint
 from fastnet.cli import main
 
 SMALL = ["--hidden", "12", "--backend", "numpy"]
@@ -71,6 +73,34 @@ def test_a_resumed_run_ends_where_the_whole_one_does(capsys):
     assert document["settings"]["dropout"] == [0.2]
 
 
+def test_patience_ends_training_by_samples_held_out_for_it(capsys):
+    ways = ["--lr", "0.02", "--epochs", "200", "--patience", "3"]
+    assert main(["train", *SMALL, *ways, "--json", "--out", "early.npz"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    history, data = document["history"], document["data"]
+    assert (data["samples"], data["validation_samples"], data["test_samples"]) == (1295, 143, 359)
+    losses = [epoch["validation_loss"] for epoch in history]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3 < 200
+    assert document["best_epoch"] == best + 1
+    assert "test_loss" not in history[0]
+    ways[3] = str(best + 1)
+    assert main(["train", *SMALL, *ways, "--out", "best.npz"]) == 0
+    assert f"parameters after step {41 * (best + 1)}" in capsys.readouterr().out
+    np.testing.assert_array_equal(parameters("best.npz"), parameters("early.npz"))
+
+
+def test_time_ends_training_and_a_checkpoint_goes_on_from_there(capsys):
+    ways = [*SMALL, "--batch-size", "1", "--steps", "2000", "--every", "500"]
+    assert main(["train", *ways, "--checkpoint", "run.ckpt", "--max-time", "1e-9", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["interrupted"] is False
+    assert len(document["history"]) == 1
+    assert main(["train", *ways, "--resume", "run.ckpt", "--out", "rest.npz"]) == 0
+    assert main(["train", *ways, "--out", "whole.npz"]) == 0
+    np.testing.assert_array_equal(parameters("rest.npz"), parameters("whole.npz"))
+
+
 def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
     assert main(["train", *SMALL, "--find-lr", "--plot", "lr.png", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -89,6 +119,7 @@ def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
             ["--label-smoothing", "0.1", "--loss", "softmax_squared_error"],
             "--label-smoothing needs --loss cross_entropy",
         ),
+        (["--max-time", "0"], "--max-time must be positive, got 0"),
         (["--dropout", "1.5"], "dropout must lie in [0, 1), got 1.5"),
         (["--plot", "a.png"], "--plot is the picture of --find-lr"),
         (["--find-lr", "--checkpoint", "a"], "--find-lr trains nothing"),
@@ -106,9 +137,31 @@ def test_options_that_do_not_fit_are_named(options, message, tmp_path, capsys):
 
 def test_other_data_does_not_fit_a_checkpoint(capsys):
     assert main(["train", *SMALL, "--epochs", "1", "--checkpoint", "run.ckpt"]) == 0
-    command = ["train", "--resume", "run.ckpt", "--test-fraction", "0.5"]
-    assert main(command) == 2
-    assert "899 samples of 64 features and 10 classes, expected 1438 of 64 and 10" in capsys.readouterr().err
+    np.savez("other.npz", x_train=np.eye(64, dtype=np.float32), y_train=np.arange(64) % 10)
+    assert main(["train", "other.npz", "--resume", "run.ckpt"]) == 2
+    assert "samples of 64 features and 10 classes, expected 1438 of 64 and 10" in capsys.readouterr().err
+
+
+def test_a_resumed_run_has_the_options_that_it_had(capsys):
+    ways = [*SMALL, "--seed", "7", "--test-fraction", "0.3", "--patience", "9", "--lr", "0.01"]
+    assert main(["train", *ways, "--epochs", "4", "--out", "whole.npz"]) == 0
+    assert main(["train", *ways, "--epochs", "2", "--checkpoint", "run.ckpt", "--out", "part.npz"]) == 0
+    assert main(["train", "--resume", "run.ckpt", "--epochs", "4", "--write-config", "run.toml"]) == 0
+    np.testing.assert_array_equal(parameters("part.npz"), parameters("whole.npz"))
+    assert load_model("part.npz").metrics["test_accuracy"] == load_model("whole.npz").metrics["test_accuracy"]
+    assert "seed = 7" in (Path("run.toml")).read_text(encoding="utf-8")
+    capsys.readouterr()
+    for change, message in [
+        (["--lr", "0.5"], "--resume: --lr cannot change, from 0.01 to 0.5"),
+        (["--l2", "1"], "--resume: --l2 cannot change, from 0.0 to 1.0"),
+        (["--momentum", "0.5"], "--resume: --momentum cannot change, from None to 0.5"),
+        (["--config", "run.toml"], "--resume and --config both bring options"),
+    ]:
+        assert main(["train", "--resume", "run.ckpt", *change]) == 2
+        assert message in capsys.readouterr().err
+    save_checkpoint("other.ckpt", Trainer(Network([64, 10], seed=0)))
+    assert main(["train", "--resume", "other.ckpt"]) == 2
+    assert "other.ckpt: a checkpoint, but none of fastnet train" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -15,6 +15,8 @@ from fastnet.preprocessing import Preprocessing
 
 LABEL = "label"
 FRACTION = 0.2
+VALIDATION = 0.1
+"""Share of the training part that is held out where training may choose its end."""
 CLASSES = 1000
 """As many classes are believed of any data; more only where there are as many samples."""
 
@@ -32,8 +34,15 @@ class Parts:
     n_classes: int
     image_shape: tuple[int, ...] | None
     label_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
     preprocess: str = "scale"
     preprocessing: Preprocessing | None = None
+    validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
+
+    @property
+    def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+        """What figures are taken of as training goes: samples that it may choose by, or else the test part."""
+        return self.validation or (self.X_test, self.y_test)
 
     @property
     def input_scale(self) -> float:
@@ -52,12 +61,20 @@ class Parts:
         X, X_test = fitted(self.X, dtype), fitted(self.X_test, dtype)
         return replace(self, X=X, X_test=X_test, preprocess=preprocess, preprocessing=fitted)
 
+    def with_validation(self, seed: int) -> Parts:
+        """Return the data with a share of the training part held out, by which the end of training may be chosen."""
+        if isinstance(self.X, np.memmap):
+            raise ValueError("--mmap: --patience would copy the features")
+        train, rest = datasets.stratified_split(self.y, VALIDATION, seed)
+        return replace(self, X=self.X[train], y=self.y[train], validation=(self.X[rest], self.y[rest]))
+
     def as_json(self) -> dict[str, Any]:
         """Return what the data is."""
         return {
             "name": self.name,
             "samples": len(self.X),
             "test_samples": len(self.X_test),
+            "validation_samples": len(self.validation[0]) if self.validation else 0,
             "test_part": "held out" if self.held_out else "given",
             "features": self.X.shape[1],
             "classes": self.n_classes,
@@ -66,7 +83,10 @@ class Parts:
         }
 
     def __str__(self) -> str:
-        samples = f"{len(self.X):,} + {len(self.X_test):,} {'held-out' if self.held_out else 'test'} samples"
+        counts = [f"{len(self.X):,}", f"{len(self.X_test):,} {'held-out' if self.held_out else 'test'}"]
+        if self.validation is not None:
+            counts.insert(1, f"{len(self.validation[0]):,} validation")
+        samples = f"{' + '.join(counts)} samples"
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
@@ -141,7 +161,9 @@ def check_no_copy(parts: Parts, dtype: str) -> None:
 
 
 def _parts(data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: bool) -> Parts:
-    return Parts(data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names)
+    return Parts(
+        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names
+    )  # fmt: skip
 
 
 def test_part(  # no test: pytest does not look here

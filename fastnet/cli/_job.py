@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._answers import loss_name
+from fastnet._documents import columns
+from fastnet._json import standard
 from fastnet.cli._data import Parts, check_no_copy, load_parts
 from fastnet.cli._method import Method
 from fastnet.cli._output import percent, print_json, print_rows, rate
+from fastnet.cli._report import report_training
 from fastnet.cli._run import Run, resumed, run_training
 from fastnet.cli._search import search_rate
 from fastnet.cli._settings import threads_used
@@ -47,6 +50,7 @@ class Job:
     mmap: bool = False
     preprocess: str = "scale"
     method: Method = field(default_factory=Method)
+    report: Path | None = None
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
@@ -56,18 +60,23 @@ class Job:
         ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)
+        if self.method.patience is not None:
+            parts = parts.with_validation(self.seed)
         trainer, figures = self._make_trainer(parts)
         if not self.json:
             _print_head(parts, trainer)
         if self.method.find_lr:
             return search_rate(trainer, parts, self.method.plot, self.json)
         run = run_training(trainer, parts, self.epochs, self.json, self.method, figures)
-        self._save(trainer, parts, run)
+        document = self._document(trainer, parts, run)
+        model = _model(trainer, parts, run, document)
+        save_model(self.out, model)
+        if self.report is not None:
+            report_training(self.report, model, parts.X_test, parts.y_test, document, parts.feature_names)
         if run.interrupted:
-            whole = f"{len(run.epochs)} whole epoch{'' if len(run.epochs) == 1 else 's'}"
-            print(f"fastnet: interrupted after {whole}; saved what there is", file=sys.stderr)
+            print(f"fastnet: interrupted after {run.epochs[-1].step:,} steps; saved what there is", file=sys.stderr)
         if self.json:
-            print_json(self._document(trainer, parts, run))
+            print_json(document)
         else:
             self._print_end(run)
         return 130 if run.interrupted else 0
@@ -91,16 +100,6 @@ class Job:
             self.clip_value, l2=method.l2, dropout=method.dropout, sampling=method.sampling, schedule=method.schedule,
         )  # fmt: skip
         return trainer, []
-
-    def _save(self, trainer: Trainer, parts: Parts, run: Run) -> None:
-        assert run.test.accuracy is not None
-        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
-        metrics |= {"test_samples": len(parts.X_test)}
-        model = Model(
-            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
-            parts.preprocessing, self._settings(trainer),
-        )  # fmt: skip
-        save_model(self.out, model)
 
     def _document(self, trainer: Trainer, parts: Parts, run: Run) -> dict[str, Any]:
         settings = self._settings(trainer)
@@ -133,11 +132,27 @@ class Job:
             times += f", kernels compiled or loaded in {run.compile_seconds:.2f} s"
         print_rows(
             {
-                "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}",
+                "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}{_kept(run)}",
                 "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",
-                "saved": str(self.out),
+                "saved": str(self.out) if self.report is None else f"{self.out}, {self.report}",
             }
         )
+
+
+def _kept(run: Run) -> str:
+    return "" if run.best is None else f"; parameters after step {run.best.step:,}, of the least validation loss"
+
+
+def _model(trainer: Trainer, parts: Parts, run: Run, document: dict[str, Any]) -> Model:
+    """Return what is saved, with the settings and the history that the document tells of."""
+    assert run.test.accuracy is not None
+    metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
+    metrics |= {"test_samples": len(parts.X_test)}
+    settings = standard({**document["settings"], "history": columns(document)})
+    return Model(
+        trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names, parts.preprocessing,
+        settings,
+    )  # fmt: skip
 
 
 def _print_head(parts: Parts, trainer: Trainer) -> None:

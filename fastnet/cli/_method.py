@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,19 @@ class Method:
     resume: Path | None = None
     find_lr: bool = False
     plot: Path | None = None
+    patience: int | None = None
+    max_time: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together, before any data is read."""
-        from fastnet.reference.training_checks import fraction, hyperparameters, loss_setting
+        from fastnet.reference.training_checks import fraction, hyperparameters, loss_setting, positive
 
         loss_setting(self.loss)
         hyperparameters(l2=self.l2)
         fraction("dropout", self.dropout)
+        if self.max_time is not None:
+            positive("--max-time", self.max_time)
         if self.plot is not None and not self.find_lr:
             raise ValueError("--plot is the picture of --find-lr, which was not asked for")
         if self.find_lr and (self.resume or self.checkpoint):
@@ -47,7 +53,7 @@ class Method:
         return {
             "loss": trainer.loss, "bias": trainer.network.bias, "sampling": trainer.sampling,
             "schedule": schedule_name(trainer.schedule), "l2": trainer.l2, "dropout": list(trainer.dropout),
-            "steps": self.steps, "every": self.every,
+            "steps": self.steps, "every": self.every, "patience": self.patience, "max_time": self.max_time,
         }  # fmt: skip
 
 

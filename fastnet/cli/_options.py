@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from fastnet.cli._config import read_config
-
 
 class Activation(StrEnum):
     """Activations of hidden layers."""
@@ -49,29 +47,6 @@ class OptimizerName(StrEnum):
     nesterov = "nesterov"
     adam = "adam"
     adamw = "adamw"
-
-
-class LossName(StrEnum):
-    """Losses of class labels."""
-
-    cross_entropy = "cross_entropy"
-    softmax_squared_error = "softmax_squared_error"
-
-
-class SamplingName(StrEnum):
-    """Ways to draw samples."""
-
-    shuffle = "shuffle"
-    replacement = "replacement"
-
-
-class ScheduleName(StrEnum):
-    """Learning rates over a run."""
-
-    constant = "constant"
-    linear = "linear"
-    cosine = "cosine"
-    one_cycle = "one_cycle"
 
 
 class Dtype(StrEnum):
@@ -234,70 +209,11 @@ Threads = Annotated[
         show_default=False,
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write a page about the training, in HTML.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-LossOption = Annotated[LossName, typer.Option(help="What is made small.")]
-LabelSmoothing = Annotated[
-    float,
-    typer.Option(min=0.0, metavar="SHARE", help="Share of a label spread over all classes."),
-]
-NoBias = Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")]
-Steps = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", help="Steps to take, instead of epochs.", show_default=False),
-]
-Every = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Epochs, or steps, between two lines of figures.  [default: an epoch's]",
-        show_default=False,
-    ),
-]  # fmt: skip
-SamplingOption = Annotated[
-    SamplingName,
-    typer.Option(help="Each sample once an epoch, or any of them at any time."),
-]
-ScheduleOption = Annotated[ScheduleName, typer.Option(help="How the learning rate changes over the run.")]
-L2 = Annotated[
-    float,
-    typer.Option("--l2", min=0.0, metavar="FACTOR", help="Penalty on the squares of weights."),
-]
-Dropout = Annotated[
-    float,
-    typer.Option(min=0.0, metavar="RATE", help="Rate at which hidden activations are dropped."),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", is_eager=True, callback=read_config, show_default=False,
-        help="TOML file of options by their long names; the command line wins over it.",
-    ),
-]  # fmt: skip
-WriteConfig = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write the options of this run as such a file.", show_default=False),
-]
-Checkpoint = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Keep the state of the run here, whenever figures are taken.", show_default=False,
-    ),
-]  # fmt: skip
-CheckpointEvery = Annotated[int, typer.Option(min=1, metavar="N", help="Lines of figures between two checkpoints.")]
-Resume = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="CHECKPOINT", show_default=False,
-        help="Go on with the run of a checkpoint; give the same data, and --epochs or --steps of the whole run.",
-    ),
-]  # fmt: skip
-FindLr = Annotated[
-    bool,
-    typer.Option("--find-lr", help="Train nothing; try rising learning rates and suggest one."),
-]
-PlotFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Picture of --find-lr: .png, .svg or .pdf.", show_default=False),
-]
 RecipeName = Annotated[
     str | None,
     typer.Option(

@@ -16,10 +16,10 @@ from fastnet.history import Epoch
 COMPILING = "loading kernels (compiling them, once per machine, takes some ten seconds)"
 
 
-def _figures(epoch: Epoch) -> str:
+def _figures(epoch: Epoch, watched: str) -> str:
     text = f"loss {epoch.loss:.4f}  accuracy {percent(epoch.accuracy)}"
     if epoch.validation is not None:
-        text += f"  test accuracy {percent(epoch.validation.accuracy)}"
+        text += f"  {watched} accuracy {percent(epoch.validation.accuracy)}"
     return f"{text}  {rate(epoch.samples_per_second)}"
 
 
@@ -43,8 +43,8 @@ def steps(count: int | None, what: str) -> Iterator[Callable[[str], object]]:
 class Lines(AbstractContextManager["Lines"]):
     """A line for each epoch, or for so many steps."""
 
-    def __init__(self, unit: str, total: int, stream: TextIO) -> None:
-        self._unit, self._total, self._stream = unit, total, stream
+    def __init__(self, unit: str, total: int, watched: str, stream: TextIO) -> None:
+        self._unit, self._total, self._watched, self._stream = unit, total, watched, stream
 
     def __exit__(self, *_: object) -> None:
         """Do nothing: every line is out."""
@@ -59,19 +59,20 @@ class Lines(AbstractContextManager["Lines"]):
         """Print an epoch's figures."""
         number = epoch.step if self._unit == "step" else epoch.number
         count = f"{number:>{len(str(self._total))}}/{self._total}"
-        print(f"{self._unit} {count}  {_figures(epoch)}", file=self._stream, flush=True)
+        print(f"{self._unit} {count}  {_figures(epoch, self._watched)}", file=self._stream, flush=True)
 
 
 class Bar(AbstractContextManager["Bar"]):
     """A bar over the samples of all epochs on standard error, with the figures of the last epoch below."""
 
-    def __init__(self, n_epochs: int, n_samples: int, compiles: bool, unit: str, total: int) -> None:
+    def __init__(self, n_epochs: int, n_samples: int, compiles: bool, unit: str, total: int, watched: str) -> None:
         from rich.console import Console, Group
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.text import Text
 
         self._n_samples, self._done, self._unit, self._total, self._number = n_samples, 0, unit, total, 0
+        self._watched = watched
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -112,7 +113,7 @@ class Bar(AbstractContextManager["Bar"]):
     def epoch(self, epoch: Epoch) -> None:
         """Show an epoch's figures."""
         self._done += self._n_samples
-        self._text.plain = _figures(epoch)
+        self._text.plain = _figures(epoch, self._watched)
         self._number = epoch.step if self._unit == "step" else epoch.number
         self._describe()
 
@@ -127,9 +128,9 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def make_progress(
-    n_epochs: int, n_samples: int, compiles: bool, json: bool, unit: str = "epoch", total: int | None = None
+    n_epochs: int, n_samples: int, compiles: bool, json: bool, unit: str, total: int, watched: str
 ) -> Bar | Lines:
     """Return a bar where standard error is a terminal, else lines, which leave standard output alone for JSON."""
     if _is_terminal(sys.stderr):
-        return Bar(n_epochs, n_samples, compiles, unit, total or n_epochs)
-    return Lines(unit, total or n_epochs, sys.stderr if json else sys.stdout)
+        return Bar(n_epochs, n_samples, compiles, unit, total, watched)
+    return Lines(unit, total, watched, sys.stderr if json else sys.stdout)

@@ -10,8 +10,11 @@ from typing import Any
 
 from fastnet import datasets
 from fastnet._answers import loss_name
+from fastnet._documents import columns
+from fastnet._json import standard
 from fastnet.cli._data import LABEL
 from fastnet.cli._output import percent, print_json, print_rows, rate
+from fastnet.cli._report import report_training
 from fastnet.cli._run import Run, Stopped, deferred_interrupt
 from fastnet.cli._settings import hidden_sizes, make_optimizer, samples_per_step, threads_used
 from fastnet.datasets import Dataset
@@ -21,7 +24,9 @@ from fastnet.recipes import Look, Recipe, find_recipe, prepare
 from fastnet.recipes._run import Part, accuracies, is_printed, make_trainer, train
 from fastnet.trainer import Trainer
 
-APART = ("context", "recipe", "better", "data", "label", "cache_data", "seed", "backend", "threads", "out", "json")
+APART = (
+    "context", "recipe", "better", "data", "label", "cache_data", "seed", "backend", "threads", "out", "json", "report"
+)  # fmt: skip
 """Parameters of the command that are no settings of training."""
 
 
@@ -38,6 +43,7 @@ class RecipeJob:
     threads: int | None
     out: Path
     json: bool
+    report: Path | None = None
 
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
@@ -49,11 +55,15 @@ class RecipeJob:
             self._print_head(data, parts, trainer)
         run = self._train(trainer, parts)
         reached = accuracies(trainer, parts)
-        self._save(trainer, data, reached)
+        document = self._document(data, parts, trainer, run, reached)
+        model = self._model(trainer, data, reached, document)
+        save_model(self.out, model)
+        if self.report is not None:
+            report_training(self.report, model, *parts[list(parts)[1]], document, data.feature_names)
         if run.interrupted:
             print("fastnet: interrupted; saved what there is", file=sys.stderr)
         if self.json:
-            print_json(self._document(data, parts, trainer, run, reached))
+            print_json(document)
         else:
             self._print_end(run, reached)
         return 130 if run.interrupted else 0
@@ -79,13 +89,15 @@ class RecipeJob:
         run.test = trainer.evaluate(*parts[watched])
         return run
 
-    def _save(self, trainer: Trainer, data: Dataset, reached: dict[str, float]) -> None:
+    def _model(
+        self, trainer: Trainer, data: Dataset, reached: dict[str, float], document: dict[str, Any]
+    ) -> Model:  # fmt: skip
         metrics = {f"{part}_accuracy": share for part, share in reached.items()}
         settings = {"recipe": self.recipe.name, "training": self.recipe.explain()["training"], "seed": self.seed}
-        model = Model(
-            trainer.network, loss_name(trainer.loss), data.image_shape, metrics, data.label_names, settings=settings
-        )
-        save_model(self.out, model)
+        return Model(
+            trainer.network, loss_name(trainer.loss), data.image_shape, metrics, data.label_names,
+            settings={**settings, "history": standard(columns(document))},
+        )  # fmt: skip
 
     def _document(
         self, data: Dataset, parts: dict[str, Part], trainer: Trainer, run: Run, reached: dict[str, float]
@@ -128,14 +140,14 @@ class RecipeJob:
                 "accuracy": ", ".join(f"{part} {percent(share)}" for part, share in reached.items()),
                 "reported": self.recipe.reported,
                 "speed": times if speed is None else f"{rate(speed)}; {times}",
-                "saved": str(self.out),
+                "saved": str(self.out) if self.report is None else f"{self.out}, {self.report}",
             }
         )
 
 
 def make_recipe_job(
     name: str, better: bool, given: dict[str, Any], data: Path | None, label: str | None, cache: bool, seed: int,
-    backend: str, threads: int | None, out: Path, json: bool,
+    backend: str, threads: int | None, out: Path, json: bool, report: Path | None,
 ) -> RecipeJob:  # fmt: skip
     """Find a recipe and let options that were given win; those that it cannot follow are refused."""
     recipe = find_recipe(name)
@@ -144,7 +156,7 @@ def make_recipe_job(
     if data is None and (cache or label is not None):
         option = "--cache-data" if cache else "--label"
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
-    return RecipeJob(_changed(recipe, changes), data, label, cache, seed, backend, threads, out, json)
+    return RecipeJob(_changed(recipe, changes), data, label, cache, seed, backend, threads, out, json, report)
 
 
 def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:

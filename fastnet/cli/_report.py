@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import _options as options
 from fastnet.cli._options import Backend
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fastnet.models import Model
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
 Training = Annotated[
@@ -54,3 +59,19 @@ def write_page(
     )  # fmt: skip
     print(f"saved  {out}")
     return 0
+
+
+def report_training(
+    path: Path, model: Model, X: npt.NDArray[Any], y: npt.NDArray[Any], document: dict[str, Any],
+    feature_names: tuple[str, ...] | None,
+) -> None:  # fmt: skip
+    """Write the page of a training run; `X` is prepared as the network takes it."""
+    from fastnet.report import write_report
+
+    if model.preprocessing is not None:  # people want to see what the file held
+        X = X / model.preprocessing.scale + model.preprocessing.shift
+    settings = document["settings"]
+    write_report(
+        path, model, X, y, name=document["data"]["name"], training=document, feature_names=feature_names,
+        backend=settings["backend"], n_threads=settings["threads"],
+    )  # fmt: skip

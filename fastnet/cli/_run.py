@@ -40,18 +40,28 @@ class Run:
     run_seconds: float = 0.0
     interrupted: bool = False
     test: Evaluation = UNKNOWN
+    watched: str = "test"
 
     @property
     def samples_per_second(self) -> float | None:
         """Median over the epochs; None if not one has ended."""
         return statistics.median(epoch.samples_per_second for epoch in self.epochs) if self.epochs else None
 
+    @property
+    def best(self) -> Epoch | None:
+        """Whose parameters were kept, where training chose its end by validation samples."""
+        if self.watched == "test" or not self.epochs:
+            return None
+        return min(self.epochs, key=lambda epoch: (epoch.validation or UNKNOWN).loss)
+
     def as_json(self) -> dict[str, Any]:
         """Return all figures."""
         return {
-            "history": [_epoch_as_json(epoch) for epoch in self.epochs],
+            "history": [_epoch_as_json(epoch, self.watched) for epoch in self.epochs],
             "test_loss": self.test.loss,
             "test_accuracy": self.test.accuracy,
+            "best_epoch": self.best.number if self.best else None,
+            "best_step": self.best.step if self.best else None,
             "compile_seconds": self.compile_seconds,
             "run_seconds": self.run_seconds,
             "samples_per_second": self.samples_per_second,
@@ -59,15 +69,15 @@ class Run:
         }
 
 
-def _epoch_as_json(epoch: Epoch) -> dict[str, Any]:
-    test = epoch.validation or UNKNOWN
+def _epoch_as_json(epoch: Epoch, watched: str) -> dict[str, Any]:
+    others = epoch.validation or UNKNOWN
     return {
         "epoch": epoch.number,
         "step": epoch.step,
         "loss": epoch.loss,
         "accuracy": epoch.accuracy,
-        "test_loss": test.loss,
-        "test_accuracy": test.accuracy,
+        f"{watched}_loss": others.loss,
+        f"{watched}_accuracy": others.accuracy,
         "seconds": epoch.seconds,
         "samples_per_second": epoch.samples_per_second,
     }
@@ -120,10 +130,14 @@ def resumed(path: Path, parts: Parts, backend: str, threads: int | None) -> tupl
     return trainer, figures
 
 
-def _keep(trainer: Trainer, run: Run, method: Method, n_samples: int) -> None:
-    """Write the checkpoint."""
-    if method.checkpoint is not None and len(run.epochs) % method.checkpoint_every == 0:
-        notes = {"samples": n_samples, "figures": [vars(epoch) for epoch in run.epochs]}
+def _keep(trainer: Trainer, run: Run, method: Method, n_samples: int, last: bool) -> None:
+    """Write the checkpoint if it is time to."""
+    if method.checkpoint is not None and (last or len(run.epochs) % method.checkpoint_every == 0):
+        notes = {
+            "options": dict(method.options),
+            "samples": n_samples,
+            "figures": [vars(epoch) for epoch in run.epochs],
+        }
         save_checkpoint(method.checkpoint, trainer, notes)
 
 
@@ -137,20 +151,20 @@ def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool, meth
     KeyboardInterrupt
         If Ctrl-C came while kernels were compiled, or came twice.
     """
-    test = parts.X_test, parts.y_test
+    watched = "validation" if parts.validation else "test"
     length = _Length.of(trainer, len(parts.X), n_epochs, method)
     progress = make_progress(
-        length.records, length.samples, trainer.backend == "numba", json, length.unit, length.total
+        length.records, length.samples, trainer.backend == "numba", json, length.unit, length.total, watched
     )
     with progress, np.errstate(over="ignore", invalid="ignore"):  # divergence is reported once
         start = time.perf_counter()
         trainer.compile(parts.X, parts.y)
-        run = Run(time.perf_counter() - start, list(before))
+        run = Run(time.perf_counter() - start, list(before), watched=watched)
         progress.compiled(len(before))
         start = time.perf_counter()
         _train(trainer, parts, n_epochs, progress, run, method)
         run.run_seconds = time.perf_counter() - start
-        run.test = trainer.evaluate(*test)
+        run.test = trainer.evaluate(parts.X_test, parts.y_test)
         finite = math.isfinite(run.test.loss) and bool(np.isfinite(trainer.network.parameters).all())
     if not finite:
         raise FloatingPointError("the test loss is not finite; lower the learning rate or scale the inputs")
@@ -176,22 +190,27 @@ class _Length(NamedTuple):
 def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines, run: Run, method: Method) -> None:
     with deferred_interrupt() as check:
 
-        def on_chunk(done: int, n_samples: int) -> None:
-            progress.chunk(done, n_samples)
-            if done < n_samples:  # else the epoch is whole and is counted first
+        def asked() -> bool:
+            try:
                 check()
+            except Stopped:
+                return True
+            return False
 
-        def on_epoch(epoch: Epoch) -> None:
+        def on_chunk(done: int, n_samples: int) -> bool:
+            progress.chunk(done, n_samples)
+            run.interrupted = done < n_samples and asked()
+            return run.interrupted
+
+        def on_epoch(epoch: Epoch) -> bool:
             run.epochs.append(epoch)
             progress.epoch(epoch)
-            _keep(trainer, run, method, len(parts.X))
-            if (epoch.step if method.steps else epoch.number) < (method.steps or n_epochs):
-                check()
+            last = (epoch.step if method.steps else epoch.number) >= (method.steps or n_epochs)
+            run.interrupted = run.interrupted or (not last and asked())
+            _keep(trainer, run, method, len(parts.X), last or run.interrupted)
+            return run.interrupted
 
-        try:
-            trainer.fit(
-                parts.X, parts.y, (parts.X_test, parts.y_test), n_epochs, on_epoch, on_chunk, steps=method.steps,
-                every=method.every, resume=method.resume is not None,
-            )  # fmt: skip
-        except Stopped:
-            run.interrupted = True
+        trainer.fit(
+            parts.X, parts.y, parts.watched, n_epochs, on_epoch, on_chunk, steps=method.steps, every=method.every,
+            resume=method.resume is not None, patience=method.patience, max_time=method.max_time,
+        )  # fmt: skip

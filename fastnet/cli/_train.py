@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from fastnet.cli import _method_options as ways
 from fastnet.cli import _options as options
+from fastnet.cli._config import check_unchanged, settings
 from fastnet.cli._config import write_config as write_options
 from fastnet.cli._method import Method, make_loss
 from fastnet.cli._options import (
@@ -15,11 +17,8 @@ from fastnet.cli._options import (
     Backend,
     Dtype,
     Init,
-    LossName,
     OptimizerName,
     Preprocess,
-    SamplingName,
-    ScheduleName,
 )
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
@@ -60,22 +59,25 @@ def train(
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
     json: options.Json = False,
-    loss: options.LossOption = LossName.cross_entropy,
-    label_smoothing: options.LabelSmoothing = 0.0,
-    no_bias: options.NoBias = False,
-    steps: options.Steps = None,
-    every: options.Every = None,
-    sampling: options.SamplingOption = SamplingName.shuffle,
-    schedule: options.ScheduleOption = ScheduleName.constant,
-    l2: options.L2 = 0.0,
-    dropout: options.Dropout = 0.0,
-    find_lr: options.FindLr = False,
-    plot: options.PlotFile = None,
-    config: options.Config = None,
-    write_config: options.WriteConfig = None,
-    checkpoint: options.Checkpoint = None,
-    checkpoint_every: options.CheckpointEvery = 1,
-    resume: options.Resume = None,
+    loss: ways.LossOption = ways.LossName.cross_entropy,
+    label_smoothing: ways.LabelSmoothing = 0.0,
+    no_bias: ways.NoBias = False,
+    steps: ways.Steps = None,
+    every: ways.Every = None,
+    sampling: ways.SamplingOption = ways.SamplingName.shuffle,
+    schedule: ways.ScheduleOption = ways.ScheduleName.constant,
+    l2: ways.L2 = 0.0,
+    dropout: ways.Dropout = 0.0,
+    patience: ways.Patience = None,
+    max_time: ways.MaxTime = None,
+    find_lr: ways.FindLr = False,
+    plot: ways.PlotFile = None,
+    config: ways.Config = None,
+    write_config: ways.WriteConfig = None,
+    checkpoint: ways.Checkpoint = None,
+    checkpoint_every: ways.CheckpointEvery = 1,
+    resume: ways.Resume = None,
+    report: options.Report = None,
     recipe: options.RecipeName = None,
     better: options.Better = False,
 ) -> int:
@@ -88,13 +90,22 @@ def train(
     from fastnet.cli._output import check_writable
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
 
+    if resume is not None:
+        if config is not None:
+            raise ValueError("--resume and --config both bring options, and both were given")
+        check_unchanged(options.given(context), context.default_map or {})
     check_threads(backend, threads)
     check_writable(out, None, data)
+    if report is not None:
+        check_writable(report, out, data, "--report")
+        if report.resolve() == out.resolve():
+            raise ValueError(f"--report {report}: would overwrite the model")
     if recipe is not None:
         from fastnet.cli._recipe_job import make_recipe_job
 
         return make_recipe_job(
-            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json
+            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json,
+            report,
         ).run()  # fmt: skip
     if better:
         raise ValueError("--better needs --recipe NAME")
@@ -105,7 +116,7 @@ def train(
         raise ValueError("--steps stands for --epochs, and both were given")
     method = Method(
         make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
-        checkpoint, checkpoint_every, resume, find_lr, plot,
+        checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time, settings(context),
     )  # fmt: skip
     for name, path in (("--checkpoint", checkpoint), ("--plot", plot), ("--write-config", write_config)):
         if path is not None:
@@ -118,4 +129,5 @@ def train(
     return Job(
         data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, rule, clip_norm,
         clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap, str(preprocess), method,
+        report,
     ).run()  # fmt: skip

@@ -33,7 +33,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
         and "leaky_relu", "elu", "selu", "gelu", "silu", "softplus".
-    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+    solver : {"adam", "adamw", "sgd", "lbfgs"}, default="adam"
         L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
     alpha : float, default=0.0001
         Strength of the L2 penalty `0.5 * alpha * sum(W**2) / s`, s the samples of a batch or the sum of their weights.

@@ -120,7 +120,8 @@ def weights(subject: Subject) -> Html:
 def settings(model: Model, run: Mapping[str, Any]) -> Html:
     """List the settings of training where they are known, else those of the network."""
     network, stored = model.network, {key: value for key, value in model.settings.items() if key != "history"}
-    known: Mapping[str, Any] = run.get("settings") or {
+    trained = {**(run.get("recipe") or {}), **(run.get("settings") or {})}
+    known: Mapping[str, Any] = trained or {
         **stored,
         "sizes": network.sizes,
         "activations": network.activations,
