@@ -69,6 +69,15 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_one_model_makes_one_file(suffix, tmp_path):
+    path, contents = tmp_path / f"model{suffix}", set()
+    for _ in range(20):
+        save_model(path, a_model())
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+
+
 def test_saving_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_text("old")

@@ -49,10 +49,8 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         If parameters are NaN or infinite.
     """
     tensors, metadata = to_document(model)
-    if Path(path).suffix.lower() == ".npz":
-        content = _npz(tensors, metadata)
-    else:
-        content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
+    write = _npz if Path(path).suffix.lower() == ".npz" else to_safetensors
+    content = write(tensors, metadata)
     with replacing(path) as file:
         file.write(content)
 
@@ -101,6 +99,15 @@ def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         if len(reason) > LONGEST_REASON:
             reason = f"{reason[:LONGEST_REASON]}..."
         raise ValueError(f"{what}: {reason}") from None
+
+
+def to_safetensors(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
+    """Return a safetensors file: the same bytes for the same content, where `save` alone orders metadata at random."""
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, dict(metadata))
+    length = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # so that tensors are aligned
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:

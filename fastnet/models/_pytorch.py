@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save
 
 from fastnet._atomic import replacing
-from fastnet.models._files import guarded, read_safetensors
+from fastnet.models._files import guarded, read_safetensors, to_safetensors
 from fastnet.models._folded import folded_layers
 from fastnet.models._model import Model
 from fastnet.network import Network
@@ -159,7 +158,9 @@ def to_pytorch(model: Model) -> Arrays:
 
 def save_pytorch(path: str | os.PathLike[str], model: Model) -> None:
     """Write the state dict of `to_pytorch` to a safetensors file, which `safetensors.torch.load_file` reads."""
-    content = save(to_pytorch(model), {"activations": ",".join(model.network.activations), "loss": model.loss})
+    content = to_safetensors(
+        to_pytorch(model), {"activations": ",".join(model.network.activations), "loss": model.loss}
+    )
     with replacing(path) as file:
         file.write(content)
 
