@@ -95,6 +95,15 @@ def test_an_archive_that_grows_when_read_is_refused(tmp_path):
         load_model(path)
 
 
+def test_a_model_behind_a_piece_of_another_is_refused(tmp_path):
+    for name, model in (("a", a_model()), ("b", Model(Network([6, 3], seed=0)))):
+        save_model(tmp_path / f"{name}.npz", model)
+    first, second = ((tmp_path / f"{name}.npz").read_bytes() for name in "ab")
+    (tmp_path / "a.npz").write_bytes(first[: len(first) // 2] + second)
+    with pytest.raises(ValueError, match="something stands before its members"):
+        load_model(tmp_path / "a.npz")
+
+
 def test_an_array_that_claims_more_than_there_is_is_refused(tmp_path):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 60,)})

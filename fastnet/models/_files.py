@@ -122,6 +122,8 @@ def _read_npz(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > len(content):
             raise ValueError("its members are larger than it is")
+        if min(member.header_offset for member in archive.infolist()) != 0:
+            raise ValueError("something stands before its members")  # zip readers would pass over it
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
                 raise ValueError(f"{member.filename} is compressed, which no model's members are")
