@@ -95,10 +95,25 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "images": "x".join(map(str, shape)) if shape else "no",
         "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
-        "settings": ", ".join(f"{name} {value}" for name, value in facts["settings"].items()) or "none stored",
+        "settings": _settings(facts["settings"]) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
     }
     return {name: _printable(text) for name, text in rows.items()}
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    """Say how a model was trained: what was set, without what the other lines tell and the history."""
+    told = ("sizes", "activations", "bias", "parameters", "dtype", "input_scale", "loss", "history")
+    shown = []
+    for name, value in settings.items():
+        if name in told or value in (None, [], {}):
+            continue
+        if isinstance(value, dict):
+            value = " ".join(f"{key} {one}" for key, one in value.items() if one is not None)
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        shown.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(shown)
 
 
 def _printable(text: str) -> str:

@@ -2,8 +2,8 @@
 
 `linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers`,
 `training` and `gradients` hold the operations, each the twin of the reference's file of that name. The others are what
-they are made of, from the bottom up: `emit` (LLVM code), `simd` and `narrow_tiles` (register tiles), `updates` (the
-optimizers' formulas), `elementary` and `units` (exp, log, sigmoid, tanh; rectifiers, of one number each), `gemm`
+they are made of, from the bottom up: `emit` (LLVM code), `updates` and `vector_updates` (the optimizers' formulas, and
+the code that runs them), `simd` and `narrow_tiles` (register tiles), `elementary` and `units` (exp, log, sigmoid, tanh; rectifiers, of one number each), `gemm`
 (panels and blocking), `layout` and `narrow` (a network in memory), `passes`, `loss_passes`, `update_passes`,
 `narrow_passes` and `clipping` (the parts of a training step), `parts` and `state` (how parts are called, and on what),
 `epoch` (who does what when), `teams` and `epochs` (what a call makes ready), `row` (one sample), and smaller machinery.

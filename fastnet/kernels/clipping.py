@@ -23,9 +23,10 @@ from fastnet._jit import inlined, part
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, share
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.narrow import biases, own_run
-from fastnet.kernels.simd import N_VECTORS, TILE_ROWS, TILE_VECTORS, update_run
+from fastnet.kernels.simd import N_VECTORS, TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.update_passes import own_share
 from fastnet.kernels.updates import PENALTY
+from fastnet.kernels.vector_updates import update_run
 
 CHAINS = 64
 """Sums that a slab's squares are added to, each in ascending order of rows, and of columns that are a multiple of this

@@ -10,8 +10,9 @@ from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
 from fastnet.kernels.moves import CHUNK_BYTES, copy_chunk, prefetch
 from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile
-from fastnet.kernels.simd import TILE_VECTORS, update_run
+from fastnet.kernels.simd import TILE_VECTORS
 from fastnet.kernels.updates import NONE
+from fastnet.kernels.vector_updates import update_run
 
 ROWS_AHEAD = 8
 """Samples between the one that is gathered and the one that is fetched from memory."""

@@ -16,11 +16,11 @@ from fastnet.kernels.simd import (
     N_VECTORS,
     TILE_ROWS,
     TILE_VECTORS,
-    update_run,
     weight_tile_tall,
     weight_tile_wide,
 )
 from fastnet.kernels.updates import NONE
+from fastnet.kernels.vector_updates import update_run
 
 CACHE_LINE = 64
 
