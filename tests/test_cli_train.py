@@ -126,6 +126,9 @@ def test_a_rate_is_suggested_and_nothing_is_trained(tmp_path, capsys):
         (["--plot", "a.png"], "--plot is the picture of --find-lr"),
         (["--find-lr", "--checkpoint", "a"], "--find-lr trains nothing"),
         (["--resume", "gone"], "gone: No such file"),
+        (["--out", "a", "--checkpoint", "a"], "--checkpoint a: would overwrite the model"),
+        (["--plot", "a", "--write-config", "a"], "--write-config a: would overwrite that of --plot"),
+        (["--find-lr", "--report", "a.html"], "--find-lr trains nothing: no --report"),
         (["--checkpoint", "gone/a"], "--checkpoint gone/a: gone: no such folder"),
     ],
 )

@@ -15,7 +15,7 @@ APART = ("config", "write_config", "json", "resume", "find_lr", "plot", "better"
 
 CHANGEABLE = (
     "data", "epochs", "steps", "max_time", "out", "backend", "threads", "checkpoint", "checkpoint_every", "cache_data",
-    "mmap",
+    "mmap", "report",
 )  # fmt: skip
 """Settings that may differ where a run is gone on with."""
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,25 @@ def check_writable(path: Path, model: Path | None, data: Path | None, option: st
     except OSError as error:
         raise OSError(f"{option} {path}: cannot be written: {error.strerror}") from None
     beside.unlink()
+
+
+def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None]) -> None:
+    """Make sure that a model can be written to `out`, and what options name to files of their own.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `check_writable`; ValueError if two are one file.
+    """
+    check_writable(out, None, data)
+    taken = {out.resolve(): "the model"}
+    for option, path in others.items():
+        if path is None:
+            continue
+        check_writable(path, None, data, option)
+        if path.resolve() in taken:
+            raise ValueError(f"{option} {path}: would overwrite {taken[path.resolve()]}")
+        taken[path.resolve()] = f"that of {option}"
 
 
 def _check_replaceable(path: Path, model: Path | None, data: Path | None, option: str) -> None:

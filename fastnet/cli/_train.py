@@ -87,7 +87,7 @@ def train(
     --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
     early and saves what there is.
     """
-    from fastnet.cli._output import check_writable
+    from fastnet.cli._output import check_outputs
     from fastnet.cli._settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
 
     if resume is not None:
@@ -95,11 +95,9 @@ def train(
             raise ValueError("--resume and --config both bring options, and both were given")
         check_unchanged(options.given(context), context.default_map or {})
     check_threads(backend, threads)
-    check_writable(out, None, data)
-    if report is not None:
-        check_writable(report, out, data, "--report")
-        if report.resolve() == out.resolve():
-            raise ValueError(f"--report {report}: would overwrite the model")
+    check_outputs(
+        data, out, {"--report": report, "--checkpoint": checkpoint, "--plot": plot, "--write-config": write_config}
+    )
     if recipe is not None:
         from fastnet.cli._recipe_job import make_recipe_job
 
@@ -114,15 +112,14 @@ def train(
     check_clipping(clip_norm, clip_value)
     if dropout and not sizes:
         raise ValueError("--dropout drops activations of hidden layers, and --hidden none has none")
+    if find_lr and report is not None:
+        raise ValueError("--find-lr trains nothing: no --report")
     if steps is not None and "epochs" in options.given(context):
         raise ValueError("--steps stands for --epochs, and both were given")
     method = Method(
         make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
         checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time, settings(context),
     )  # fmt: skip
-    for name, path in (("--checkpoint", checkpoint), ("--plot", plot), ("--write-config", write_config)):
-        if path is not None:
-            check_writable(path, None, data, name)
     if write_config is not None:
         write_options(context, write_config)
 
