@@ -223,7 +223,9 @@ def test_the_command_draws_weights_and_curves_from_their_files_alone(digits_file
         (["digit", "m.safetensors", "d.npz", "--index", "5000"], "--index must be from 0 to 1796, got 5000"),
         (["weights", "m.safetensors", "--out", "w.gif"], "must end in .png, .svg, .pdf"),
         (["weights", "m.safetensors", "--out", "m.safetensors"], "must end in"),
-        (["curves", "d.npz"], "d.npz: not a JSON document"),
+        (["curves", "m.safetensors"], "m.safetensors: keeps no history of training"),
+        (["curves", "empty.json"], "empty.json: holds no history of training"),
+        (["curves", "words.json"], "words.json: loss must be a number, got 'low'"),
         (["curves", "missing.json"], "missing.json"),
         (["confusion", "values.safetensors", "d.npz"], "tells classes apart, got one with the loss squared_error"),
         (["nothing", "m.safetensors"], "nothing"),
@@ -231,6 +233,9 @@ def test_the_command_draws_weights_and_curves_from_their_files_alone(digits_file
 )  # fmt: skip
 def test_misuse_of_the_command_is_one_line(digits_files, capsys, argv, message):
     save_model("values.safetensors", Model(Network([64, 1], seed=0), "squared_error"))
+    for name, document in (("empty.json", {}), ("words.json", {"history": [{"loss": "low"}]})):
+        with open(name, "w", encoding="utf-8") as file:
+            json.dump(document, file)
     assert main(["plot", *argv, "--backend", "numpy"]) == 2
     errors = capsys.readouterr().err
     assert errors.startswith("fastnet: error: ")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from fastnet import Model, Network, Trainer, save_model
+from fastnet import Model, Network, Trainer, load_model, save_model
 from fastnet.cli import main
 from fastnet.datasets import load_digits
 from fastnet.preprocessing import Preprocessing
@@ -199,7 +199,7 @@ def test_curves_keep_their_ends_and_break_where_figures_are_missing(n_points):
         return
     assert [len(line) <= 601 for line in lines] == [True, True]
     assert [line[0].split(",")[0] for line in lines] == ["56", "56"]
-    assert [line[-1].split(",")[0] for line in lines] == ["464", "464"]
+    assert [line[-1].split(",")[0] for line in lines] == ["456", "456"]
     broken = Page(chart("loss", [1, 2, 3, 4, 5], {"training": [1, 2, None, 4, float("nan")]}, "epoch", False))
     assert (len(broken.of("polyline")), len(broken.of("circle"))) == (1, 1)
 
@@ -252,3 +252,27 @@ def test_the_command_writes_a_page_of_a_model_and_its_training(tmp_path, monkeyp
     assert base64.b64decode(picture["src"].partition(",")[2]).startswith(b"\x89PNG")
     assert main([*argv, "--out", "d.npz"]) == 2
     assert "would overwrite the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", [["--epochs", "3", "--preprocess", "standardize"], ["--recipe", "kaggle-relu"]])
+def test_training_writes_a_page_and_keeps_its_history_in_the_model(tmp_path, monkeypatch, capsys, way):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *way, "--backend", "numpy", "--report", "r.html", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert f"{100 * document['test_accuracy']:.2f} %" in page.cells
+    assert page.row("sizes", 2)[1] == ", ".join(map(str, document["settings"]["sizes"]))
+    assert len(page.of("svg")) == 2
+    history = load_model("model.safetensors").settings["history"]
+    assert history["loss"] == [row["loss"] for row in document["history"]]
+    by_steps = "--recipe" in way
+    assert history["step" if by_steps else "epoch"][-1] == (500 if by_steps else 3)
+    assert main(["plot", "curves", "model.safetensors", "--out", "c.svg"]) == 0
+    assert (">step<" if by_steps else ">epoch<") in (tmp_path / "c.svg").read_text(encoding="utf-8")
+
+
+def test_a_page_does_not_replace_the_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--backend", "numpy", "--out", "m", "--report", "m"]) == 2
+    assert capsys.readouterr().err == "fastnet: error: --report m: would overwrite the model\n"
+    assert list(tmp_path.iterdir()) == []

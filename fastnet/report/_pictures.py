@@ -22,7 +22,7 @@ COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """Of PNG, by channels: grey, RGB, RGBA (ISO/IEC 15948, section 11.2.2)."""
 
 WIDTH, HEIGHT = 480, 270
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 36
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 14, 36
 POINTS = 600
 """Points of a curve, at most: more would be less than a pixel apart."""
 
