@@ -38,8 +38,8 @@ _KAGGLE_RELU_FAST = Recipe(
     figures={"train": 0.917},
     reported="91.7 % train",
     mended=(_SCALAR_BIAS, _UNSTABLE, _ROW_ZERO, _GLOBAL_M),
-    remark="mending changes little, but steps of 1 are at the edge of what is stable: seeds come near the reported figure "
-    "or above it, but for some that fall back below 85 %",
+    remark="mending changes little, but steps of 1 are at the edge of what is stable: seeds come near the reported "
+    "figure or above it, but for some that fall back below 85 %",
     better={"init": "he_uniform", "optimizer": SGD(lr=0.3, momentum=0.9)},
     better_why="weights of the size that ReLU wants, and momentum",
 )  # fmt: skip
