@@ -119,6 +119,7 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
         "dtype": "float64", "input_scale": 1.0, "parameters": 0, "batch_size": None, "backend": "numba", "threads": 1,
         "clip_norm": 2.0, "clip_value": 0.5, "loss": ["cross_entropy", 0.1], "bias": False, "sampling": "replacement",
         "schedule": "linear", "l2": 0.1, "dropout": [0.25, 0.25], "steps": None, "every": 1,
+        "patience": None, "max_time": None,
         "optimizer": {
             "name": "adamw", "lr": 0.02, "weight_decay": 0.5, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8
         },
@@ -164,7 +165,7 @@ def test_a_test_part_of_the_data_is_the_test_set(capsys, tmp_path):
     document = run_json(capsys, "train", "d.npz", "--backend", "numpy", "--epochs", "1")
     assert document["data"] | {"dtype": ""} == {
         "name": "d", "samples": 500, "test_samples": 1297, "test_part": "given", "features": 64, "classes": 10,
-        "dtype": "", "preprocess": "scale",
+        "dtype": "", "preprocess": "scale", "validation_samples": 0,
     }  # fmt: skip
     evaluation = run_json(capsys, "evaluate", "model.safetensors", "d.npz", "--backend", "numpy")
     assert (evaluation["part"], evaluation["samples"]) == ("test part", 1297)
