@@ -92,7 +92,8 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
         if by_columns:
             begin, end, tiles = FIRST, n_rows, all_tiles
             first_panel, last_panel = share(count, thread, n_threads)
-        call(s.parts.multiply, s, (layer, begin, tiles, first_panel, last_panel, FIRST))
+        multiply = s.parts.first_multiply if layer == 0 else s.parts.multiply
+        call(multiply, s, (layer, begin, tiles, first_panel, last_panel, FIRST))
         _finish(s, block, layer, begin, end, tiles, first_panel, last_panel)
     return not by_columns or meet(s.memory.barrier, n_threads)
 
@@ -161,8 +162,8 @@ def _begin_batch(s: Any, thread: int, batch: int, n: int, step: int) -> float:
 def _update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, goes_on: bool, stores: bool) -> None:
     """Gradient and update of a thread's own weights of every layer."""
     first_layer = FIRST
-    if s.layout.narrow.groups > 0:
-        call(s.parts.narrow_store if stores else s.parts.narrow_update, s, (thread, n_threads, n_rows, goes_on))
+    if s.layout.narrow.groups > 0 or s.samples.lists.n_blocks > 0:
+        call(s.parts.first_store if stores else s.parts.first_update, s, (thread, n_threads, n_rows, goes_on))
         first_layer += 1
     part = s.parts.store if stores else s.parts.update
     call(part, s, (thread, n_threads, first_layer, following, n_rows, goes_on))

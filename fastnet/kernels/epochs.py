@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.kernels import sparse
 from fastnet.kernels.gemm import threads_for
+from fastnet.kernels.narrow import MOST_OUTPUTS
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
 from fastnet.reference.checks import FloatArray, IntArray
@@ -32,6 +34,8 @@ class Epochs:
     ) -> None:
         self._task, self._vectors, self._data, self._n_threads = task, (parameters, *slots), data, n_threads
         self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
+        self._lists: sparse.Lists | None = None
+        self._n_seen = 0
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         threads_for(0, n_threads)  # rejects what cannot be used
 
@@ -42,6 +46,7 @@ class Epochs:
         training_checks.whole("step", step, 0)
         if lr is not None:
             training_checks.hyperparameters(lr=lr)
+        self._consider_lists(order.size)
         team = self.team(order.size)
         run, memory = team.state.run, team.state.memory
         self._teams[order.size][1][:] = order
@@ -53,6 +58,17 @@ class Epochs:
         self._copy(self._work, self._vectors)
         totals = memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
+
+    def _consider_lists(self, n_samples: int) -> None:
+        """Turn samples with many zeros into lists, once half as many have been asked for as there are."""
+        x, before = self._data.x, self._n_seen
+        self._n_seen += n_samples
+        if not before * 2 < len(x) <= self._n_seen * 2:
+            return
+        n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
+        if n_out > MOST_OUTPUTS and sparse.pay(x, n_out, dtype):
+            self._lists = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
+            self._teams.clear()
 
     def team(self, n_samples: int) -> Team:
         """Return the team for so many samples: epochs have one length, and perhaps another at their end."""
@@ -67,7 +83,7 @@ class Epochs:
         places = np.zeros(n_samples, np.int64)
         parameters, *slots = self._work
         x, y, scale, weights = self._data
-        samples = make_samples(x, y, places, scale, parameters.dtype, weights)
+        samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._lists)
         n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
         return Team(training_state(self._task, parameters, slots, samples, n_threads), n_threads), places
 

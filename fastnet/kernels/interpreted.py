@@ -87,6 +87,24 @@ def make_update(lanes_of: Callable[[int], int]) -> Any:
     return update_run
 
 
+def make_list_tile(panels: int, width_of: Callable[[int], int]) -> Any:
+    """Return the tile of a list's products with rows of some panels."""
+
+    @np.errstate(all="ignore")
+    def list_tile(
+        columns: Any, values: Any, start: int, count: int, b: Any, b0: int, b_panel: int, stored: Any, s0: int,
+        s_panel: int, goes_on: bool, target: Any, t0: int, t_panel: int,
+    ) -> None:  # fmt: skip
+        width, own = width_of(target.itemsize), slice(start, start + count)
+        for panel in range(panels):
+            rows = [b[at : at + width] for at in b0 + panel * b_panel + columns[own].astype(np.int64) * width]
+            products = values[own] @ np.stack(rows) if rows else np.zeros(width, target.dtype)
+            before = stored[s0 + panel * s_panel : s0 + panel * s_panel + width] if goes_on else 0
+            target[t0 + panel * t_panel : t0 + panel * t_panel + width] = before + products
+
+    return list_tile
+
+
 def make_dot_tile(outputs: int, chunk_bytes: int) -> Any:
     """Return the tile of dot products."""
 

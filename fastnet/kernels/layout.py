@@ -50,9 +50,9 @@ class Sizes(NamedTuple):
 
 
 def make_layout(
-    sizes: Sequence[int], activations: Sequence[str], itemsize: int, narrow: Narrow = PANELS
+    sizes: Sequence[int], activations: Sequence[str], itemsize: int, narrow: Narrow = PANELS, in_lists: bool = False
 ) -> tuple[Layout, Sizes]:
-    """Lay out a network of elements of `itemsize` bytes."""
+    """Lay out a network of elements of `itemsize` bytes; inputs that are in lists need no room."""
     width = panel_width(itemsize)
     rows: list[tuple[int, ...]] = []
     start = packed = transposed = values = 0
@@ -64,8 +64,10 @@ def make_layout(
         packed += packed_size(narrow, itemsize) if narrow.groups and i == 0 else padded(n_out, width) * depth
         transposed += padded(n_in + 1, width) * t_depth if i else 0
     boundaries = []
-    for size in sizes:
+    for i, size in enumerate(sizes):
         boundaries.append(values)
+        if i == 0 and in_lists:
+            continue
         values += padded(int(size) + 1, max(width, CHUNK_BYTES // itemsize))
     layers = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
     return Layout._make([*layers, np.array(boundaries, np.int64), narrow]), Sizes(packed, transposed, values)

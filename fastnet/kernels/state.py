@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.kernels.layout import Layout
+from fastnet.kernels.sparse import Lists
 
 
 class Samples(NamedTuple):
     """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
 
     x: Any  # all rows, one after the other
+    lists: Lists  # the inputs that are not zero, where a first layer reads these instead
     rows: Any  # what a narrow first layer reads: the same, or the rows gathered
     labels: Any
     targets: Any
@@ -42,6 +44,7 @@ class Parts(NamedTuple):
     unpack: Any  # of weights, or in inference of logits
     gather: Any
     multiply: Any
+    first_multiply: Any  # of the first layer, forward
     finish: Any  # of each layer
     drop: Any
     loss: Any
@@ -51,8 +54,8 @@ class Parts(NamedTuple):
     narrow_gather: Any
     narrow_multiply: Any
     narrow_add: Any
-    narrow_update: Any
-    narrow_store: Any
+    first_update: Any  # of a first layer that is narrow, or reads lists
+    first_store: Any
     penalty: Any
     squares: Any
     clipped: Any
@@ -88,7 +91,10 @@ class Memory(NamedTuple):
     logits: Any  # of inference
     rows: Any  # (n_threads, ...): two rows of outputs
     sums: Any  # of a narrow first layer
-    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
+    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next; or parts of lists
+    list_ends: Any  # (n_threads, ...): of the rows of each column, where the first layer reads lists
+    list_rows: Any  # (n_threads, ...): of the entries of a block, sorted by column
+    list_values: Any  # (n_threads, ...): of the same
     outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
