@@ -163,7 +163,8 @@ def _update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, go
     """Gradient and update of a thread's own weights of every layer."""
     first_layer = FIRST
     if s.layout.narrow.groups > 0 or s.samples.lists.n_blocks > 0:
-        call(s.parts.first_store if stores else s.parts.first_update, s, (thread, n_threads, n_rows, goes_on))
+        part = s.parts.first_store if stores else s.parts.first_update
+        call(part, s, (thread, n_threads, following, n_rows, goes_on))
         first_layer += 1
     part = s.parts.store if stores else s.parts.update
     call(part, s, (thread, n_threads, first_layer, following, n_rows, goes_on))

@@ -67,7 +67,7 @@ class Epochs:
             return
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
         if n_out > MOST_OUTPUTS and sparse.pay(x, n_out, dtype):
-            self._lists = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
+            self._lists = sparse.from_array(x, n_out, self._data.scale, float(self._task.bias), dtype, self._n_threads)
             self._teams.clear()
 
     def team(self, n_samples: int) -> Team:

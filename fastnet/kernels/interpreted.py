@@ -87,22 +87,37 @@ def make_update(lanes_of: Callable[[int], int]) -> Any:
     return update_run
 
 
-def make_list_tile(panels: int, width_of: Callable[[int], int]) -> Any:
-    """Return the tile of a list's products with rows of some panels."""
+def make_gather_tile(panels: int, width_of: Callable[[int], int]) -> Any:
+    """Return the tile that adds the rows which entries pick to a row."""
 
     @np.errstate(all="ignore")
-    def list_tile(
-        columns: Any, values: Any, start: int, count: int, b: Any, b0: int, b_panel: int, stored: Any, s0: int,
-        s_panel: int, goes_on: bool, target: Any, t0: int, t_panel: int,
+    def gather_tile(
+        columns: Any, values: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any, r0: int,
+        r_panel: int, goes_on: bool,
     ) -> None:  # fmt: skip
-        width, own = width_of(target.itemsize), slice(start, start + count)
+        width, own = width_of(row.itemsize), slice(start, start + count)
         for panel in range(panels):
-            rows = [b[at : at + width] for at in b0 + panel * b_panel + columns[own].astype(np.int64) * width]
-            products = values[own] @ np.stack(rows) if rows else np.zeros(width, target.dtype)
-            before = stored[s0 + panel * s_panel : s0 + panel * s_panel + width] if goes_on else 0
-            target[t0 + panel * t_panel : t0 + panel * t_panel + width] = before + products
+            at = m0 + panel * m_panel + columns[own, None].astype(np.int64) * width + np.arange(width)
+            target = row[r0 + panel * r_panel : r0 + panel * r_panel + width]
+            target[:] = values[own] @ matrix[at] + (target if goes_on else 0)
 
-    return list_tile
+    return gather_tile
+
+
+def make_scatter_tile(panels: int, width_of: Callable[[int], int]) -> Any:
+    """Return the tile that adds a row to the rows which entries pick."""
+
+    @np.errstate(all="ignore")
+    def scatter_tile(
+        columns: Any, values: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any, r0: int,
+        r_panel: int, _goes_on: bool,
+    ) -> None:  # fmt: skip
+        width, own = width_of(row.itemsize), slice(start, start + count)
+        for panel in range(panels):
+            at = m0 + panel * m_panel + columns[own, None].astype(np.int64) * width + np.arange(width)
+            matrix[at] += values[own, None] * row[r0 + panel * r_panel : r0 + panel * r_panel + width]
+
+    return scatter_tile
 
 
 def make_dot_tile(outputs: int, chunk_bytes: int) -> Any:

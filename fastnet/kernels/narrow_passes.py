@@ -122,7 +122,7 @@ def make_update(code: int, penalised: int) -> Any:
     """
 
     @part
-    def update_columns(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: int) -> int:
+    def update_columns(s: Any, thread: int, n_threads: int, _following: int, n_rows: int, goes_on: int) -> int:
         narrow, weights, n_out = s.layout.narrow, s.weights, s.layout.n_out[0]
         _outer_products(s, thread, n_threads, n_rows, goes_on != 0)
         if thread == n_threads - 1:

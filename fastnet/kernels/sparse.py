@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined, kernel
+from fastnet._jit import kernel
 from fastnet._threads import run_team
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.emit import lanes
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.simd import panel_width
 
-MOST_PANELS = 3
+MOST_PANELS = 4
 """Panels of a tile: six vectors, or twelve of 128 bits, whose chains hide most of the latency of a multiply-add."""
 
-BLOCK_BYTES = 32 * 1024
-"""Bytes of the weights of a block of columns, which all rows use before the next: a first-level cache."""
+BLOCK_BYTES = 28 * 1024
+"""Bytes of the weights of a block of columns, which all rows use before the next: most of a first-level cache."""
 
 SHORTEST_RUN = 16
 """Entries of a sample that a block should hold, on average: its sums are stored between two blocks."""
@@ -41,8 +41,8 @@ FEWEST_VECTORS = 4
 MOST_BYTES = 1 << 30
 """Memory for lists that nobody asked for."""
 
-ENTRY_BYTES = 4
-"""Of a column in a list; its value comes on top."""
+COLUMN_BYTES = 4
+"""Of an entry's column; its value comes on top."""
 
 N_PROBED = 256
 """Samples whose zeros are counted to see whether lists pay."""
@@ -52,22 +52,14 @@ class Lists(NamedTuple):
     """The entries of all samples that are not zero, one after the other."""
 
     starts: Any  # of the part of each sample that lies in each block of columns, and the end of the last one
-    columns: Any  # of the entries, ascending within a sample
+    columns: Any  # of the entries, ascending within a sample; and one more, that of the biases
     values: Any  # of the entries, converted and scaled
     n_blocks: int  # 0 where there are no lists
-    longest: int  # entries of a sample, at most
 
 
 def no_lists(dtype: Any) -> Lists:
     """Return what stands for lists where inputs lie in panels."""
-    return Lists(locked(np.zeros(1, np.int64)), locked(np.empty(0, np.int32)), locked(np.empty(0, dtype)), 0, 0)
-
-
-@inlined
-def run_in(lists: Lists, sample: int, block: int) -> tuple[int, int]:
-    """Where the entries of a sample begin and end that lie in a block of columns."""
-    at = sample * lists.n_blocks + block
-    return lists.starts[at], lists.starts[at + 1]
+    return Lists(locked(np.zeros(1, np.int64)), locked(np.empty(0, np.int32)), locked(np.empty(0, dtype)), 0)
 
 
 def pay(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
@@ -76,7 +68,7 @@ def pay(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
         return False
     filled = np.count_nonzero(x[:: -(-len(x) // N_PROBED)]) * N_PROBED
     filled_fraction = filled / (x.shape[1] * min(N_PROBED, len(x[:: -(-len(x) // N_PROBED)])) * N_PROBED)
-    return filled_fraction <= MOST_FILLED and filled_fraction * x.size * (ENTRY_BYTES + dtype.itemsize) <= MOST_BYTES
+    return filled_fraction <= MOST_FILLED and filled_fraction * x.size * (COLUMN_BYTES + dtype.itemsize) <= MOST_BYTES
 
 
 def _count_blocks(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
@@ -118,15 +110,17 @@ def _fill(
             at += number != 0
 
 
-def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Lists:
-    """Make the lists of an array (n_samples, n_in)."""
+def from_array(
+    x: npt.NDArray[Any], n_out: int, scale: float, ones: float, dtype: Any, n_threads: int | None
+) -> Lists:
+    """Make the lists of an array (n_samples, n_in); `ones` is what stands for the inputs of the biases."""
     n_samples, n_in = x.shape
     n_blocks = _count_blocks(n_in, n_out, np.count_nonzero(x[:N_PROBED]) / min(N_PROBED, n_samples), dtype.itemsize)
     team, inputs = threads_for(2 * x.size, n_threads), flat(x)
     starts = np.zeros(n_samples * n_blocks + 1, np.int64)
     run_team(_count, team, inputs, n_in, n_blocks, starts[1:])
     np.cumsum(starts, out=starts)
-    columns, values = np.empty(starts[-1], np.int32), np.empty(starts[-1], dtype)
+    columns, values = np.empty(starts[-1] + 1, np.int32), np.empty(starts[-1] + 1, dtype)
+    columns[-1], values[-1] = n_in, ones
     run_team(_fill, team, inputs, n_in, dtype.type(scale), n_blocks, locked(starts), columns, values)
-    longest = int(np.diff(starts[::n_blocks]).max())
-    return Lists(locked(starts), locked(columns), locked(values), n_blocks, longest)
+    return Lists(locked(starts), locked(columns), locked(values), n_blocks)

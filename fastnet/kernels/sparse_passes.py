@@ -1,7 +1,9 @@
 """The parts of a training step of a first layer whose inputs are in lists (`fastnet.kernels.sparse`).
 
-Forward, a thread goes through the lists of its rows. For the gradient it needs them the other way round: for each of
-its own columns, the rows of the batch that have an entry there. It sorts them by column first.
+Forward, each run of a sample's entries picks rows of W, and adds them to the sample's sums. For the gradient it is the
+other way round: the sample's gradient is added to the rows that the run picks. Both go through all rows of the batch a
+block of columns at a time, so that those rows of W, or of its gradient, stay in the first-level cache. As each row of W
+is then met in the order of the batch, its chain of sums is that of a tile.
 """
 
 from __future__ import annotations
@@ -10,190 +12,214 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import TILE_VECTORS
-from fastnet.kernels.sparse import MOST_PANELS, run_in
-from fastnet.kernels.sparse_tiles import list_tile_1, list_tile_2, list_tile_3
-from fastnet.kernels.update_passes import own_share
+from fastnet.kernels.sparse import COLUMN_BYTES, MOST_PANELS
+from fastnet.kernels.sparse_tiles import (
+    gather_tile_1,
+    gather_tile_2,
+    gather_tile_3,
+    gather_tile_4,
+    scatter_tile_1,
+    scatter_tile_2,
+    scatter_tile_3,
+    scatter_tile_4,
+)
+from fastnet.kernels.update_passes import Ahead, rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
-ROWS_AT_ONCE = 8
-"""Rows of weights that are updated together, after the gradient of the last one."""
+ROWS_AHEAD = 8
+"""Rows between the one whose run is used and the one whose run is brought nearer."""
 
 
 @inlined
-def _tile(
-    panels: int, columns: Any, values: Any, start: int, count: int, b: Any, b0: int, b_panel: int, stored: Any, s0: int,
-    s_panel: int, goes_on: bool, target: Any, t0: int, t_panel: int,
+def _gather(
+    panels: int, columns: Any, entries: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any,
+    r0: int, r_panel: int, goes_on: bool,
 ) -> None:  # fmt: skip
-    """Call the tile of so many panels."""
-    if panels == 3:
-        list_tile_3(
-            columns, values, start, count, b, b0, b_panel, stored, s0, s_panel, goes_on, target, t0, t_panel
-        )  # fmt: skip
+    """Add the rows that some entries pick to a row, or start it with them."""
+    if panels == 4:
+        gather_tile_4(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
+    elif panels == 3:
+        gather_tile_3(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
     elif panels == 2:
-        list_tile_2(
-            columns, values, start, count, b, b0, b_panel, stored, s0, s_panel, goes_on, target, t0, t_panel
-        )  # fmt: skip
+        gather_tile_2(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
     else:
-        list_tile_1(
-            columns, values, start, count, b, b0, b_panel, stored, s0, s_panel, goes_on, target, t0, t_panel
-        )  # fmt: skip
+        gather_tile_1(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
 
 
 @inlined
-def _group(group: int, n_groups: int, first_panel: int, last_panel: int) -> tuple[int, int]:
-    """First panel of a group, and how many panels it has."""
-    begin, end = share(last_panel - first_panel, group, n_groups)
-    return first_panel + begin, end - begin
+def _scatter(
+    panels: int, columns: Any, entries: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any,
+    r0: int, r_panel: int,
+) -> None:  # fmt: skip
+    """Add a row to the rows that some entries pick."""
+    if panels == 4:
+        scatter_tile_4(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+    elif panels == 3:
+        scatter_tile_3(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+    elif panels == 2:
+        scatter_tile_2(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+    else:
+        scatter_tile_1(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
 
 
 @inlined
-def _count_groups(first_panel: int, last_panel: int) -> int:
-    return (last_panel - first_panel + MOST_PANELS - 1) // MOST_PANELS
+def _prefetch_run(columns: Any, entries: Any, begin: int, end: int) -> None:
+    """Ask for the cache lines of a run."""
+    for line in range(begin * COLUMN_BYTES, end * COLUMN_BYTES, CHUNK_BYTES):
+        prefetch(columns, line)
+    for line in range(begin * entries.itemsize, end * entries.itemsize, CHUNK_BYTES):
+        prefetch(entries, line)
+
+
+@inlined
+def _prefetch_ahead(lists: Any, order: Any, ahead: Ahead) -> Ahead:
+    """Ask for a cache line of columns, and the values that go with it, of the samples that are gathered next."""
+    row, line, last = ahead
+    if row >= last:
+        return ahead
+    chunk, sample = CHUNK_BYTES // COLUMN_BYTES, order[row]
+    begin, end = lists.starts[sample * lists.n_blocks] + line, lists.starts[(sample + 1) * lists.n_blocks]
+    _prefetch_run(lists.columns, lists.values, begin, min(begin + chunk, end))
+    line += chunk
+    if begin + chunk >= end:
+        row, line = row + 1, 0
+    return Ahead(row, line, last)
+
+
+@inlined
+def _count_groups(panels: int) -> int:
+    """Count the groups of panels that a tile takes at once."""
+    return (panels + MOST_PANELS - 1) // MOST_PANELS
 
 
 @part
 def find_lists(s: Any, start: int, first: int, last: int) -> int:
-    """Note which samples rows [first, last) of the block at `start` are; they are read where they are."""
+    """Note where the runs of rows [first, last) of the block at `start` begin and end: they are read where they are."""
+    runs, starts, order, n_blocks = s.memory.runs, s.samples.lists.starts, s.samples.order, s.samples.lists.n_blocks
+    labels = s.samples.labels
     for r in range(first, last):
-        s.memory.places[0, r] = s.samples.order[start + r]
+        sample = order[start + r]
+        for block in range(n_blocks + 1):
+            runs[r * (n_blocks + 1) + block] = starts[sample * n_blocks + block]
+        prefetch(labels, sample * labels.itemsize)
     return 0
 
 
 @part
 def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_panel: int, _back: int) -> int:
-    """Write the first layer's sums, some panels of some rows."""
-    lists, places, values, packed = s.samples.lists, s.memory.places[0], s.memory.values, s.weights.packed
-    columns, entries, starts, n_blocks = lists.columns, lists.values, lists.starts, lists.n_blocks
+    """Write the first layer's sums, some panels of some rows; the biases are the last product of every chain."""
+    lists, runs, values, packed = s.samples.lists, s.memory.runs, s.memory.values, s.weights.packed
+    columns, entries, n_blocks = lists.columns, lists.values, lists.n_blocks
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    n_in, step, depth = s.layout.n_in[0], s.run.capacity * width, s.layout.depth[0] * width
-    n_groups = _count_groups(first_panel, last_panel)
+    step, depth = s.run.capacity * width, s.layout.depth[0] * width
+    n_groups, bias = _count_groups(last_panel - first_panel), columns.size - 1
     for group in range(n_groups):
-        panel, count = _group(group, n_groups, first_panel, last_panel)
+        begin, end = share(last_panel - first_panel, group, n_groups)
+        panel, panels = first_panel + begin, end - begin
         b0, c0 = s.layout.packed[0] + panel * depth, s.layout.values[1] * s.run.capacity + panel * step
         for block in range(n_blocks):
             for r in range(first, last):
-                begin, end = starts[places[r] * n_blocks + block], starts[places[r] * n_blocks + block + 1]
-                at = c0 + r * width
-                if end > begin or block == 0:
-                    _tile(
-                        count, columns, entries, begin, end - begin, packed, b0, depth, values, at, step,
-                        block > 0, values, at, step,
-                    )  # fmt: skip
-        for i in range(count):
-            bias = packed[b0 + i * depth + n_in * width : b0 + i * depth + (n_in + 1) * width]
-            _add_bias(bias, s.run.ones, first, last, values[c0 + i * step : c0 + (i + 1) * step])
+                at, run = c0 + r * width, r * (n_blocks + 1) + block
+                _gather(
+                    panels, columns, entries, runs[run], runs[run + 1] - runs[run], packed, b0, depth, values, at, step,
+                    block > 0,
+                )  # fmt: skip
+        for r in range(first, last):
+            _gather(panels, columns, entries, bias, FIRST + 1, packed, b0, depth, values, c0 + r * width, step, True)
     return 0
-
-
-@inlined
-def _add_bias(bias: Any, ones: float, first: int, last: int, panel: Any) -> None:
-    """Add the biases, times one or zero, to some rows of a panel: the last product of every chain."""
-    one = panel.dtype.type(ones)
-    for r in range(first, last):
-        row = panel[r * bias.size : (r + 1) * bias.size]
-        for j in range(bias.size):
-            row[j] += one * bias[j]
-
-
-@inlined
-def _find_runs(s: Any, first: int, last: int, n_rows: int, begins: Any, ends: Any) -> None:
-    """Note where the entries of columns [first, last) begin and end in the lists of a block's rows."""
-    lists, places, n_in = s.samples.lists, s.memory.places[0], s.layout.n_in[0]
-    first_block = last_block = FIRST
-    for block in range(lists.n_blocks):
-        begin, _ = share(n_in, block, lists.n_blocks)
-        first_block = block if begin <= first else first_block
-        last_block = block if begin < last else last_block
-    for r in range(n_rows):
-        begin, stop = run_in(lists, places[r], first_block)
-        while begin < stop and lists.columns[begin] < first:
-            begin += 1
-        end, stop = run_in(lists, places[r], last_block)
-        end = max(begin, end)
-        while end < stop and lists.columns[end] < last:
-            end += 1
-        begins[r], ends[r] = begin, end
-
-
-@inlined
-def _sort_by_column(s: Any, thread: int, first: int, last: int, n_rows: int) -> None:
-    """Write for columns [first, last) the rows of the block that have an entry there, ascending, and the entries.
-
-    The rows of column k end where `list_ends[k - first + 1]` says, and begin where those of the column before end.
-    Column n_in is that of the biases, which has an entry of one, or of zero, in every row.
-    """
-    memory, lists, n_in = s.memory, s.samples.lists, s.layout.n_in[0]
-    ends, rows, values = memory.list_ends[thread], memory.list_rows[thread], memory.list_values[thread]
-    capacity = s.run.capacity
-    run_begins, run_ends = memory.places[thread, capacity : 2 * capacity], memory.places[thread, 2 * capacity :]
-    _find_runs(s, first, last, n_rows, run_begins, run_ends)
-    for i in range(last - first + 2):
-        ends[i] = 0
-    for r in range(n_rows):
-        for j in range(run_begins[r], run_ends[r]):
-            ends[lists.columns[j] - first + 2] += 1
-    for i in range(2, last - first + 2):
-        ends[i] += ends[i - 1]
-    for r in range(n_rows):
-        for j in range(run_begins[r], run_ends[r]):
-            column = lists.columns[j] - first + 1
-            at = ends[column]
-            rows[at], values[at] = r, lists.values[j]
-            ends[column] = at + 1
-    if first <= n_in < last:
-        at, one = ends[n_in - first], values.dtype.type(s.run.ones)
-        for r in range(n_rows):
-            rows[at + r], values[at + r] = r, one
-        ends[n_in - first + 1] = at + n_rows
 
 
 @functools.cache
 def make_update(code: int, penalised: int) -> Any:
-    """Return the part that makes the gradient of a thread's own weights and updates them, or stores it."""
+    """Return the part that makes the gradient of a thread's own weights and updates them, or stores it.
+
+    Threads take turns at blocks of columns and groups of panels; or share out the panels, if they did so forward.
+    """
 
     @part
-    def update(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: int) -> int:
-        own = own_share(s.layout, FIRST, s.run.by_columns[0] != 0, thread, n_threads, s.weights.packed.itemsize)
-        last = min(own.last, s.layout.n_in[0] + 1)
-        _sort_by_column(s, thread, own.first, last, n_rows)
-        n_groups = _count_groups(own.first_panel, own.last_panel)
-        for group in range(n_groups):
-            panel, count = _group(group, n_groups, own.first_panel, own.last_panel)
-            for row in range(own.first, last, ROWS_AT_ONCE):
-                rows = min(ROWS_AT_ONCE, last - row)
-                _update_rows(code, penalised, s, thread, own.first, row, rows, panel, count, n_rows, goes_on != 0)
+    def update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, goes_on: int) -> int:
+        ahead = rows_ahead(s, following, thread, n_threads)
+        first_panel, last_panel = FIRST, panels_of(s.layout.n_out[0], s.weights.packed.itemsize)
+        item, turn = thread, n_threads
+        if s.run.by_columns[0] != 0:
+            first_panel, last_panel = share(last_panel, thread, n_threads)
+            item, turn = FIRST, FIRST + 1
+        n_groups = _count_groups(last_panel - first_panel)
+        while item < n_groups * s.samples.lists.n_blocks:
+            block, group = item // n_groups, item % n_groups
+            begin, end = share(last_panel - first_panel, group, n_groups)
+            ahead = _update_block(
+                code, penalised, s, thread, block, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
+            )
+            item += turn
         return 0
 
     return update
 
 
 @inlined
-def _update_rows(
-    code: int, penalised: int, s: Any, thread: int, first: int, row: int, rows: int, panel: int, panels: int,
-    n_rows: int, goes_on: bool,
-) -> None:  # fmt: skip
-    """Gradient and update of some rows of some panels of weights; the thread's first row is `first`."""
-    memory, weights, n_in = s.memory, s.weights, s.layout.n_in[0]
-    ends, scratch, lanes = memory.list_ends[thread], memory.scratch[thread], VECTOR_BYTES // weights.packed.itemsize
-    width = TILE_VECTORS * lanes
-    step, depth = s.run.capacity * width, s.layout.depth[0] * width
-    start, b0 = s.layout.packed[0] + panel * depth + row * width, s.layout.values[1] * s.run.capacity + panel * step
-    target, t0, t_panel = (
-        (weights.gradient, start, depth) if code == NONE else (scratch, FIRST, FIRST + ROWS_AT_ONCE * width)
-    )
-    for i in range(rows):
-        begin, end = ends[row - first + i], ends[row - first + i + 1]
-        _tile(
-            panels, memory.list_rows[thread], memory.list_values[thread], begin, end - begin, memory.gradients, b0, step,
-            weights.gradient, start + i * width, depth, goes_on, target, t0 + i * width, t_panel,
-        )  # fmt: skip
+def _start(goes_on: bool, stored: Any, gradient: Any) -> None:
+    """Let a gradient go on from what is stored, or start at zero."""
+    zero = gradient.dtype.type(0)
+    for i in range(gradient.size):
+        gradient[i] = stored[i] if goes_on else zero
+
+
+@inlined
+def _update_block(
+    code: int, penalised: int, s: Any, thread: int, block: int, panel: int, panels: int, n_rows: int, goes_on: bool,
+    ahead: Ahead,
+) -> Ahead:  # fmt: skip
+    """Gradient and update of the weights of a block of columns, in some panels."""
+    weights, n_in, n_blocks = s.weights, s.layout.n_in[0], s.samples.lists.n_blocks
+    lanes = VECTOR_BYTES // weights.packed.itemsize
+    width, depth = TILE_VECTORS * lanes, s.layout.depth[0] * (TILE_VECTORS * lanes)
+    first, last = share(n_in, block, n_blocks)
+    rows = last - first + int(block == n_blocks - 1)  # with that of the biases
+    start = s.layout.packed[0] + panel * depth + first * width
+    target, t0, t_panel = weights.gradient, start, depth
     if code != NONE:
-        penalised_vectors = min(rows, n_in - row) * TILE_VECTORS
+        target, t0, t_panel = s.memory.block_gradients[thread], FIRST, rows * width
+    for i in range(panels):
+        if not goes_on or code != NONE:
+            stored = weights.gradient[start + i * depth : start + i * depth + rows * width]
+            _start(goes_on, stored, target[t0 + i * t_panel : t0 + i * t_panel + rows * width])
+    ahead = _add_gradients(s, block, panel, panels, n_rows, target, t0 - first * width, t_panel, ahead)
+    if code != NONE:
         for i in range(panels):
             update_run(
-                code, penalised, penalised_vectors, memory.coefficients[thread], weights.packed, weights.slot0,
-                weights.slot1, start + i * depth, scratch, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
+                code, penalised, (last - first) * TILE_VECTORS, s.memory.coefficients[thread], weights.packed,
+                weights.slot0, weights.slot1, start + i * depth, target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
             )  # fmt: skip
+    return ahead
+
+
+@inlined
+def _add_gradients(
+    s: Any, block: int, panel: int, panels: int, n_rows: int, target: Any, t0: int, t_panel: int, ahead: Ahead
+) -> Ahead:
+    """Add what all rows give to the gradient of a block of columns; column 0 would lie at t0."""
+    lists, runs, gradients = s.samples.lists, s.memory.runs, s.memory.gradients
+    columns, entries, n_blocks = lists.columns, lists.values, lists.n_blocks
+    width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
+    step = s.run.capacity * width
+    d0 = s.layout.values[1] * s.run.capacity + panel * step
+    for r in range(n_rows):
+        soon, run = min(r + ROWS_AHEAD, n_rows - 1) * (n_blocks + 1) + block, r * (n_blocks + 1) + block
+        _prefetch_run(columns, entries, runs[soon], runs[soon + 1])
+        ahead = _prefetch_ahead(lists, s.samples.order, ahead)
+        _scatter(
+            panels, columns, entries, runs[run], runs[run + 1] - runs[run], target, t0, t_panel, gradients,
+            d0 + r * width, step,
+        )  # fmt: skip
+    if block == n_blocks - 1:
+        for r in range(n_rows):
+            _scatter(
+                panels, columns, entries, columns.size - 1, FIRST + 1, target, t0, t_panel, gradients, d0 + r * width,
+                step,
+            )  # fmt: skip
+    return ahead

@@ -91,14 +91,13 @@ class Memory(NamedTuple):
     logits: Any  # of inference
     rows: Any  # (n_threads, ...): two rows of outputs
     sums: Any  # of a narrow first layer
-    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next; or parts of lists
-    list_ends: Any  # (n_threads, ...): of the rows of each column, where the first layer reads lists
-    list_rows: Any  # (n_threads, ...): of the entries of a block, sorted by column
-    list_values: Any  # (n_threads, ...): of the same
+    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
+    runs: Any  # of the rows of a block, where the first layer reads lists: where each begins, and the last one ends
     outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
     scratch: Any  # (n_threads, ...): gradients of two tiles
+    block_gradients: Any  # (n_threads, ...): of a block of columns, where the first layer reads lists
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
     chains: Any  # (n_threads, ...): sums of squares

@@ -162,8 +162,7 @@ def _training_memory(
     task: Task, dtype: Any, needed: Sizes, narrow: Narrow, lists: Lists, capacity: int, team: int
 ) -> Memory:
     tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
-    scratch = max(2 * tile, MOST_PANELS * sparse_passes.ROWS_AT_ONCE * panel_width(dtype.itemsize))
-    n_entries = capacity * (lists.longest + 1) if lists.n_blocks else 0
+    block_columns = int(task.sizes[0]) // lists.n_blocks + 2 if lists.n_blocks else 0  # with that of the biases
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),
@@ -176,13 +175,12 @@ def _training_memory(
         rows=np.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
         sums=np.zeros(sums_size(narrow, capacity), dtype),
         places=np.zeros((team, 4 * capacity + 2 * LINE), np.int64),
-        list_ends=np.zeros((team, int(task.sizes[0]) + 3 + LINE if lists.n_blocks else 0), np.int64),
-        list_rows=np.empty((team, n_entries), np.int32),
-        list_values=np.empty((team, n_entries), dtype),
+        runs=np.zeros(capacity * (lists.n_blocks + 1), np.int64),
         outputs=np.zeros((team, 2 * LINE), np.int64),
         divisors=np.zeros((team, LINE)),
         coefficients=np.zeros((team, 4 * LINE), dtype),
-        scratch=np.zeros((team, scratch), dtype),
+        scratch=np.zeros((team, 2 * tile), dtype),
+        block_gradients=np.zeros((team, block_columns * MOST_PANELS * panel_width(dtype.itemsize) + LINE), dtype),
         ticks=np.zeros((team, 2 * LINE), np.int64),
         totals=np.zeros((team, 2 * LINE)),
         chains=np.zeros((team, clipping.CHAINS + LINE)),
@@ -203,8 +201,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
         make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
-        table, empty, numbers, numbers, np.empty((0, 0), np.int32), table, numbers, doubles, table, table, numbers,
-        doubles, doubles, line, line,
+        table, empty, numbers, line.astype(np.int64), numbers, doubles, table, table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))

@@ -32,12 +32,12 @@ class Ahead(NamedTuple):
     """How far the rows that are gathered next were brought nearer: rows of the order, and bytes of a row."""
 
     row: int
-    line: int  # in bytes
+    line: int  # in bytes, or in a list's entries
     last: int  # row, exclusive
 
 
 @inlined
-def _rows_ahead(s: Any, following: int, thread: int, n_threads: int) -> Ahead:
+def rows_ahead(s: Any, following: int, thread: int, n_threads: int) -> Ahead:
     """Rows that a thread will gather for the next block, which begins at `following`."""
     n_rows = min(s.run.block, max(s.samples.order.size - following, 0))
     first, last, _ = rows_of(n_rows, thread, n_threads)
@@ -146,7 +146,7 @@ def make_update(code: int, penalised: int) -> Any:
     def update(s: Any, thread: int, n_threads: int, first_layer: int, following: int, n_rows: int, goes_on: int) -> int:
         ahead = Ahead(FIRST, FIRST, FIRST)
         if first_layer == 0:
-            ahead = _rows_ahead(s, following, thread, n_threads)
+            ahead = rows_ahead(s, following, thread, n_threads)
         at_once = _lines_per_tile(s, ahead, n_threads)
         for layer in range(first_layer, s.layout.n_in.size):
             ahead = _update_layer(code, penalised, s, layer, thread, n_threads, n_rows, goes_on != 0, at_once, ahead)
