@@ -162,7 +162,7 @@ def _begin_batch(s: Any, thread: int, batch: int, n: int, step: int) -> float:
 def _update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, goes_on: bool, stores: bool) -> None:
     """Gradient and update of a thread's own weights of every layer."""
     first_layer = FIRST
-    if s.layout.narrow.groups > 0 or s.samples.lists.n_blocks > 0:
+    if s.layout.narrow.groups > 0 or s.samples.sparse.n_words > 0:
         part = s.parts.first_store if stores else s.parts.first_update
         call(part, s, (thread, n_threads, following, n_rows, goes_on))
         first_layer += 1

@@ -17,6 +17,10 @@ from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import Totals
 
 
+PART_TO_SEARCH = 0.1
+"""Part of the samples from which on it pays to look for the zeros of all."""
+
+
 class Data(NamedTuple):
     """Samples: inputs, what is to be answered, the factor on inputs, and weights if there are any."""
 
@@ -34,7 +38,7 @@ class Epochs:
     ) -> None:
         self._task, self._vectors, self._data, self._n_threads = task, (parameters, *slots), data, n_threads
         self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
-        self._lists: sparse.Lists | None = None
+        self._sparse: sparse.Sparse | None = None
         self._n_seen = 0
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         threads_for(0, n_threads)  # rejects what cannot be used
@@ -46,7 +50,7 @@ class Epochs:
         training_checks.whole("step", step, 0)
         if lr is not None:
             training_checks.hyperparameters(lr=lr)
-        self._consider_lists(order.size)
+        self._leave_out_zeros(order.size)
         team = self.team(order.size)
         run, memory = team.state.run, team.state.memory
         self._teams[order.size][1][:] = order
@@ -59,15 +63,15 @@ class Epochs:
         totals = memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
 
-    def _consider_lists(self, n_samples: int) -> None:
-        """Turn samples with many zeros into lists, once half as many have been asked for as there are."""
+    def _leave_out_zeros(self, n_samples: int) -> None:
+        """Find the entries of samples that are mostly zeros, as soon as a good part of them have been asked for."""
         x, before = self._data.x, self._n_seen
         self._n_seen += n_samples
-        if not before * 2 < len(x) <= self._n_seen * 2:
+        if not before < len(x) * PART_TO_SEARCH <= self._n_seen:
             return
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
-        if n_out > MOST_OUTPUTS and sparse.pay(x, n_out, dtype):
-            self._lists = sparse.from_array(x, n_out, self._data.scale, float(self._task.bias), dtype, self._n_threads)
+        if n_out > MOST_OUTPUTS and sparse.pays(x, n_out, dtype):
+            self._sparse = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
             self._teams.clear()
 
     def team(self, n_samples: int) -> Team:
@@ -83,7 +87,7 @@ class Epochs:
         places = np.zeros(n_samples, np.int64)
         parameters, *slots = self._work
         x, y, scale, weights = self._data
-        samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._lists)
+        samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
         n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
         return Team(training_state(self._task, parameters, slots, samples, n_threads), n_threads), places
 

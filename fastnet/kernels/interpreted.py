@@ -87,37 +87,59 @@ def make_update(lanes_of: Callable[[int], int]) -> Any:
     return update_run
 
 
-def make_gather_tile(panels: int, width_of: Callable[[int], int]) -> Any:
-    """Return the tile that adds the rows which entries pick to a row."""
+def bits_at(x: Any, at: int) -> np.uint64:
+    """Tell which of 64 numbers are not zero."""
+    return np.packbits(x[at : at + 64] != 0, bitorder="little").view(np.uint64)[0]  # type: ignore[no-any-return]
+
+
+def count_bits(word: Any) -> int:
+    """How many bits are set."""
+    return int(word).bit_count()
+
+
+def lowest_bit(word: Any) -> int:
+    """Index of the first bit that is set."""
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+def _set_bits(word: Any) -> list[int]:
+    return [i for i in range(64) if int(word) >> i & 1]
+
+
+def make_row_sums(panels: int, width_of: Callable[[int], int]) -> Any:
+    """Return the sums of the rows that the bits of some words pick."""
 
     @np.errstate(all="ignore")
-    def gather_tile(
-        columns: Any, values: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any, r0: int,
-        r_panel: int, goes_on: bool,
+    def row_sums(
+        words: Any, w0: int, positions: Any, p0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
+        c0: int, c_panel: int,
     ) -> None:  # fmt: skip
-        width, own = width_of(row.itemsize), slice(start, start + count)
-        for panel in range(panels):
-            at = m0 + panel * m_panel + columns[own, None].astype(np.int64) * width + np.arange(width)
-            target = row[r0 + panel * r_panel : r0 + panel * r_panel + width]
-            target[:] = values[own] @ matrix[at] + (target if goes_on else 0)
+        width = width_of(c.itemsize)
+        for i in range(n_words):
+            for j, bit in enumerate(_set_bits(words[w0 + i])):
+                for panel in range(panels):
+                    at, target = b0 + panel * b_panel + (i * 64 + bit) * width, c0 + panel * c_panel
+                    c[target : target + width] += values[positions[p0 + i] + j] * b[at : at + width]
 
-    return gather_tile
+    return row_sums
 
 
-def make_scatter_tile(panels: int, width_of: Callable[[int], int]) -> Any:
-    """Return the tile that adds a row to the rows which entries pick."""
+def make_column_sums(panels: int, width_of: Callable[[int], int]) -> Any:
+    """Return the sums of the rows that the bits of a word pick, whose values are where cursors stand."""
 
     @np.errstate(all="ignore")
-    def scatter_tile(
-        columns: Any, values: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any, r0: int,
-        r_panel: int, _goes_on: bool,
-    ) -> None:  # fmt: skip
-        width, own = width_of(row.itemsize), slice(start, start + count)
-        for panel in range(panels):
-            at = m0 + panel * m_panel + columns[own, None].astype(np.int64) * width + np.arange(width)
-            matrix[at] += values[own, None] * row[r0 + panel * r_panel : r0 + panel * r_panel + width]
+    def column_sums(
+        word: Any, cursors: Any, k0: int, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
+    ) -> None:
+        width = width_of(c.itemsize)
+        for bit in _set_bits(word):
+            value = values[cursors[k0 + bit]]
+            cursors[k0 + bit] += 1
+            for panel in range(panels):
+                at, target = b0 + panel * b_panel + bit * width, c0 + panel * c_panel
+                c[target : target + width] += value * b[at : at + width]
 
-    return scatter_tile
+    return column_sums
 
 
 def make_dot_tile(outputs: int, chunk_bytes: int) -> Any:

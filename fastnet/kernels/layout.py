@@ -50,9 +50,9 @@ class Sizes(NamedTuple):
 
 
 def make_layout(
-    sizes: Sequence[int], activations: Sequence[str], itemsize: int, narrow: Narrow = PANELS, in_lists: bool = False
+    sizes: Sequence[int], activations: Sequence[str], itemsize: int, narrow: Narrow = PANELS, is_sparse: bool = False
 ) -> tuple[Layout, Sizes]:
-    """Lay out a network of elements of `itemsize` bytes; inputs that are in lists need no room."""
+    """Lay out a network of elements of `itemsize` bytes; inputs that are mostly zeros need no room."""
     width = panel_width(itemsize)
     rows: list[tuple[int, ...]] = []
     start = packed = transposed = values = 0
@@ -66,7 +66,7 @@ def make_layout(
     boundaries = []
     for i, size in enumerate(sizes):
         boundaries.append(values)
-        if i == 0 and in_lists:
+        if i == 0 and is_sparse:
             continue
         values += padded(int(size) + 1, max(width, CHUNK_BYTES // itemsize))
     layers = [np.array(column, np.int64) for column in zip(*rows, strict=True)]

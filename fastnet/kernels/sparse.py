@@ -1,9 +1,9 @@
-"""Inputs that are mostly zeros, as lists of those that are not.
+"""Inputs that are mostly zeros: bits that tell where the others are, and a list of those.
 
 A zero adds nothing to a sum, neither forward nor to a gradient: four of five multiply-adds of a first layer on images of
-digits are for nothing. So samples with many zeros are turned into lists once, columns and values of what is left, and the
-first layer's products go through these (`fastnet.kernels.sparse_tiles`). A chain of fused multiply-adds from which
-zeros are left out has the same bits, as long as the numbers that they would be multiplied with are finite.
+digits are for nothing. So samples with many zeros are described so once, and the first layer's products go through
+their entries alone (`fastnet.kernels.sparse_tiles`). A chain of fused multiply-adds from which zeros are left out has
+the same bits, as long as the numbers that they would be multiplied with are finite.
 
 The idea of leaving out zeros in training on a processor's vector units is that of SparseTrain (Gong, Ji, Fletcher,
 Hughes and Torrellas, 2020), there for activations.
@@ -19,108 +19,111 @@ import numpy.typing as npt
 from fastnet._jit import kernel
 from fastnet._threads import run_team
 from fastnet.kernels.arrays import flat, locked
+from fastnet.kernels.bits import WORD, count_bits, lowest_bit, row_word
 from fastnet.kernels.emit import lanes
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.simd import panel_width
 
 MOST_PANELS = 4
-"""Panels of a tile: six vectors, or twelve of 128 bits, whose chains hide most of the latency of a multiply-add."""
+"""Panels of a tile: eight vectors, or sixteen of 128 bits, whose chains hide the latency of a multiply-add."""
 
-BLOCK_BYTES = 28 * 1024
-"""Bytes of the weights of a block of columns, which all rows use before the next: most of a first-level cache."""
+BLOCK_BYTES = 32 * 1024
+"""Bytes of the weights of a block of columns, which all rows use before the next: a first-level cache."""
 
-SHORTEST_RUN = 16
+FEWEST_ENTRIES = 16
 """Entries of a sample that a block should hold, on average: its sums are stored between two blocks."""
 
 MOST_FILLED = 0.4
-"""Fraction of inputs that are not zero up to which lists pay; a list's entry takes about twice the time of a tile's."""
+"""Fraction of inputs that are not zero up to which it pays: an entry takes about twice the time of a tile's product."""
 
 FEWEST_VECTORS = 4
-"""Vectors of outputs from which on lists pay: fewer chains wait for each other."""
+"""Vectors of outputs from which on it pays: fewer chains wait for each other."""
 
 MOST_BYTES = 1 << 30
-"""Memory for lists that nobody asked for."""
-
-COLUMN_BYTES = 4
-"""Of an entry's column; its value comes on top."""
+"""Memory that nobody asked for."""
 
 N_PROBED = 256
-"""Samples whose zeros are counted to see whether lists pay."""
+"""Samples whose zeros are counted to see whether it pays."""
+
+ONE_BIT = np.uint64(1)
 
 
-class Lists(NamedTuple):
-    """The entries of all samples that are not zero, one after the other."""
+class Sparse(NamedTuple):
+    """The entries of all samples: the inputs that are not zero."""
 
-    starts: Any  # of the part of each sample that lies in each block of columns, and the end of the last one
-    columns: Any  # of the entries, ascending within a sample; and one more, that of the biases
-    values: Any  # of the entries, converted and scaled
-    n_blocks: int  # 0 where there are no lists
-
-
-def no_lists(dtype: Any) -> Lists:
-    """Return what stands for lists where inputs lie in panels."""
-    return Lists(locked(np.zeros(1, np.int64)), locked(np.empty(0, np.int32)), locked(np.empty(0, dtype)), 0)
+    words: Any  # (n_samples, n_words): bit j of word i tells whether input 64 * i + j is an entry
+    starts: Any  # of the samples in the values, and the end of the last one
+    values: Any  # of the entries, in ascending order of columns, converted and scaled
+    n_words: int  # of a sample; 0 where inputs lie in panels
+    block_words: int  # of a block of columns
 
 
-def pay(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
-    """Tell whether lists would take less time than panels, for samples `x` and a first layer of `n_out` outputs."""
-    if len(x) == 0 or n_out <= (FEWEST_VECTORS - 1) * lanes(dtype.itemsize):
+def no_sparse(dtype: Any) -> Sparse:
+    """Return what stands where inputs lie in panels."""
+    return Sparse(locked(np.empty((0, 0), np.uint64)), locked(np.zeros(1, np.int64)), locked(np.empty(0, dtype)), 0, 0)
+
+
+def pays(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
+    """Tell whether a first layer of `n_out` outputs takes less time on the entries of `x` than on all of it."""
+    if x.size == 0 or n_out <= (FEWEST_VECTORS - 1) * lanes(dtype.itemsize):
         return False
-    filled = np.count_nonzero(x[:: -(-len(x) // N_PROBED)]) * N_PROBED
-    filled_fraction = filled / (x.shape[1] * min(N_PROBED, len(x[:: -(-len(x) // N_PROBED)])) * N_PROBED)
-    return filled_fraction <= MOST_FILLED and filled_fraction * x.size * (COLUMN_BYTES + dtype.itemsize) <= MOST_BYTES
+    filled = _count_entries(x) / x.shape[1]
+    return filled <= MOST_FILLED and x.size * (1 / 8 + filled * dtype.itemsize) <= MOST_BYTES
 
 
-def _count_blocks(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
-    """Count the blocks of columns for samples of so many entries on average."""
+def _count_entries(x: npt.NDArray[Any]) -> float:
+    """Count the entries of a sample, on average over some that are spread out."""
+    probed = x[:: -(-len(x) // N_PROBED)]
+    return np.count_nonzero(probed) / len(probed)
+
+
+def _block_words(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
+    """Choose how many words of columns make a block, for samples of so many entries on average."""
     width = panel_width(itemsize)
     row_bytes = min(MOST_PANELS * width, padded(n_out, width)) * itemsize
-    return max(1, min(-(-n_in * row_bytes // BLOCK_BYTES), int(n_entries) // SHORTEST_RUN))
+    columns = max(BLOCK_BYTES // row_bytes, int(n_in * FEWEST_ENTRIES / max(n_entries, 1.0)), WORD)
+    return min(columns // WORD, -(-n_in // WORD))
 
 
 @kernel
-def _count(thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, n_blocks: int, counts: Any) -> None:
-    """Count the entries of each block of a thread's samples."""
-    first, last = share(counts.size // n_blocks, thread, n_threads)
+def _mark(thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, words: Any, counts: Any) -> None:
+    """Note where the entries of a thread's samples are, and how many."""
+    n_samples, n_words = words.shape
+    first, last = share(n_samples, thread, n_threads)
     for r in range(first, last):
-        for block in range(n_blocks):
-            begin, end = share(n_in, block, n_blocks)
-            count = 0
-            for j in range(r * n_in + begin, r * n_in + end):
-                count += x[j] != 0
-            counts[r * n_blocks + block] = count
+        count = 0
+        for i in range(n_words):
+            words[r, i] = row_word(x, r * n_in, n_in, i)
+            count += count_bits(words[r, i])
+        counts[r] = count
 
 
 @kernel
 def _fill(
-    thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, scale: Any, n_blocks: int, starts: Any, columns: Any,
-    values: Any,
-) -> None:  # fmt: skip
-    """Write the entries of a thread's samples: all inputs in turn, each over the one before if that was zero."""
+    thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any
+) -> None:
+    """Write the values of the entries of a thread's samples."""
     real = values.dtype.type
-    first, last = share((starts.size - 1) // n_blocks, thread, n_threads)
+    n_samples, n_words = words.shape
+    first, last = share(n_samples, thread, n_threads)
     for r in range(first, last):
-        at, end = starts[r * n_blocks], starts[(r + 1) * n_blocks]
-        for j in range(n_in):
-            if at == end:
-                break
-            number = x[r * n_in + j]
-            columns[at] = j
-            values[at] = real(number) * scale
-            at += number != 0
+        at = starts[r]
+        for i in range(n_words):
+            word = words[r, i]
+            while word != 0:
+                values[at] = real(x[r * n_in + i * WORD + lowest_bit(word)]) * scale
+                at += 1
+                word &= word - ONE_BIT
 
 
-def from_array(
-    x: npt.NDArray[Any], n_out: int, scale: float, ones: float, dtype: Any, n_threads: int | None
-) -> Lists:
-    """Make the lists of an array (n_samples, n_in); `ones` is what stands for the inputs of the biases."""
+def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
+    """Describe an array (n_samples, n_in)."""
     n_samples, n_in = x.shape
-    n_blocks = _count_blocks(n_in, n_out, np.count_nonzero(x[:N_PROBED]) / min(N_PROBED, n_samples), dtype.itemsize)
-    team, inputs = threads_for(2 * x.size, n_threads), flat(x)
-    starts = np.zeros(n_samples * n_blocks + 1, np.int64)
-    run_team(_count, team, inputs, n_in, n_blocks, starts[1:])
+    team, inputs = threads_for(x.size, n_threads), flat(x)
+    words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.zeros(n_samples + 1, np.int64)
+    run_team(_mark, team, inputs, n_in, words, starts[1:])
     np.cumsum(starts, out=starts)
-    columns, values = np.empty(starts[-1] + 1, np.int32), np.empty(starts[-1] + 1, dtype)
-    columns[-1], values[-1] = n_in, ones
-    run_team(_fill, team, inputs, n_in, dtype.type(scale), n_blocks, locked(starts), columns, values)
-    return Lists(locked(starts), locked(columns), locked(values), n_blocks)
+    values = np.empty(starts[-1], dtype)
+    run_team(_fill, team, inputs, n_in, dtype.type(scale), words, locked(starts), values)
+    block = _block_words(n_in, n_out, starts[-1] / n_samples, dtype.itemsize)
+    return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)

@@ -1,9 +1,9 @@
-"""The parts of a training step of a first layer whose inputs are in lists (`fastnet.kernels.sparse`).
+"""The parts of a training step of a first layer whose inputs are mostly zeros (`fastnet.kernels.sparse`).
 
-Forward, each run of a sample's entries picks rows of W, and adds them to the sample's sums. For the gradient it is the
-other way round: the sample's gradient is added to the rows that the run picks. Both go through all rows of the batch a
-block of columns at a time, so that those rows of W, or of its gradient, stay in the first-level cache. As each row of W
-is then met in the order of the batch, its chain of sums is that of a tile.
+Forward, the entries of a sample pick rows of W, whose sum the sample's outputs are. For the gradient it is the other
+way round: the entries of a column pick samples, whose gradients are summed. Where these are tells the same square of
+bits, transposed. Forward goes through all rows a block of columns at a time, the gradient through all columns 64 rows at
+a time, so that what is picked lies in the first-level cache.
 """
 
 from __future__ import annotations
@@ -12,82 +12,58 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
+from fastnet.kernels.bits import WORD, count_bits, transpose_bits
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import TILE_VECTORS
-from fastnet.kernels.sparse import COLUMN_BYTES, MOST_PANELS
+from fastnet.kernels.sparse import MOST_PANELS
 from fastnet.kernels.sparse_tiles import (
-    gather_tile_1,
-    gather_tile_2,
-    gather_tile_3,
-    gather_tile_4,
-    scatter_tile_1,
-    scatter_tile_2,
-    scatter_tile_3,
-    scatter_tile_4,
+    column_sums_1,
+    column_sums_2,
+    column_sums_3,
+    column_sums_4,
+    row_sums_1,
+    row_sums_2,
+    row_sums_3,
+    row_sums_4,
 )
 from fastnet.kernels.update_passes import Ahead, rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
-ROWS_AHEAD = 8
-"""Rows between the one whose run is used and the one whose run is brought nearer."""
+MOST_LINES = 2
+"""Cache lines of the samples ahead that are asked for between two columns."""
 
 
 @inlined
-def _gather(
-    panels: int, columns: Any, entries: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any,
-    r0: int, r_panel: int, goes_on: bool,
+def _row_sums(
+    panels: int, words: Any, positions: Any, w0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
+    c0: int, c_panel: int,
 ) -> None:  # fmt: skip
-    """Add the rows that some entries pick to a row, or start it with them."""
+    """Add the rows of some panels of B that bits of some words pick to a row of C."""
     if panels == 4:
-        gather_tile_4(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
+        row_sums_4(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 3:
-        gather_tile_3(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
+        row_sums_3(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 2:
-        gather_tile_2(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
+        row_sums_2(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     else:
-        gather_tile_1(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, goes_on)
+        row_sums_1(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
 
 
 @inlined
-def _scatter(
-    panels: int, columns: Any, entries: Any, start: int, count: int, matrix: Any, m0: int, m_panel: int, row: Any,
-    r0: int, r_panel: int,
-) -> None:  # fmt: skip
-    """Add a row to the rows that some entries pick."""
+def _column_sums(
+    panels: int, word: Any, cursors: Any, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
+) -> None:
+    """Add the rows of some panels of B that the bits of a word pick to a row of C."""
     if panels == 4:
-        scatter_tile_4(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+        column_sums_4(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 3:
-        scatter_tile_3(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+        column_sums_3(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 2:
-        scatter_tile_2(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
+        column_sums_2(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
     else:
-        scatter_tile_1(columns, entries, start, count, matrix, m0, m_panel, row, r0, r_panel, True)
-
-
-@inlined
-def _prefetch_run(columns: Any, entries: Any, begin: int, end: int) -> None:
-    """Ask for the cache lines of a run."""
-    for line in range(begin * COLUMN_BYTES, end * COLUMN_BYTES, CHUNK_BYTES):
-        prefetch(columns, line)
-    for line in range(begin * entries.itemsize, end * entries.itemsize, CHUNK_BYTES):
-        prefetch(entries, line)
-
-
-@inlined
-def _prefetch_ahead(lists: Any, order: Any, ahead: Ahead) -> Ahead:
-    """Ask for a cache line of columns, and the values that go with it, of the samples that are gathered next."""
-    row, line, last = ahead
-    if row >= last:
-        return ahead
-    chunk, sample = CHUNK_BYTES // COLUMN_BYTES, order[row]
-    begin, end = lists.starts[sample * lists.n_blocks] + line, lists.starts[(sample + 1) * lists.n_blocks]
-    _prefetch_run(lists.columns, lists.values, begin, min(begin + chunk, end))
-    line += chunk
-    if begin + chunk >= end:
-        row, line = row + 1, 0
-    return Ahead(row, line, last)
+        column_sums_1(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
 
 
 @inlined
@@ -97,47 +73,65 @@ def _count_groups(panels: int) -> int:
 
 
 @part
-def find_lists(s: Any, start: int, first: int, last: int) -> int:
-    """Note where the runs of rows [first, last) of the block at `start` begin and end: they are read where they are."""
-    runs, starts, order, n_blocks = s.memory.runs, s.samples.lists.starts, s.samples.order, s.samples.lists.n_blocks
-    labels = s.samples.labels
+def find_entries(s: Any, start: int, first: int, last: int) -> int:
+    """Note where the entries of rows [first, last) of the block at `start` are; their values are read where they are."""
+    words, positions, order, labels = s.memory.words, s.memory.positions, s.samples.order, s.samples.labels
+    all_words, starts, n_words = s.samples.sparse.words, s.samples.sparse.starts, s.samples.sparse.n_words
     for r in range(first, last):
         sample = order[start + r]
-        for block in range(n_blocks + 1):
-            runs[r * (n_blocks + 1) + block] = starts[sample * n_blocks + block]
+        position = starts[sample]
+        for i in range(n_words):
+            word = all_words[sample, i]
+            words[r * n_words + i], positions[r * n_words + i] = word, position
+            position += count_bits(word)
         prefetch(labels, sample * labels.itemsize)
     return 0
 
 
 @part
 def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_panel: int, _back: int) -> int:
-    """Write the first layer's sums, some panels of some rows; the biases are the last product of every chain."""
-    lists, runs, values, packed = s.samples.lists, s.memory.runs, s.memory.values, s.weights.packed
-    columns, entries, n_blocks = lists.columns, lists.values, lists.n_blocks
+    """Write the first layer's sums, some panels of some rows."""
+    words, positions, values, packed = s.memory.words, s.memory.positions, s.memory.values, s.weights.packed
+    n_words, block_words, entries = s.samples.sparse.n_words, s.samples.sparse.block_words, s.samples.sparse.values
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    step, depth = s.run.capacity * width, s.layout.depth[0] * width
-    n_groups, bias = _count_groups(last_panel - first_panel), columns.size - 1
+    step, depth, n_in = s.run.capacity * width, s.layout.depth[0] * width, s.layout.n_in[0]
+    n_groups, zero = _count_groups(last_panel - first_panel), values.dtype.type(0)
     for group in range(n_groups):
         begin, end = share(last_panel - first_panel, group, n_groups)
-        panel, panels = first_panel + begin, end - begin
-        b0, c0 = s.layout.packed[0] + panel * depth, s.layout.values[1] * s.run.capacity + panel * step
-        for block in range(n_blocks):
+        b0, c0 = s.layout.packed[0] + (first_panel + begin) * depth, s.layout.values[1] * s.run.capacity
+        c0 += (first_panel + begin) * step
+        for i in range(end - begin):
+            panel = values[c0 + i * step + first * width : c0 + i * step + last * width]
+            for j in range(panel.size):
+                panel[j] = zero
+        for word in range(0, n_words, block_words):
+            count = min(block_words, n_words - word)
             for r in range(first, last):
-                at, run = c0 + r * width, r * (n_blocks + 1) + block
-                _gather(
-                    panels, columns, entries, runs[run], runs[run + 1] - runs[run], packed, b0, depth, values, at, step,
-                    block > 0,
+                _row_sums(
+                    end - begin, words, positions, r * n_words + word, count, entries, packed,
+                    b0 + word * WORD * width, depth, values, c0 + r * width, step,
                 )  # fmt: skip
-        for r in range(first, last):
-            _gather(panels, columns, entries, bias, FIRST + 1, packed, b0, depth, values, c0 + r * width, step, True)
+        for i in range(end - begin):
+            bias = packed[b0 + i * depth + n_in * width : b0 + i * depth + (n_in + 1) * width]
+            _add_bias(bias, s.run.ones, first, last, values[c0 + i * step : c0 + (i + 1) * step])
     return 0
+
+
+@inlined
+def _add_bias(bias: Any, ones: float, first: int, last: int, panel: Any) -> None:
+    """Add the biases, times one or zero, to some rows of a panel: the last product of every chain."""
+    one = panel.dtype.type(ones)
+    for r in range(first, last):
+        row = panel[r * bias.size : (r + 1) * bias.size]
+        for j in range(bias.size):
+            row[j] += one * bias[j]
 
 
 @functools.cache
 def make_update(code: int, penalised: int) -> Any:
     """Return the part that makes the gradient of a thread's own weights and updates them, or stores it.
 
-    Threads take turns at blocks of columns and groups of panels; or share out the panels, if they did so forward.
+    Threads take turns at words of columns and groups of panels; or share out the panels, if they did so forward.
     """
 
     @part
@@ -149,11 +143,11 @@ def make_update(code: int, penalised: int) -> Any:
             first_panel, last_panel = share(last_panel, thread, n_threads)
             item, turn = FIRST, FIRST + 1
         n_groups = _count_groups(last_panel - first_panel)
-        while item < n_groups * s.samples.lists.n_blocks:
-            block, group = item // n_groups, item % n_groups
+        while item < n_groups * s.samples.sparse.n_words:
+            word, group = item // n_groups, item % n_groups
             begin, end = share(last_panel - first_panel, group, n_groups)
-            ahead = _update_block(
-                code, penalised, s, thread, block, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
+            ahead = _update_word(
+                code, penalised, s, thread, word, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
             )
             item += turn
         return 0
@@ -170,56 +164,88 @@ def _start(goes_on: bool, stored: Any, gradient: Any) -> None:
 
 
 @inlined
-def _update_block(
-    code: int, penalised: int, s: Any, thread: int, block: int, panel: int, panels: int, n_rows: int, goes_on: bool,
+def _update_word(
+    code: int, penalised: int, s: Any, thread: int, word: int, panel: int, panels: int, n_rows: int, goes_on: bool,
     ahead: Ahead,
 ) -> Ahead:  # fmt: skip
-    """Gradient and update of the weights of a block of columns, in some panels."""
-    weights, n_in, n_blocks = s.weights, s.layout.n_in[0], s.samples.lists.n_blocks
+    """Gradient and update of the weights of a word of columns, in some panels."""
+    weights, n_in = s.weights, s.layout.n_in[0]
     lanes = VECTOR_BYTES // weights.packed.itemsize
     width, depth = TILE_VECTORS * lanes, s.layout.depth[0] * (TILE_VECTORS * lanes)
-    first, last = share(n_in, block, n_blocks)
-    rows = last - first + int(block == n_blocks - 1)  # with that of the biases
-    start = s.layout.packed[0] + panel * depth + first * width
+    columns = min(WORD, n_in - word * WORD)
+    rows = columns + int((word + 1) * WORD >= n_in)  # with that of the biases
+    start = s.layout.packed[0] + panel * depth + word * WORD * width
     target, t0, t_panel = weights.gradient, start, depth
     if code != NONE:
-        target, t0, t_panel = s.memory.block_gradients[thread], FIRST, rows * width
+        target, t0, t_panel = s.memory.word_gradients[thread], FIRST, (WORD + 1) * width
     for i in range(panels):
         if not goes_on or code != NONE:
             stored = weights.gradient[start + i * depth : start + i * depth + rows * width]
             _start(goes_on, stored, target[t0 + i * t_panel : t0 + i * t_panel + rows * width])
-    ahead = _add_gradients(s, block, panel, panels, n_rows, target, t0 - first * width, t_panel, ahead)
+    for row in range(0, n_rows, WORD):
+        count = min(WORD, n_rows - row)
+        ahead = _add_gradients(s, thread, word, columns, panel, panels, row, count, target, t0, t_panel, ahead)
+        if rows > columns:
+            _add_bias_gradients(s, panel, panels, row, count, target, t0 + columns * width, t_panel)
     if code != NONE:
         for i in range(panels):
             update_run(
-                code, penalised, (last - first) * TILE_VECTORS, s.memory.coefficients[thread], weights.packed,
-                weights.slot0, weights.slot1, start + i * depth, target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
+                code, penalised, columns * TILE_VECTORS, s.memory.coefficients[thread], weights.packed, weights.slot0,
+                weights.slot1, start + i * depth, target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
             )  # fmt: skip
     return ahead
 
 
 @inlined
 def _add_gradients(
-    s: Any, block: int, panel: int, panels: int, n_rows: int, target: Any, t0: int, t_panel: int, ahead: Ahead
-) -> Ahead:
-    """Add what all rows give to the gradient of a block of columns; column 0 would lie at t0."""
-    lists, runs, gradients = s.samples.lists, s.memory.runs, s.memory.gradients
-    columns, entries, n_blocks = lists.columns, lists.values, lists.n_blocks
+    s: Any, thread: int, word: int, columns: int, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int,
+    t_panel: int, ahead: Ahead,
+) -> Ahead:  # fmt: skip
+    """Add what up to 64 rows give to the gradient of a word of columns."""
+    words, positions, gradients, entries = s.memory.words, s.memory.positions, s.memory.gradients, s.samples.sparse.values
+    square, cursors, n_words = s.memory.squares_of_bits[thread], s.memory.cursors[thread], s.samples.sparse.n_words
     width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
     step = s.run.capacity * width
-    d0 = s.layout.values[1] * s.run.capacity + panel * step
+    d0 = (s.layout.values[1] * s.run.capacity + panel * step) + row * width
+    for r in range(WORD):
+        square[r] = 0
     for r in range(n_rows):
-        soon, run = min(r + ROWS_AHEAD, n_rows - 1) * (n_blocks + 1) + block, r * (n_blocks + 1) + block
-        _prefetch_run(columns, entries, runs[soon], runs[soon + 1])
-        ahead = _prefetch_ahead(lists, s.samples.order, ahead)
-        _scatter(
-            panels, columns, entries, runs[run], runs[run + 1] - runs[run], target, t0, t_panel, gradients,
-            d0 + r * width, step,
-        )  # fmt: skip
-    if block == n_blocks - 1:
-        for r in range(n_rows):
-            _scatter(
-                panels, columns, entries, columns.size - 1, FIRST + 1, target, t0, t_panel, gradients, d0 + r * width,
-                step,
-            )  # fmt: skip
+        square[r], cursors[r] = words[(row + r) * n_words + word], positions[(row + r) * n_words + word]
+    transpose_bits(square)
+    for k in range(columns):
+        if square[k] != 0:
+            _column_sums(panels, square[k], cursors, entries, gradients, d0, step, target, t0 + k * width, t_panel)
+        ahead = _prefetch_ahead(s.samples.sparse, s.samples.order, ahead)
     return ahead
+
+
+@inlined
+def _add_bias_gradients(
+    s: Any, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int, t_panel: int
+) -> None:
+    """Add what some rows give to the gradient of the biases: one times it, or zero times."""
+    gradients, width = s.memory.gradients, TILE_VECTORS * VECTOR_BYTES // s.memory.gradients.itemsize
+    one, step = gradients.dtype.type(s.run.ones), s.run.capacity * width
+    for i in range(panels):
+        d0, own = s.layout.values[1] * s.run.capacity + (panel + i) * step, target[t0 + i * t_panel :]
+        for r in range(row, row + n_rows):
+            given = gradients[d0 + r * width : d0 + (r + 1) * width]
+            for j in range(width):
+                own[j] += one * given[j]
+
+
+@inlined
+def _prefetch_ahead(sparse: Any, order: Any, ahead: Ahead) -> Ahead:
+    """Ask for some cache lines more of the values of the samples that are gathered next."""
+    row, line, last = ahead
+    for _ in range(MOST_LINES):
+        if row >= last:
+            break
+        sample, size = order[row], sparse.values.itemsize
+        begin, end = sparse.starts[sample] * size, sparse.starts[sample + 1] * size
+        prefetch(sparse.values, begin + line)
+        line += CHUNK_BYTES
+        if begin + line >= end:
+            row, line = row + 1, 0
+            prefetch(sparse.words, sample * sparse.n_words * 8)
+    return Ahead(row, line, last)

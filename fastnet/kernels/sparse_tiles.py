@@ -1,7 +1,7 @@
-"""Register tiles over lists: the entries of one row of A, which is mostly zero, times a matrix B in panels, or its row.
+"""Register tiles over the entries of a matrix that is mostly zero: their places come from words of bits.
 
-There is nothing to share between rows of A, whose entries lie elsewhere. So a tile is as wide as registers allow, and
-its matrix should lie in the first-level cache: every product comes with a load, in `scatter_tile` with a store too.
+There is nothing to share between rows, whose entries lie elsewhere. So a tile is one row of as many panels as registers
+allow, and the other matrix should lie in the first-level cache, since every product comes with a load.
 """
 
 from __future__ import annotations
@@ -9,108 +9,137 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted
-from fastnet.kernels.emit import I32, I64, Vectors, call_intrinsic, llvm_float, loop, phi, whole
+from fastnet.kernels.bits import WORD, emit_count, emit_lowest
+from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, whole
 from fastnet.kernels.simd import TILE_VECTORS, panel_width
 
-Entry = Callable[[Any, Any, list[Any]], list[Any]]
+
+class _Tile:
+    """One row of some panels: where its vectors lie, and its chains."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, element: Any, panels: int) -> None:
+        self.context, self.builder, self.signature, self.args = context, builder, signature, args
+        self.vec, self.panels = Vectors(builder, llvm_float(element)), panels
+
+    def array(self, i: int) -> Any:
+        """Point at the element of array i whose index is the argument after it."""
+        return self.vec.array(self.context, self.signature.args[i], self.args[i], self.args[i + 1])
+
+    def words(self, i: int) -> Any:
+        """Point at the word of array i whose index is the argument after it."""
+        data = self.context.make_array(self.signature.args[i])(self.context, self.builder, self.args[i]).data
+        return self.builder.gep(data, [self.args[i + 1]], source_etype=I64)
+
+    def row(self, i: int) -> list[Any]:
+        """Where the vectors of a row lie, from an array, its start and the distance of its panels."""
+        first, step = self.array(i), self.args[i + 2]
+        panels = [self.vec.at(first, self.builder.mul(step, whole(p))) for p in range(self.panels)]
+        return [self.vec.at(panel, v * self.vec.lanes) for panel in panels for v in range(TILE_VECTORS)]
+
+    def add(self, matrix: list[Any], index: Any, x: Any, chains: list[Any]) -> list[Any]:
+        """Add to the chains a number times the row of that index."""
+        offset = self.builder.mul(index, whole(TILE_VECTORS * self.vec.lanes))
+        row = [self.vec.load(self.vec.at(place, offset)) for place in matrix]
+        return [call_intrinsic(self.builder, "fma", x, y, z) for y, z in zip(row, chains, strict=True)]
+
+    def for_bits(self, word: Any, carried: list[Any], body: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
+        """Emit a loop over the bits of a word that are set, lowest first; the body gets their index."""
+
+        def step(now: list[Any]) -> list[Any]:
+            left, *rest = now
+            rest = body(emit_lowest(self.builder, left), rest)
+            return [self.builder.and_(left, self.builder.sub(left, whole(1))), *rest]
+
+        _, *carried = loop(self.builder, emit_count(self.builder, word), [word, *carried], step)
+        return carried
 
 
-def _vectors_at(vec: Vectors, array: Callable[[Any], Any], start: Any, step: Any, panels: int) -> list[Any]:
-    """Where the vectors of one row of some panels lie, which are `step` elements apart."""
-    rows = [array(vec.builder.add(start, vec.builder.mul(step, whole(panel)))) for panel in range(panels)]
-    return [vec.at(row, v * vec.lanes) for row in rows for v in range(TILE_VECTORS)]
-
-
-def _for_entries(vec: Vectors, columns: Any, values: Any, count: Any, carried: list[Any], entry: Entry) -> list[Any]:
-    """Emit a loop over entries: `entry` gets where the row of an entry's column begins, its value, and what is carried."""
-    width = whole(TILE_VECTORS * vec.lanes)
-
-    def body(now: list[Any]) -> list[Any]:
-        i, *rest = now
-        column = vec.builder.load(vec.builder.gep(columns, [i], source_etype=I32), align=4, typ=I32)
-        row = vec.builder.mul(vec.builder.sext(column, I64), width)
-        return [vec.builder.add(i, whole(1)), *entry(row, vec.broadcast(vec.at(values, i)), rest)]
-
-    _, *carried = loop(vec.builder, count, [whole(0), *carried], body)
-    return carried
-
-
-def _make_tile(panels: int, emit: Callable[..., None]) -> Any:
+def _make_row_sums(panels: int) -> Any:
     @emitted
-    def tile(
-        _typing: Any, columns: Any, values: Any, start: Any, count: Any, matrix: Any, m0: Any, m_panel: Any, row: Any,
-        r0: Any, r_panel: Any, goes_on: Any,
+    def row_sums(
+        _typing: Any, words: Any, w0: Any, positions: Any, p0: Any, n_words: Any, values: Any, b: Any, b0: Any,
+        b_panel: Any, c: Any, c0: Any, c_panel: Any,
     ) -> Any:  # fmt: skip
+        """Add the rows of B that bits of some words pick, times their values, to a row of C."""
         i64 = types.int64
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vec = Vectors(builder, llvm_float(matrix.dtype))
+            tile = _Tile(context, builder, signature, args, c.dtype, panels)
+            vec, index = tile.vec, Vectors(builder, I64)
+            matrix, target = tile.row(6), tile.row(9)
+            numbers = context.make_array(signature.args[5])(context, builder, args[5]).data
 
-            def vectors(i: int) -> list[Any]:
-                def array(at: Any) -> Any:
-                    return vec.array(context, signature.args[i], args[i], at)
+            def entry(bit: Any, now: list[Any]) -> list[Any]:
+                value, matrix_row, *chains = now
+                rows = [vec.at(place, matrix_row) for place in matrix]
+                return [vec.at(value, 1), matrix_row, *tile.add(rows, bit, vec.broadcast(value), chains)]
 
-                return _vectors_at(vec, array, args[i + 1], args[i + 2], panels)
+            def word(now: list[Any]) -> list[Any]:
+                word, position, row, *chains = now
+                value = vec.at(numbers, builder.load(position, align=8, typ=I64))
+                bits = builder.load(word, align=8, typ=I64)
+                _, _, *chains = tile.for_bits(bits, [value, row, *chains], entry)
+                following = builder.add(row, whole(WORD * TILE_VECTORS * vec.lanes))
+                return [index.at(word, 1), index.at(position, 1), following, *chains]
 
-            data = context.make_array(signature.args[0])(context, builder, args[0]).data
-            first = builder.gep(data, [args[2]], source_etype=I32)
-            entries = vec.array(context, signature.args[1], args[1], args[2])
-            emit(vec, first, entries, args[3], vectors(4), vectors(7), args[10])
+            start = [tile.words(0), tile.words(2), whole(0), *[vec.load(place) for place in target]]
+            _, _, _, *chains = loop(builder, args[4], start, word)
+            for value, place in zip(chains, target, strict=True):
+                vec.store(value, place)
             return context.get_dummy_value()
 
-        return types.void(
-            columns, values, i64, i64, matrix, i64, i64, row, i64, i64, types.boolean
-        ), codegen  # fmt: skip
+        return types.void(words, i64, positions, i64, i64, values, b, i64, i64, c, i64, i64), codegen
 
-    return tile
+    return row_sums
 
 
-def _emit_gather(
-    vec: Vectors, columns: Any, values: Any, count: Any, matrix: list[Any], row: list[Any], goes_on: Any
-) -> None:
-    """row = entries @ matrix, or row += that."""
-    builder, zero = vec.builder, vec.constant(0.0)
-    before = builder.block
-    with builder.if_then(goes_on):
-        old = [vec.load(place) for place in row]
-        inside = builder.block
-    chains = [phi(builder, vec.type, (zero, before), (value, inside)) for value in old]
+def _make_column_sums(panels: int) -> Any:
+    @emitted
+    def column_sums(
+        _typing: Any, word: Any, cursors: Any, k0: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
+        c_panel: Any,
+    ) -> Any:  # fmt: skip
+        """Add the rows of B that the bits of a word pick, times their values, to a row of C.
 
-    def entry(offset: Any, x: Any, chains: list[Any]) -> list[Any]:
-        b = [vec.load(vec.at(place, offset)) for place in matrix]
-        return [call_intrinsic(builder, "fma", x, y, z) for y, z in zip(b, chains, strict=True)]
+        The value of bit i is that where cursors[k0 + i] stands, which then moves on to the row's next entry.
+        """
+        i64 = types.int64
 
-    for value, place in zip(_for_entries(vec, columns, values, count, chains, entry), row, strict=True):
-        vec.store(value, place)
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            tile = _Tile(context, builder, signature, args, c.dtype, panels)
+            vec, index = tile.vec, Vectors(builder, I64)
+            matrix, target, places = tile.row(4), tile.row(7), tile.words(1)
+            numbers = context.make_array(signature.args[3])(context, builder, args[3]).data
+
+            def entry(bit: Any, chains: list[Any]) -> list[Any]:
+                cursor = index.at(places, bit)
+                place = builder.load(cursor, align=8, typ=I64)
+                builder.store(builder.add(place, whole(1)), builder.bitcast(cursor, I64.as_pointer()), align=8)
+                return tile.add(matrix, bit, vec.broadcast(vec.at(numbers, place)), chains)
+
+            chains = tile.for_bits(args[0], [vec.load(place) for place in target], entry)
+            for value, place in zip(chains, target, strict=True):
+                vec.store(value, place)
+            return context.get_dummy_value()
+
+        return types.void(types.uint64, cursors, i64, values, b, i64, i64, c, i64, i64), codegen
+
+    return column_sums
 
 
-def _emit_scatter(
-    vec: Vectors, columns: Any, values: Any, count: Any, matrix: list[Any], row: list[Any], _goes_on: ir.Value
-) -> None:
-    """matrix[column] += value * row, for each entry."""
-    factors = [vec.load(place) for place in row]
-
-    def entry(offset: Any, x: Any, carried: list[Any]) -> list[Any]:
-        for place, factor in zip(matrix, factors, strict=True):
-            target = vec.at(place, offset)
-            vec.store(call_intrinsic(vec.builder, "fma", x, factor, vec.load(target)), target)
-        return carried
-
-    _for_entries(vec, columns, values, count, [], entry)
-
-
-gather_tile_1, gather_tile_2, gather_tile_3, gather_tile_4 = (_make_tile(n, _emit_gather) for n in (1, 2, 3, 4))
+row_sums_1, row_sums_2, row_sums_3, row_sums_4 = (_make_row_sums(n) for n in (1, 2, 3, 4))
 """For so many panels."""
 
-scatter_tile_1, scatter_tile_2, scatter_tile_3, scatter_tile_4 = (_make_tile(n, _emit_scatter) for n in (1, 2, 3, 4))
+column_sums_1, column_sums_2, column_sums_3, column_sums_4 = (_make_column_sums(n) for n in (1, 2, 3, 4))
 
 
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    gather_tile_1, gather_tile_2, gather_tile_3, gather_tile_4 = (interpreted.make_gather_tile(n, panel_width) for n in (1, 2, 3, 4))
-    scatter_tile_1, scatter_tile_2, scatter_tile_3, scatter_tile_4 = (interpreted.make_scatter_tile(n, panel_width) for n in (1, 2, 3, 4))
+    row_sums_1, row_sums_2, row_sums_3, row_sums_4 = (interpreted.make_row_sums(n, panel_width) for n in (1, 2, 3, 4))
+    column_sums_1, column_sums_2, column_sums_3, column_sums_4 = (
+        interpreted.make_column_sums(n, panel_width) for n in (1, 2, 3, 4)
+    )

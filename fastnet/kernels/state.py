@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.kernels.layout import Layout
-from fastnet.kernels.sparse import Lists
+from fastnet.kernels.sparse import Sparse
 
 
 class Samples(NamedTuple):
     """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
 
     x: Any  # all rows, one after the other
-    lists: Lists  # the inputs that are not zero, where a first layer reads these instead
+    sparse: Sparse  # the inputs that are not zero, where a first layer reads these instead
     rows: Any  # what a narrow first layer reads: the same, or the rows gathered
     labels: Any
     targets: Any
@@ -54,7 +54,7 @@ class Parts(NamedTuple):
     narrow_gather: Any
     narrow_multiply: Any
     narrow_add: Any
-    first_update: Any  # of a first layer that is narrow, or reads lists
+    first_update: Any  # of a first layer that is narrow, or whose inputs are mostly zeros
     first_store: Any
     penalty: Any
     squares: Any
@@ -92,12 +92,15 @@ class Memory(NamedTuple):
     rows: Any  # (n_threads, ...): two rows of outputs
     sums: Any  # of a narrow first layer
     places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
-    runs: Any  # of the rows of a block, where the first layer reads lists: where each begins, and the last one ends
+    words: Any  # of the rows of a block, where a first layer's inputs are mostly zeros
+    positions: Any  # of each word's first value
+    cursors: Any  # (n_threads, ...): where the values of 64 rows are
+    squares_of_bits: Any  # (n_threads, ...): the words of 64 rows
     outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
     scratch: Any  # (n_threads, ...): gradients of two tiles
-    block_gradients: Any  # (n_threads, ...): of a block of columns, where the first layer reads lists
+    word_gradients: Any  # (n_threads, ...): of the weights of a word of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
     chains: Any  # (n_threads, ...): sums of squares

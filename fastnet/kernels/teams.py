@@ -33,7 +33,8 @@ from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import address_of, invoke, place
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
-from fastnet.kernels.sparse import MOST_PANELS, Lists, no_lists
+from fastnet.kernels.bits import WORD
+from fastnet.kernels.sparse import MOST_PANELS, Sparse, no_sparse
 from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
@@ -67,7 +68,7 @@ class Task(NamedTuple):
 
 def make_samples(
     x: npt.NDArray[Any], y: npt.NDArray[Any] | None, order: IntArray, scale: float, dtype: Any,
-    weights: npt.NDArray[np.float64] | None = None, lists: Lists | None = None,
+    weights: npt.NDArray[np.float64] | None = None, sparse: Sparse | None = None,
 ) -> Samples:  # fmt: skip
     """Describe data as kernels see it: one kind of array each."""
     labels, targets = np.empty(0, np.int32), np.empty((0, 0), dtype)
@@ -78,7 +79,7 @@ def make_samples(
     rows = flat(x)
     own = locked(np.empty(0) if weights is None else weights)
     return Samples(
-        rows, lists or no_lists(dtype), rows, locked(labels), locked(targets), own, locked(order.astype(np.int64, copy=False)), float(scale)
+        rows, sparse or no_sparse(dtype), rows, locked(labels), locked(targets), own, locked(order.astype(np.int64, copy=False)), float(scale)
     )
 
 
@@ -130,9 +131,9 @@ def training_state(
     """Return the state of a team that trains; parameters and slots are contiguous."""
     dtype, n_samples, sizes = parameters.dtype, samples.order.size, task.sizes
     as_they_are = samples.x.dtype == dtype and samples.scale == 1.0
-    in_lists = samples.lists.n_blocks > 0
-    narrow = PANELS if in_lists else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
-    layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow, in_lists)
+    is_sparse = samples.sparse.n_words > 0
+    narrow = PANELS if is_sparse else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
+    layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow, is_sparse)
     n_batch = min(task.batch_size, max(n_samples, 1))
     block = _block_rows(n_batch, needed)
     capacity = spaced_rows(block, dtype.itemsize)
@@ -147,22 +148,21 @@ def training_state(
         np.zeros(packed if n_slots > 1 else 0, dtype),
         np.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype), np.zeros(needed.transposed, dtype),
     )  # fmt: skip
-    memory = _training_memory(task, dtype, needed, narrow, samples.lists, capacity, team)
+    memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
     layers = _layers(task)
     parts = _training_parts(
         _state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
         run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
-        narrow.groups > 0, in_lists, any(task.dropout),
+        narrow.groups > 0, is_sparse, any(task.dropout),
     )  # fmt: skip
     return State(run, parts, layout, samples, weights, memory)
 
 
 def _training_memory(
-    task: Task, dtype: Any, needed: Sizes, narrow: Narrow, lists: Lists, capacity: int, team: int
+    task: Task, dtype: Any, needed: Sizes, narrow: Narrow, sparse: Sparse, capacity: int, team: int
 ) -> Memory:
     tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
-    block_columns = int(task.sizes[0]) // lists.n_blocks + 2 if lists.n_blocks else 0  # with that of the biases
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),
@@ -175,12 +175,15 @@ def _training_memory(
         rows=np.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
         sums=np.zeros(sums_size(narrow, capacity), dtype),
         places=np.zeros((team, 4 * capacity + 2 * LINE), np.int64),
-        runs=np.zeros(capacity * (lists.n_blocks + 1), np.int64),
+        words=np.zeros(capacity * sparse.n_words, np.uint64),
+        positions=np.zeros(capacity * sparse.n_words, np.int64),
+        cursors=np.zeros((team, WORD + LINE), np.int64),
+        squares_of_bits=np.zeros((team, WORD + LINE), np.uint64),
         outputs=np.zeros((team, 2 * LINE), np.int64),
         divisors=np.zeros((team, LINE)),
         coefficients=np.zeros((team, 4 * LINE), dtype),
         scratch=np.zeros((team, 2 * tile), dtype),
-        block_gradients=np.zeros((team, block_columns * MOST_PANELS * panel_width(dtype.itemsize) + LINE), dtype),
+        word_gradients=np.zeros((team, (WORD + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
         ticks=np.zeros((team, 2 * LINE), np.int64),
         totals=np.zeros((team, 2 * LINE)),
         chains=np.zeros((team, clipping.CHAINS + LINE)),
@@ -197,11 +200,13 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     capacity = spaced_rows(team * block, dtype.itemsize)
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
     empty, table, numbers = np.empty(0, dtype), np.empty((0, 0), dtype), np.empty((0, 0), np.int64)
+    bits = np.empty((0, 0), np.uint64)
     weights = Weights(parameters, empty, empty, np.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
         make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
-        table, empty, numbers, line.astype(np.int64), numbers, doubles, table, table, table, numbers, doubles, doubles, line, line,
+        table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table, table, table,
+        numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
@@ -230,7 +235,7 @@ def _table(addresses: Sequence[Any]) -> Any:
 @functools.cache
 def _training_parts(
     state_key: Any, layers: tuple[tuple[int, int], ...], loss: int, optimizer: int, stores: bool, penalised: bool,
-    clips: bool, narrow: bool, in_lists: bool, drops: bool,
+    clips: bool, narrow: bool, is_sparse: bool, drops: bool,
 ) -> Parts:  # fmt: skip
     """Compile or load the parts of a training step."""
 
@@ -261,16 +266,16 @@ def _training_parts(
         parts = parts._replace(
             squares=address(clipping.sum_gradients), clipped=address(clipping.make_update(optimizer))
         )
-    if not narrow and not in_lists:
+    if not narrow and not is_sparse:
         return parts._replace(gather=address(passes.gather), first_multiply=parts.multiply)
-    make_update = sparse_passes.make_update if in_lists else narrow_passes.make_update
+    make_update = sparse_passes.make_update if is_sparse else narrow_passes.make_update
     if fused:
         parts = parts._replace(first_update=address(make_update(optimizer, int(penalised))))
     if stores or clips:
         parts = parts._replace(first_store=address(make_update(updates.NONE, 0)))
-    if in_lists:
+    if is_sparse:
         return parts._replace(
-            gather=address(sparse_passes.find_lists), first_multiply=address(sparse_passes.multiply)
+            gather=address(sparse_passes.find_entries), first_multiply=address(sparse_passes.multiply)
         )
     return parts._replace(
         narrow_gather=address(narrow_passes.find_rows), narrow_multiply=address(narrow_passes.dot_products),

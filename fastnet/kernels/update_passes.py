@@ -32,7 +32,7 @@ class Ahead(NamedTuple):
     """How far the rows that are gathered next were brought nearer: rows of the order, and bytes of a row."""
 
     row: int
-    line: int  # in bytes, or in a list's entries
+    line: int  # in bytes
     last: int  # row, exclusive
 
 
