@@ -22,6 +22,7 @@ from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import WORD, count_bits, lowest_bit, row_word
 from fastnet.kernels.emit import lanes
 from fastnet.kernels.gemm import padded, share, threads_for
+from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import panel_width
 
 MOST_PANELS = 4
@@ -44,6 +45,9 @@ MOST_BYTES = 1 << 30
 
 N_PROBED = 256
 """Samples whose zeros are counted to see whether it pays."""
+
+ROWS_AHEAD = 6
+"""Samples between the one that is read and the one that is fetched from memory."""
 
 ONE_BIT = np.uint64(1)
 
@@ -107,7 +111,9 @@ def _fill(
     n_samples, n_words = words.shape
     first, last = share(n_samples, thread, n_threads)
     for r in range(first, last):
-        at = starts[r]
+        at, soon = starts[r], (r + ROWS_AHEAD) * n_in * x.itemsize
+        for line in range(soon, soon + n_in * x.itemsize, CHUNK_BYTES):
+            prefetch(x, line)
         for i in range(n_words):
             word = words[r, i]
             while word != 0:

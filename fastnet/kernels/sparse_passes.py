@@ -9,7 +9,7 @@ a time, so that what is picked lies in the first-level cache.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, part
 from fastnet.kernels.bits import WORD, count_bits, transpose_bits
@@ -27,12 +27,17 @@ from fastnet.kernels.sparse_tiles import (
     row_sums_3,
     row_sums_4,
 )
-from fastnet.kernels.update_passes import Ahead, rows_ahead
+from fastnet.kernels.update_passes import rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
-MOST_LINES = 2
-"""Cache lines of the samples ahead that are asked for between two columns."""
+class Ahead(NamedTuple):
+    """How far the values of the samples that are gathered next were brought nearer."""
+
+    row: int  # of the order
+    last: int
+    line: int  # in bytes of the values
+    end: int  # of the row before
 
 
 @inlined
@@ -136,7 +141,8 @@ def make_update(code: int, penalised: int) -> Any:
 
     @part
     def update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, goes_on: int) -> int:
-        ahead = rows_ahead(s, following, thread, n_threads)
+        rows = rows_ahead(s, following, thread, n_threads)
+        ahead = Ahead(rows.row, rows.last, FIRST, FIRST)
         first_panel, last_panel = FIRST, panels_of(s.layout.n_out[0], s.weights.packed.itemsize)
         item, turn = thread, n_threads
         if s.run.by_columns[0] != 0:
@@ -211,6 +217,7 @@ def _add_gradients(
         square[r] = 0
     for r in range(n_rows):
         square[r], cursors[r] = words[(row + r) * n_words + word], positions[(row + r) * n_words + word]
+        prefetch(entries, cursors[r] * entries.itemsize)
     transpose_bits(square)
     for k in range(columns):
         if square[k] != 0:
@@ -236,16 +243,13 @@ def _add_bias_gradients(
 
 @inlined
 def _prefetch_ahead(sparse: Any, order: Any, ahead: Ahead) -> Ahead:
-    """Ask for some cache lines more of the values of the samples that are gathered next."""
-    row, line, last = ahead
-    for _ in range(MOST_LINES):
+    """Ask for a cache line more of the samples that are gathered next."""
+    row, last, line, end = ahead
+    if line >= end:
         if row >= last:
-            break
+            return ahead
         sample, size = order[row], sparse.values.itemsize
-        begin, end = sparse.starts[sample] * size, sparse.starts[sample + 1] * size
-        prefetch(sparse.values, begin + line)
-        line += CHUNK_BYTES
-        if begin + line >= end:
-            row, line = row + 1, 0
-            prefetch(sparse.words, sample * sparse.n_words * 8)
-    return Ahead(row, line, last)
+        line, end, row = sparse.starts[sample] * size, sparse.starts[sample + 1] * size, row + 1
+        prefetch(sparse.words, sample * sparse.n_words * (WORD // 8))
+    prefetch(sparse.values, line)
+    return Ahead(row, last, line + CHUNK_BYTES, end)
