@@ -49,6 +49,9 @@ N_PROBED = 256
 ROWS_AHEAD = 6
 """Samples between the one that is read and the one that is fetched from memory."""
 
+FLOP_PER_INPUT = 30
+"""Operations that a core could do in the time that looking at an input takes."""
+
 ONE_BIT = np.uint64(1)
 
 
@@ -125,7 +128,7 @@ def _fill(
 def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
     """Describe an array (n_samples, n_in)."""
     n_samples, n_in = x.shape
-    team, inputs = threads_for(x.size, n_threads), flat(x)
+    team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
     words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.zeros(n_samples + 1, np.int64)
     run_team(_mark, team, inputs, n_in, words, starts[1:])
     np.cumsum(starts, out=starts)

@@ -148,9 +148,9 @@ def make_update(code: int, penalised: int) -> Any:
         if s.run.by_columns[0] != 0:
             first_panel, last_panel = share(last_panel, thread, n_threads)
             item, turn = FIRST, FIRST + 1
-        n_groups = _count_groups(last_panel - first_panel)
-        while item < n_groups * s.samples.sparse.n_words:
-            word, group = item // n_groups, item % n_groups
+        n_groups, n_words = _count_groups(last_panel - first_panel), s.samples.sparse.n_words
+        while item < n_groups * n_words:
+            group, word = item // n_words, item % n_words  # groups differ in size, words in entries
             begin, end = share(last_panel - first_panel, group, n_groups)
             ahead = _update_word(
                 code, penalised, s, thread, word, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
