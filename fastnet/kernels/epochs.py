@@ -10,12 +10,10 @@ import numpy.typing as npt
 
 from fastnet.kernels import sparse
 from fastnet.kernels.gemm import threads_for
-from fastnet.kernels.narrow import MOST_OUTPUTS
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import Totals
-
 
 PART_TO_SEARCH = 0.1
 """Part of the samples from which on it pays to look for the zeros of all."""
@@ -70,7 +68,7 @@ class Epochs:
         if not before < len(x) * PART_TO_SEARCH <= self._n_seen:
             return
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
-        if n_out > MOST_OUTPUTS and sparse.pays(x, n_out, dtype):
+        if sparse.pays(x, n_out, dtype):
             self._sparse = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
             self._teams.clear()
 

@@ -20,9 +20,9 @@ from fastnet._jit import kernel
 from fastnet._threads import run_team
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import WORD, count_bits, lowest_bit, row_word
-from fastnet.kernels.emit import lanes
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
+from fastnet.kernels.narrow import MOST_OUTPUTS
 from fastnet.kernels.simd import panel_width
 
 MOST_PANELS = 4
@@ -34,11 +34,8 @@ BLOCK_BYTES = 32 * 1024
 FEWEST_ENTRIES = 16
 """Entries of a sample that a block should hold, on average: its sums are stored between two blocks."""
 
-MOST_FILLED = 0.4
+MOST_FILLED = 0.35
 """Fraction of inputs that are not zero up to which it pays: an entry takes about twice the time of a tile's product."""
-
-FEWEST_VECTORS = 4
-"""Vectors of outputs from which on it pays: fewer chains wait for each other."""
 
 MOST_BYTES = 1 << 30
 """Memory that nobody asked for."""
@@ -72,10 +69,10 @@ def no_sparse(dtype: Any) -> Sparse:
 
 def pays(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
     """Tell whether a first layer of `n_out` outputs takes less time on the entries of `x` than on all of it."""
-    if x.size == 0 or n_out <= (FEWEST_VECTORS - 1) * lanes(dtype.itemsize):
+    if x.size == 0 or n_out <= MOST_OUTPUTS:
         return False
     filled = _count_entries(x) / x.shape[1]
-    return filled <= MOST_FILLED and x.size * (1 / 8 + filled * dtype.itemsize) <= MOST_BYTES
+    return bool(filled <= MOST_FILLED and x.size * (1 / 8 + filled * dtype.itemsize) <= MOST_BYTES)
 
 
 def _count_entries(x: npt.NDArray[Any]) -> float:

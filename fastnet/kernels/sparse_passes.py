@@ -31,6 +31,7 @@ from fastnet.kernels.update_passes import rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
+
 class Ahead(NamedTuple):
     """How far the values of the samples that are gathered next were brought nearer."""
 
@@ -79,7 +80,7 @@ def _count_groups(panels: int) -> int:
 
 @part
 def find_entries(s: Any, start: int, first: int, last: int) -> int:
-    """Note where the entries of rows [first, last) of the block at `start` are; their values are read where they are."""
+    """Note where the entries of rows [first, last) of the block at `start` are; values are read where they lie."""
     words, positions, order, labels = s.memory.words, s.memory.positions, s.samples.order, s.samples.labels
     all_words, starts, n_words = s.samples.sparse.words, s.samples.sparse.starts, s.samples.sparse.n_words
     for r in range(first, last):
@@ -208,7 +209,12 @@ def _add_gradients(
     t_panel: int, ahead: Ahead,
 ) -> Ahead:  # fmt: skip
     """Add what up to 64 rows give to the gradient of a word of columns."""
-    words, positions, gradients, entries = s.memory.words, s.memory.positions, s.memory.gradients, s.samples.sparse.values
+    words, positions, gradients, entries = (
+        s.memory.words,
+        s.memory.positions,
+        s.memory.gradients,
+        s.samples.sparse.values,
+    )
     square, cursors, n_words = s.memory.squares_of_bits[thread], s.memory.cursors[thread], s.samples.sparse.n_words
     width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
     step = s.run.capacity * width

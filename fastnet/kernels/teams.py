@@ -27,13 +27,13 @@ from fastnet.kernels import (
 )
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
+from fastnet.kernels.bits import WORD
 from fastnet.kernels.gemm import padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import address_of, invoke, place
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
-from fastnet.kernels.bits import WORD
 from fastnet.kernels.sparse import MOST_PANELS, Sparse, no_sparse
 from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
@@ -79,7 +79,14 @@ def make_samples(
     rows = flat(x)
     own = locked(np.empty(0) if weights is None else weights)
     return Samples(
-        rows, sparse or no_sparse(dtype), rows, locked(labels), locked(targets), own, locked(order.astype(np.int64, copy=False)), float(scale)
+        rows,
+        sparse or no_sparse(dtype),
+        rows,
+        locked(labels),
+        locked(targets),
+        own,
+        locked(order.astype(np.int64, copy=False)),
+        float(scale),
     )
 
 
@@ -205,8 +212,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
         make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
-        table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table, table, table,
-        numbers, doubles, doubles, line, line,
+        table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table, table,
+        table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))

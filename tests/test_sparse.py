@@ -1,0 +1,187 @@
+"""Inputs that are mostly zeros: what is left out changes nothing."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from fastnet import kernels, reference
+from fastnet._jit import INTERPRETED
+from fastnet.kernels import sparse
+from fastnet.kernels.bits import WORD
+
+N_SAMPLES = 620
+OPTIMIZERS = (("sgd", 0.2), ("momentum", 0.1, 0.9, True), ("adam", 0.01, 0.9, 0.999, 1e-8))
+N_SLOTS = {"sgd": 0, "momentum": 1, "adam": 2}
+SIZES = ((20, 33, 4), (64, 12, 3), (130, 150, 18, 3), (784, 100, 10))
+
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
+sizes = pytest.mark.parametrize("sizes", SIZES, ids=str)
+
+
+def inputs(n_in, dtype=np.float32, n_samples=N_SAMPLES):
+    """Inputs of which a fifth are not zero; some samples and some columns are empty."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(0, 1, (n_samples, n_in)) * (rng.random((n_samples, n_in)) < 0.2)
+    x[::9], x[:, n_in // 3] = 0, 0
+    return x.astype(dtype)
+
+
+def prepare(module, x, sizes, dtype, optimizer=OPTIMIZERS[2], batch_size=64, bias=True, **more):
+    rng = np.random.default_rng(7)
+    parts = [(rng.normal(0, 0.2, (a, b)), np.zeros(b)) for a, b in pairwise(sizes)]
+    parameters = np.concatenate([part.ravel() for pair in parts for part in pair]).astype(dtype)
+    slots = tuple(np.zeros_like(parameters) for _ in range(N_SLOTS[optimizer[0]]))
+    y = rng.integers(0, sizes[-1], len(x)).astype(np.int32)
+    activations = ["tanh"] * (len(sizes) - 2)
+    loss = "cross_entropy"
+    more = {"optimizer": optimizer, "batch_size": batch_size, "bias": bias, **more}
+    epoch = module.prepare_training(parameters, slots, x, y, list(sizes), activations, loss, **more)
+    return epoch, parameters, slots
+
+
+def trained(x, sizes, dtype, module=kernels, epochs=2, **more):
+    """Return what some epochs arrive at."""
+    epoch, parameters, slots = prepare(module, x, sizes, dtype, **more)
+    order = np.random.default_rng(1).permutation(len(x))
+    totals = [epoch(order, step=100 * i) for i in range(epochs)]
+    return [np.array(totals), parameters, *slots]
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        if INTERPRETED:
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+        else:
+            assert a.tobytes() == b.tobytes()
+
+
+@pytest.fixture
+def dense(monkeypatch):
+    """Return a function that trains without leaving anything out."""
+
+    def train(*args, **more):
+        with monkeypatch.context() as patch:
+            patch.setattr(sparse, "MOST_FILLED", -1.0)
+            return trained(*args, **more)
+
+    return train
+
+
+@pytest.mark.parametrize("batch_size", [7, 64, 200, 600])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer[0])
+@sizes
+@dtypes
+def test_training_gives_the_same_bits(dense, dtype, sizes, optimizer, batch_size):
+    x, more = inputs(sizes[0], dtype), {"optimizer": optimizer, "batch_size": batch_size}
+    expected = dense(x, sizes, dtype, **more, n_threads=1)
+    assert np.isfinite(expected[1]).all()
+    for n_threads in (1, 2, 3):
+        assert_same(trained(x, sizes, dtype, **more, n_threads=n_threads), expected)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"bias": False, "optimizer": OPTIMIZERS[0]},
+        {"l2": 0.1},
+        {"clip_norm": 0.05},
+        {"clip_value": 0.01, "l2": 0.1},
+        {"dropout": (0.4,), "seed": 5},
+        {"sample_weight": np.linspace(0.5, 2, N_SAMPLES)},
+    ],
+    ids=lambda more: ", ".join(more),
+)
+@pytest.mark.parametrize("batch_size", [64, 300])
+@dtypes
+def test_everything_else_goes_with_it(dense, dtype, batch_size, more):
+    x, sizes = inputs(130, dtype), (130, 150, 3)
+    expected = dense(x, sizes, dtype, batch_size=batch_size, **more, n_threads=1)
+    for n_threads in (1, 3):
+        assert_same(trained(x, sizes, dtype, batch_size=batch_size, **more, n_threads=n_threads), expected)
+
+
+@pytest.mark.parametrize("batch_size", [4, 64])
+def test_layers_shared_out_by_columns(dense, batch_size):
+    x, sizes = inputs(130), (130, 300, 3)
+    expected = dense(x, sizes, np.float32, batch_size=batch_size, n_threads=1)
+    assert_same(trained(x, sizes, np.float32, batch_size=batch_size, n_threads=2), expected)
+
+
+@dtypes
+def test_pixels(dense, dtype):
+    x = (np.abs(inputs(784)) * 100).astype(np.uint8)
+    expected = dense(x, (784, 30, 4), dtype, scale=1 / 255)
+    assert_same(trained(x, (784, 30, 4), dtype, scale=1 / 255, n_threads=2), expected)
+
+
+@dtypes
+def test_it_is_what_the_reference_does(dtype):
+    x, sizes = inputs(130, dtype), (130, 40, 3)
+    ours, theirs = (trained(x, sizes, dtype, module=module, epochs=1) for module in (kernels, reference))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3 if dtype == np.float32 else 1e-7, atol=1e-5)
+
+
+def test_other_memory(dense):
+    x = inputs(130)
+    expected = dense(x, (130, 40, 3), np.float32)
+    wide, locked = np.zeros((N_SAMPLES, 260), np.float32), x.copy()
+    wide[:, ::2] = x
+    locked.setflags(write=False)
+    for same in (wide[:, ::2], locked, np.asfortranarray(x)):
+        assert_same(trained(same, (130, 40, 3), np.float32), expected)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_not_a_number_is_not_left_out(number):
+    x = inputs(130)
+    x[5, 7] = number
+    with np.errstate(all="ignore"):
+        assert np.isnan(trained(x, (130, 40, 3), np.float32)[1]).any()
+
+
+def test_samples_without_any_entry(dense):
+    x = np.zeros((N_SAMPLES, 130), np.float32)
+    assert_same(trained(x, (130, 40, 3), np.float32), dense(x, (130, 40, 3), np.float32))
+
+
+@pytest.mark.parametrize("n_in", [1, 5, 63, 64, 65, 128, 300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8], ids=lambda dtype: dtype.__name__)
+def test_description_of_an_array(dtype, n_in):
+    x = np.abs(inputs(n_in, np.float64, 50) * 90).astype(dtype)
+    found = sparse.from_array(x, 100, 0.5, np.dtype(np.float32), 2)
+    bits = np.unpackbits(found.words.view(np.uint8), axis=1, bitorder="little")
+    assert np.array_equal(bits[:, :n_in], x != 0)
+    assert not bits[:, n_in:].any()
+    assert np.array_equal(np.diff(found.starts), (x != 0).sum(axis=1))
+    assert np.array_equal(found.values, x[x != 0].astype(np.float32) * np.float32(0.5))
+    assert found.n_words == -(-n_in // WORD)
+    assert 1 <= found.block_words <= found.n_words
+
+
+def uses_entries(x, n_out, asked=None):
+    epoch, *_ = prepare(kernels, x, (x.shape[1], n_out, 3), np.float32)
+    epoch(np.arange(len(x) if asked is None else asked))
+    return epoch._sparse is not None
+
+
+def test_zeros_are_left_out_where_that_pays():
+    x = inputs(130)
+    assert uses_entries(x, 40)
+    assert not uses_entries(x, 8)  # outputs
+    assert not uses_entries(x + 1, 40)
+    assert not uses_entries(x, 40, asked=20)  # of 620 samples
+    assert not uses_entries(x[:0], 40)
+
+
+def test_memory_has_a_limit(monkeypatch):
+    monkeypatch.setattr(sparse, "MOST_BYTES", 1000)
+    assert not uses_entries(inputs(130), 40)
+
+
+def test_it_begins_once_enough_samples_were_asked_for():
+    epoch, *_ = prepare(kernels, inputs(130), (130, 40, 3), np.float32)
+    for seen in (30, 60, 90, 120):
+        epoch(np.arange(30))
+        assert (epoch._sparse is not None) == (seen >= 62)
