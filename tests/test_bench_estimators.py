@@ -51,6 +51,15 @@ def test_both_have_the_defaults_but_for_what_a_fit_says():
     assert (other["hidden_layer_sizes"], other["batch_size"]) == ((100,), "auto")
 
 
+def test_zeros_are_said_and_drawn():
+    fit = replace(TINY, samples=1000, filled=0.2)
+    assert fit.name == "fit of 1,000 x 4, 80% zeros, adam, 3 epochs"
+    (X, y), (dense, labels) = fit.data(), replace(fit, filled=1.0).data()
+    assert 0.15 < np.count_nonzero(X) / X.size < 0.25
+    assert np.array_equal(X[X != 0], dense[X != 0])
+    assert np.array_equal(y, labels)
+
+
 def test_at_least_two_rounds_are_taken_and_no_more_than_there_is_time_for():
     assert estimators.measure_fit(TINY, 50, 0.0, 1, quiet)["rounds"] == 2
     assert estimators.measure_one_row(3, 1)["rounds"] == 3

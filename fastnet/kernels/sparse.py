@@ -1,7 +1,7 @@
 """Inputs that are mostly zeros: bits that tell where the others are, and a list of those.
 
-A zero adds nothing to a sum, neither forward nor to a gradient: four of five multiply-adds of a first layer on images of
-digits are for nothing. So samples with many zeros are described so once, and the first layer's products go through
+A zero adds nothing to a sum, neither forward nor to a gradient: four of five multiply-adds of a first layer on images
+of digits are for nothing. So samples with many zeros are described so once, and the first layer's products go through
 their entries alone (`fastnet.kernels.sparse_tiles`). A chain of fused multiply-adds from which zeros are left out has
 the same bits, as long as the numbers that they would be multiplied with are finite.
 
@@ -40,7 +40,7 @@ MOST_FILLED = 0.35
 MOST_BYTES = 1 << 30
 """Memory that nobody asked for."""
 
-N_PROBED = 256
+N_PROBED = 64
 """Samples whose zeros are counted to see whether it pays."""
 
 ROWS_AHEAD = 6

@@ -2,8 +2,8 @@
 
 Forward, the entries of a sample pick rows of W, whose sum the sample's outputs are. For the gradient it is the other
 way round: the entries of a column pick samples, whose gradients are summed. Where these are tells the same square of
-bits, transposed. Forward goes through all rows a block of columns at a time, the gradient through all columns 64 rows at
-a time, so that what is picked lies in the first-level cache.
+bits, transposed. Forward goes through all rows a block of columns at a time, the gradient through all columns 64 rows
+at a time, so that what is picked lies in the first-level cache.
 """
 
 from __future__ import annotations
