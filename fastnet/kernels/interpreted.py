@@ -102,8 +102,8 @@ def lowest_bit(word: Any) -> int:
     return (int(word) & -int(word)).bit_length() - 1
 
 
-def _set_bits(word: Any) -> list[int]:
-    return [i for i in range(64) if int(word) >> i & 1]
+def _set_bits(word: Any) -> Any:
+    return np.flatnonzero(np.unpackbits(np.array([word], np.uint64).view(np.uint8), bitorder="little"))
 
 
 def make_row_sums(panels: int, width_of: Callable[[int], int]) -> Any:
@@ -116,10 +116,11 @@ def make_row_sums(panels: int, width_of: Callable[[int], int]) -> Any:
     ) -> None:  # fmt: skip
         width = width_of(c.itemsize)
         for i in range(n_words):
-            for j, bit in enumerate(_set_bits(words[w0 + i])):
-                for panel in range(panels):
-                    at, target = b0 + panel * b_panel + (i * 64 + bit) * width, c0 + panel * c_panel
-                    c[target : target + width] += values[positions[p0 + i] + j] * b[at : at + width]
+            bits, first = i * 64 + _set_bits(words[w0 + i]), positions[p0 + i]
+            for panel in range(panels):
+                rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
+                target = c0 + panel * c_panel
+                c[target : target + width] += values[first : first + len(bits)] @ rows
 
     return row_sums
 
@@ -131,13 +132,12 @@ def make_column_sums(panels: int, width_of: Callable[[int], int]) -> Any:
     def column_sums(
         word: Any, cursors: Any, k0: int, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
     ) -> None:
-        width = width_of(c.itemsize)
-        for bit in _set_bits(word):
-            value = values[cursors[k0 + bit]]
-            cursors[k0 + bit] += 1
-            for panel in range(panels):
-                at, target = b0 + panel * b_panel + bit * width, c0 + panel * c_panel
-                c[target : target + width] += value * b[at : at + width]
+        width, bits = width_of(c.itemsize), _set_bits(word)
+        numbers = values[cursors[k0 + bits]]
+        cursors[k0 + bits] += 1
+        for panel in range(panels):
+            rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
+            c[c0 + panel * c_panel : c0 + panel * c_panel + width] += numbers @ rows
 
     return column_sums
 
