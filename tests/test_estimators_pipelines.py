@@ -149,7 +149,7 @@ def test_the_number_of_threads_changes_no_bit(estimator, solver, backend):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork on this platform")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
 def test_a_forked_child_predicts(digits, backend):
     X, y = digits
     model = MLPClassifier(backend=backend, n_threads=2, **SETTINGS).fit(X, y)
