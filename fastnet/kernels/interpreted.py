@@ -111,12 +111,12 @@ def make_row_sums(panels: int, width_of: Callable[[int], int]) -> Any:
 
     @np.errstate(all="ignore")
     def row_sums(
-        words: Any, w0: int, positions: Any, p0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
+        words: Any, positions: Any, w0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
         c0: int, c_panel: int,
     ) -> None:  # fmt: skip
         width = width_of(c.itemsize)
         for i in range(n_words):
-            bits, first = i * 64 + _set_bits(words[w0 + i]), positions[p0 + i]
+            bits, first = i * 64 + _set_bits(words[w0 + i]), positions[w0 + i]
             for panel in range(panels):
                 rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
                 target = c0 + panel * c_panel
@@ -130,11 +130,11 @@ def make_column_sums(panels: int, width_of: Callable[[int], int]) -> Any:
 
     @np.errstate(all="ignore")
     def column_sums(
-        word: Any, cursors: Any, k0: int, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
+        word: Any, cursors: Any, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
     ) -> None:
         width, bits = width_of(c.itemsize), _set_bits(word)
-        numbers = values[cursors[k0 + bits]]
-        cursors[k0 + bits] += 1
+        numbers = values[cursors[bits]]
+        cursors[bits] += 1
         for panel in range(panels):
             rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
             c[c0 + panel * c_panel : c0 + panel * c_panel + width] += numbers @ rows

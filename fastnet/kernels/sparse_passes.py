@@ -32,7 +32,7 @@ from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
 
-class Ahead(NamedTuple):
+class ValuesAhead(NamedTuple):
     """How far the values of the samples that are gathered next were brought nearer."""
 
     row: int  # of the order
@@ -48,13 +48,13 @@ def _row_sums(
 ) -> None:  # fmt: skip
     """Add the rows of some panels of B that bits of some words pick to a row of C."""
     if panels == 4:
-        row_sums_4(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
+        row_sums_4(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 3:
-        row_sums_3(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
+        row_sums_3(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 2:
-        row_sums_2(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
+        row_sums_2(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
     else:
-        row_sums_1(words, w0, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
+        row_sums_1(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
 
 
 @inlined
@@ -63,13 +63,13 @@ def _column_sums(
 ) -> None:
     """Add the rows of some panels of B that the bits of a word pick to a row of C."""
     if panels == 4:
-        column_sums_4(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
+        column_sums_4(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 3:
-        column_sums_3(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
+        column_sums_3(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
     elif panels == 2:
-        column_sums_2(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
+        column_sums_2(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
     else:
-        column_sums_1(word, cursors, FIRST, values, b, b0, b_panel, c, c0, c_panel)
+        column_sums_1(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
 
 
 @inlined
@@ -143,7 +143,7 @@ def make_update(code: int, penalised: int) -> Any:
     @part
     def update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, goes_on: int) -> int:
         rows = rows_ahead(s, following, thread, n_threads)
-        ahead = Ahead(rows.row, rows.last, FIRST, FIRST)
+        ahead = ValuesAhead(rows.row, rows.last, FIRST, FIRST)
         first_panel, last_panel = FIRST, panels_of(s.layout.n_out[0], s.weights.packed.itemsize)
         item, turn = thread, n_threads
         if s.run.by_columns[0] != 0:
@@ -173,8 +173,8 @@ def _start(goes_on: bool, stored: Any, gradient: Any) -> None:
 @inlined
 def _update_word(
     code: int, penalised: int, s: Any, thread: int, word: int, panel: int, panels: int, n_rows: int, goes_on: bool,
-    ahead: Ahead,
-) -> Ahead:  # fmt: skip
+    ahead: ValuesAhead,
+) -> ValuesAhead:  # fmt: skip
     """Gradient and update of the weights of a word of columns, in some panels."""
     weights, n_in = s.weights, s.layout.n_in[0]
     lanes = VECTOR_BYTES // weights.packed.itemsize
@@ -206,8 +206,8 @@ def _update_word(
 @inlined
 def _add_gradients(
     s: Any, thread: int, word: int, columns: int, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int,
-    t_panel: int, ahead: Ahead,
-) -> Ahead:  # fmt: skip
+    t_panel: int, ahead: ValuesAhead,
+) -> ValuesAhead:  # fmt: skip
     """Add what up to 64 rows give to the gradient of a word of columns."""
     words, positions, gradients, entries = (
         s.memory.words,
@@ -248,7 +248,7 @@ def _add_bias_gradients(
 
 
 @inlined
-def _prefetch_ahead(sparse: Any, order: Any, ahead: Ahead) -> Ahead:
+def _prefetch_ahead(sparse: Any, order: Any, ahead: ValuesAhead) -> ValuesAhead:
     """Ask for a cache line more of the samples that are gathered next."""
     row, last, line, end = ahead
     if line >= end:
@@ -258,4 +258,4 @@ def _prefetch_ahead(sparse: Any, order: Any, ahead: Ahead) -> Ahead:
         line, end, row = sparse.starts[sample] * size, sparse.starts[sample + 1] * size, row + 1
         prefetch(sparse.words, sample * sparse.n_words * (WORD // 8))
     prefetch(sparse.values, line)
-    return Ahead(row, last, line + CHUNK_BYTES, end)
+    return ValuesAhead(row, last, line + CHUNK_BYTES, end)

@@ -28,10 +28,9 @@ class _Tile:
         """Point at the element of array i whose index is the argument after it."""
         return self.vec.array(self.context, self.signature.args[i], self.args[i], self.args[i + 1])
 
-    def words(self, i: int) -> Any:
-        """Point at the word of array i whose index is the argument after it."""
-        data = self.context.make_array(self.signature.args[i])(self.context, self.builder, self.args[i]).data
-        return self.builder.gep(data, [self.args[i + 1]], source_etype=I64)
+    def data(self, i: int) -> Any:
+        """Point at the beginning of array i."""
+        return self.context.make_array(self.signature.args[i])(self.context, self.builder, self.args[i]).data
 
     def row(self, i: int) -> list[Any]:
         """Where the vectors of a row lie, from an array, its start and the distance of its panels."""
@@ -60,7 +59,7 @@ class _Tile:
 def _make_row_sums(panels: int) -> Any:
     @emitted
     def row_sums(
-        _typing: Any, words: Any, w0: Any, positions: Any, p0: Any, n_words: Any, values: Any, b: Any, b0: Any,
+        _typing: Any, words: Any, positions: Any, w0: Any, n_words: Any, values: Any, b: Any, b0: Any,
         b_panel: Any, c: Any, c0: Any, c_panel: Any,
     ) -> Any:  # fmt: skip
         """Add the rows of B that bits of some words pick, times their values, to a row of C."""
@@ -69,8 +68,8 @@ def _make_row_sums(panels: int) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             tile = _Tile(context, builder, signature, args, c.dtype, panels)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target = tile.row(6), tile.row(9)
-            numbers = context.make_array(signature.args[5])(context, builder, args[5]).data
+            matrix, target, numbers = tile.row(5), tile.row(8), tile.data(4)
+            first = [index.at(tile.data(i), args[2]) for i in (0, 1)]
 
             def entry(bit: Any, now: list[Any]) -> list[Any]:
                 value, matrix_row, *chains = now
@@ -85,13 +84,13 @@ def _make_row_sums(panels: int) -> Any:
                 following = builder.add(row, whole(WORD * TILE_VECTORS * vec.lanes))
                 return [index.at(word, 1), index.at(position, 1), following, *chains]
 
-            start = [tile.words(0), tile.words(2), whole(0), *[vec.load(place) for place in target]]
-            _, _, _, *chains = loop(builder, args[4], start, word)
+            start = [*first, whole(0), *[vec.load(place) for place in target]]
+            _, _, _, *chains = loop(builder, args[3], start, word)
             for value, place in zip(chains, target, strict=True):
                 vec.store(value, place)
             return context.get_dummy_value()
 
-        return types.void(words, i64, positions, i64, i64, values, b, i64, i64, c, i64, i64), codegen
+        return types.void(words, positions, i64, i64, values, b, i64, i64, c, i64, i64), codegen
 
     return row_sums
 
@@ -99,20 +98,19 @@ def _make_row_sums(panels: int) -> Any:
 def _make_column_sums(panels: int) -> Any:
     @emitted
     def column_sums(
-        _typing: Any, word: Any, cursors: Any, k0: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
+        _typing: Any, word: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
         c_panel: Any,
     ) -> Any:  # fmt: skip
         """Add the rows of B that the bits of a word pick, times their values, to a row of C.
 
-        The value of bit i is that where cursors[k0 + i] stands, which then moves on to the row's next entry.
+        The value of bit i is that where cursors[i] stands, which then moves on to the row's next entry.
         """
         i64 = types.int64
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             tile = _Tile(context, builder, signature, args, c.dtype, panels)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target, places = tile.row(4), tile.row(7), tile.words(1)
-            numbers = context.make_array(signature.args[3])(context, builder, args[3]).data
+            matrix, target, places, numbers = tile.row(3), tile.row(6), tile.data(1), tile.data(2)
 
             def entry(bit: Any, chains: list[Any]) -> list[Any]:
                 cursor = index.at(places, bit)
@@ -125,7 +123,7 @@ def _make_column_sums(panels: int) -> Any:
                 vec.store(value, place)
             return context.get_dummy_value()
 
-        return types.void(types.uint64, cursors, i64, values, b, i64, i64, c, i64, i64), codegen
+        return types.void(types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
 
     return column_sums
 
