@@ -6,12 +6,33 @@ C-contiguous inputs, typed read-only, and C-contiguous writable outputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastnet.reference.checks import FloatArray
+
+LINE_BYTES = 64
+"""Bytes of a cache line, and of the widest vector. One that lies across two lines takes twice the time."""
+
+
+def zeros(shape: int | tuple[int, ...], dtype: Any = np.float64) -> Any:
+    """Return `np.zeros(shape, dtype)` at the beginning of a cache line; NumPy promises 16 bytes."""
+    return _aligned(np.zeros, shape, dtype)
+
+
+def empty(shape: int | tuple[int, ...], dtype: Any = np.float64) -> Any:
+    """Return `np.empty(shape, dtype)` at the beginning of a cache line."""
+    return _aligned(np.empty, shape, dtype)
+
+
+def _aligned(make: Callable[..., Any], shape: int | tuple[int, ...], dtype: Any) -> Any:
+    dtype = np.dtype(dtype)
+    n_bytes = (shape if isinstance(shape, int) else math.prod(shape)) * dtype.itemsize
+    memory = make(n_bytes + LINE_BYTES, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE_BYTES)
 
 
 def locked(array: Any) -> Any:

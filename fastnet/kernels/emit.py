@@ -71,18 +71,28 @@ def phi(builder: Any, kind: Any, *incoming: tuple[Any, Any]) -> Any:
 
 def loop(builder: Any, count: Any, carried: Sequence[Any], body: Callable[[list[Any]], Sequence[Any]]) -> list[Any]:
     """Emit `for _ in range(count): carried = body(carried)`, with everything carried in registers."""
+
+    def step(now: list[Any]) -> list[Any]:
+        return [builder.add(now[0], whole(1)), *body(now[1:])]
+
+    return loop_while(builder, lambda now: builder.icmp_signed("<", now[0], count), [whole(0), *carried], step)[1:]
+
+
+def loop_while(
+    builder: Any, goes_on: Callable[[list[Any]], Any], carried: Sequence[Any],
+    body: Callable[[list[Any]], Sequence[Any]],
+) -> list[Any]:  # fmt: skip
+    """Emit `while goes_on(carried): carried = body(carried)`, with everything carried in registers."""
     entry = builder.block
     start, end = builder.append_basic_block("loop"), builder.append_basic_block("end")
-    builder.cbranch(builder.icmp_signed(">", count, whole(0)), start, end)
+    builder.cbranch(goes_on(list(carried)), start, end)
     builder.position_at_end(start)
-    k = phi(builder, I64, (whole(0), entry))
     now = [phi(builder, value.type, (value, entry)) for value in carried]
     following = body(now)
-    k_next = builder.add(k, whole(1))
     last = builder.block
-    for value, after in zip([k, *now], [k_next, *following], strict=True):
+    for value, after in zip(now, following, strict=True):
         value.add_incoming(after, last)
-    builder.cbranch(builder.icmp_signed("<", k_next, count), start, end)
+    builder.cbranch(goes_on(list(following)), start, end)
     builder.position_at_end(end)
     return [
         phi(builder, before.type, (before, entry), (after, last))

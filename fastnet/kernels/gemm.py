@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads, run_team
-from fastnet.kernels import elementary
+from fastnet.kernels import arrays, elementary
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.moves import copy_row
@@ -228,11 +228,12 @@ def multiply(
     items, width = math.prod(batch_shape), panel_width(dtype.itemsize)
     team = threads_for(2 * items * m * n * k)
     capacity = spaced_rows(min(BLOCK_ROWS, m), dtype.itemsize)
+    sizes = k * padded(n, width), team * capacity * padded(k, width), team * capacity * padded(n, width)
+    memory, end = arrays.empty(sum(sizes), dtype), sizes[0] + sizes[1]
     run_team(
         _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, (items, m, n),
         target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu,
-        np.empty(k * padded(n, width), dtype), np.empty(team * capacity * padded(k, width), dtype),
-        np.empty(team * capacity * padded(n, width), dtype), capacity,
+        memory[: sizes[0]], memory[sizes[0] : end], memory[end:], capacity,
     )  # fmt: skip
     if target is not result:
         result[...] = target

@@ -12,8 +12,8 @@ from typing import Any
 from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted
-from fastnet.kernels.bits import WORD, emit_count, emit_lowest
-from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, whole
+from fastnet.kernels.bits import WORD, emit_lowest
+from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, loop_while, whole
 from fastnet.kernels.simd import TILE_VECTORS, panel_width
 
 
@@ -52,8 +52,10 @@ class _Tile:
             rest = body(emit_lowest(self.builder, left), rest)
             return [self.builder.and_(left, self.builder.sub(left, whole(1))), *rest]
 
-        _, *carried = loop(self.builder, emit_count(self.builder, word), [word, *carried], step)
-        return carried
+        def goes_on(now: list[Any]) -> Any:
+            return self.builder.icmp_unsigned("!=", now[0], whole(0))
+
+        return loop_while(self.builder, goes_on, [word, *carried], step)[1:]
 
 
 def _make_row_sums(panels: int) -> Any:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastnet._jit import INTERPRETED
 from fastnet._threads import LINE, make_barrier, run_team
 from fastnet.kernels import (
+    arrays,
     clipping,
     epoch,
     loss_passes,
@@ -151,9 +152,9 @@ def training_state(
     n_slots = len(slots) if task.optimizer else 0  # else what is there receives the gradient
     packed = needed.packed
     weights = Weights(
-        parameters, slot0, slot1, np.zeros(packed, dtype), np.zeros(packed if n_slots > 0 else 0, dtype),
-        np.zeros(packed if n_slots > 1 else 0, dtype),
-        np.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype), np.zeros(needed.transposed, dtype),
+        parameters, slot0, slot1, arrays.zeros(packed, dtype), arrays.zeros(packed if n_slots > 0 else 0, dtype),
+        arrays.zeros(packed if n_slots > 1 else 0, dtype),
+        arrays.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype), arrays.zeros(needed.transposed, dtype),
     )  # fmt: skip
     memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
@@ -173,29 +174,29 @@ def _training_memory(
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),
-        progress=np.zeros(LINE, np.int64),
-        values=np.zeros(capacity * needed.values, dtype),
-        slopes=np.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
-        gradients=np.zeros(capacity * needed.values, dtype),
-        row_losses=np.zeros(capacity),
+        progress=arrays.zeros(LINE, np.int64),
+        values=arrays.zeros(capacity * needed.values, dtype),
+        slopes=arrays.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
+        gradients=arrays.zeros(capacity * needed.values, dtype),
+        row_losses=arrays.zeros(capacity),
         logits=np.empty(0, dtype),
-        rows=np.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
-        sums=np.zeros(sums_size(narrow, capacity), dtype),
-        places=np.zeros((team, 4 * capacity + 2 * LINE), np.int64),
-        words=np.zeros(capacity * sparse.n_words, np.uint64),
-        positions=np.zeros(capacity * sparse.n_words, np.int64),
-        cursors=np.zeros((team, WORD + LINE), np.int64),
-        squares_of_bits=np.zeros((team, WORD + LINE), np.uint64),
-        outputs=np.zeros((team, 2 * LINE), np.int64),
-        divisors=np.zeros((team, LINE)),
-        coefficients=np.zeros((team, 4 * LINE), dtype),
-        scratch=np.zeros((team, 2 * tile), dtype),
-        word_gradients=np.zeros((team, (WORD + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
-        ticks=np.zeros((team, 2 * LINE), np.int64),
-        totals=np.zeros((team, 2 * LINE)),
-        chains=np.zeros((team, clipping.CHAINS + LINE)),
-        squares=np.zeros(n_slabs if task.clips else 0),
-        penalties=np.zeros(n_slabs if task.l2 > 0 else 0),
+        rows=arrays.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
+        sums=arrays.zeros(sums_size(narrow, capacity), dtype),
+        places=arrays.zeros((team, 4 * capacity + 2 * LINE), np.int64),
+        words=arrays.zeros(capacity * sparse.n_words, np.uint64),
+        positions=arrays.zeros(capacity * sparse.n_words, np.int64),
+        cursors=arrays.zeros((team, WORD + LINE), np.int64),
+        squares_of_bits=arrays.zeros((team, WORD + LINE), np.uint64),
+        outputs=arrays.zeros((team, 2 * LINE), np.int64),
+        divisors=arrays.zeros((team, LINE)),
+        coefficients=arrays.zeros((team, 4 * LINE), dtype),
+        scratch=arrays.zeros((team, 2 * tile), dtype),
+        word_gradients=arrays.zeros((team, (WORD + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
+        ticks=arrays.zeros((team, 2 * LINE), np.int64),
+        totals=arrays.zeros((team, 2 * LINE)),
+        chains=arrays.zeros((team, clipping.CHAINS + LINE)),
+        squares=arrays.zeros(n_slabs if task.clips else 0),
+        penalties=arrays.zeros(n_slabs if task.l2 > 0 else 0),
     )
 
 
@@ -208,10 +209,10 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
     empty, table, numbers = np.empty(0, dtype), np.empty((0, 0), dtype), np.empty((0, 0), np.int64)
     bits = np.empty((0, 0), np.uint64)
-    weights = Weights(parameters, empty, empty, np.empty(needed.packed, dtype), empty, empty, empty, empty)
+    weights = Weights(parameters, empty, empty, arrays.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(LINE, np.int64), np.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
+        make_barrier(), np.zeros(LINE, np.int64), arrays.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
         table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table, table,
         table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
