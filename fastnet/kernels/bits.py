@@ -14,7 +14,10 @@ from fastnet.kernels.emit import BIT, I64, call_function, itemsize, llvm_float
 WORD = 64
 """Bits of a word."""
 
-_SHIFTS = (32, 16, 8, 4, 2, 1)
+HALF = WORD // 2
+"""Bits of half a word."""
+
+_SHIFTS = (16, 8, 4, 2, 1)
 _MASKS = tuple(np.uint64(sum(1 << i for i in range(WORD) if not i & shift)) for shift in _SHIFTS)
 
 
@@ -80,13 +83,14 @@ def row_word(x: Any, start: int, n: int, i: int) -> Any:
 
 @inlined
 def transpose_bits(words: Any) -> None:
-    """Transpose a square of bits in place: bit j of word i becomes bit i of word j.
+    """Transpose two squares of 32 x 32 bits in place, one in the lower halves of 32 words, one in the upper halves.
 
+    So what were halves of 64 words, the last 32 above the first, become 32 words whose bit i is from the one before.
     Squares of half the size are swapped, then of a quarter, and so on (Warren, "Hacker's Delight", 2nd ed., 7-3).
     """
     for stage in range(len(_SHIFTS)):
         shift, mask = _SHIFTS[stage], _MASKS[stage]
-        for start in range(0, WORD, 2 * shift):
+        for start in range(0, HALF, 2 * shift):
             for i in range(start, start + shift):
                 low, high = words[i], words[i + shift]
                 swapped = ((low >> np.uint64(shift)) ^ high) & mask

@@ -106,40 +106,29 @@ def _set_bits(word: Any) -> Any:
     return np.flatnonzero(np.unpackbits(np.array([word], np.uint64).view(np.uint8), bitorder="little"))
 
 
-def make_row_sums(panels: int, width_of: Callable[[int], int]) -> Any:
-    """Return the sums of the rows that the bits of some words pick."""
+def make_sums(width_of: Callable[[int], int]) -> Any:
+    """Return the sums of the rows that bits of words pick: a row's, and a column's."""
 
     @np.errstate(all="ignore")
-    def row_sums(
-        words: Any, positions: Any, w0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
-        c0: int, c_panel: int,
-    ) -> None:  # fmt: skip
+    def add(panels: int, bits: Any, numbers: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int) -> None:
         width = width_of(c.itemsize)
-        for i in range(n_words):
-            bits, first = i * 64 + _set_bits(words[w0 + i]), positions[w0 + i]
-            for panel in range(panels):
-                rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
-                target = c0 + panel * c_panel
-                c[target : target + width] += values[first : first + len(bits)] @ rows
-
-    return row_sums
-
-
-def make_column_sums(panels: int, width_of: Callable[[int], int]) -> Any:
-    """Return the sums of the rows that the bits of a word pick, whose values are where cursors stand."""
-
-    @np.errstate(all="ignore")
-    def column_sums(
-        word: Any, cursors: Any, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
-    ) -> None:
-        width, bits = width_of(c.itemsize), _set_bits(word)
-        numbers = values[cursors[bits]]
-        cursors[bits] += 1
         for panel in range(panels):
             rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
             c[c0 + panel * c_panel : c0 + panel * c_panel + width] += numbers @ rows
 
-    return column_sums
+    def row_sums(
+        panels: int, words: Any, positions: Any, w0: int, w_step: int, n_words: int, values: Any, *matrices: Any
+    ) -> None:
+        for i in range(n_words):
+            bits, first = i * 64 + _set_bits(words[w0 + i * w_step]), positions[w0 + i * w_step]
+            add(panels, bits, values[first : first + len(bits)], *matrices)
+
+    def column_sums(panels: int, word: Any, cursors: Any, values: Any, *matrices: Any) -> None:
+        bits = _set_bits(word)
+        add(panels, bits, values[cursors[bits]], *matrices)
+        cursors[bits] += 1
+
+    return row_sums, column_sums
 
 
 def make_dot_tile(outputs: int, chunk_bytes: int) -> Any:

@@ -11,25 +11,20 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastnet._jit import inlined, part
-from fastnet.kernels.bits import WORD, count_bits, transpose_bits
+from fastnet.kernels.bits import HALF, WORD, count_bits, transpose_bits
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import TILE_VECTORS
-from fastnet.kernels.sparse import MOST_PANELS
-from fastnet.kernels.sparse_tiles import (
-    column_sums_1,
-    column_sums_2,
-    column_sums_3,
-    column_sums_4,
-    row_sums_1,
-    row_sums_2,
-    row_sums_3,
-    row_sums_4,
-)
+from fastnet.kernels.sparse import COLUMN_PANELS, ROW_BYTES, ROW_PANELS
+from fastnet.kernels.sparse_tiles import column_sums, row_sums
 from fastnet.kernels.update_passes import rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
+
+SHIFT, FIRST_HALF = np.uint64(HALF), np.uint64((1 << HALF) - 1)
 
 
 class ValuesAhead(NamedTuple):
@@ -42,40 +37,9 @@ class ValuesAhead(NamedTuple):
 
 
 @inlined
-def _row_sums(
-    panels: int, words: Any, positions: Any, w0: int, n_words: int, values: Any, b: Any, b0: int, b_panel: int, c: Any,
-    c0: int, c_panel: int,
-) -> None:  # fmt: skip
-    """Add the rows of some panels of B that bits of some words pick to a row of C."""
-    if panels == 4:
-        row_sums_4(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
-    elif panels == 3:
-        row_sums_3(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
-    elif panels == 2:
-        row_sums_2(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
-    else:
-        row_sums_1(words, positions, w0, n_words, values, b, b0, b_panel, c, c0, c_panel)
-
-
-@inlined
-def _column_sums(
-    panels: int, word: Any, cursors: Any, values: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int
-) -> None:
-    """Add the rows of some panels of B that the bits of a word pick to a row of C."""
-    if panels == 4:
-        column_sums_4(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
-    elif panels == 3:
-        column_sums_3(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
-    elif panels == 2:
-        column_sums_2(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
-    else:
-        column_sums_1(word, cursors, values, b, b0, b_panel, c, c0, c_panel)
-
-
-@inlined
-def _count_groups(panels: int) -> int:
-    """Count the groups of panels that a tile takes at once."""
-    return (panels + MOST_PANELS - 1) // MOST_PANELS
+def _parts(count: int, size: int) -> int:
+    """Count the parts of at most so many that something is divided into."""
+    return (count + size - 1) // size
 
 
 @part
@@ -83,12 +47,13 @@ def find_entries(s: Any, start: int, first: int, last: int) -> int:
     """Note where the entries of rows [first, last) of the block at `start` are; values are read where they lie."""
     words, positions, order, labels = s.memory.words, s.memory.positions, s.samples.order, s.samples.labels
     all_words, starts, n_words = s.samples.sparse.words, s.samples.sparse.starts, s.samples.sparse.n_words
+    rows = s.run.capacity
     for r in range(first, last):
         sample = order[start + r]
         position = starts[sample]
         for i in range(n_words):
             word = all_words[sample, i]
-            words[r * n_words + i], positions[r * n_words + i] = word, position
+            words[i * rows + r], positions[i * rows + r] = word, position
             position += count_bits(word)
         prefetch(labels, sample * labels.itemsize)
     return 0
@@ -101,7 +66,7 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
     n_words, block_words, entries = s.samples.sparse.n_words, s.samples.sparse.block_words, s.samples.sparse.values
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     step, depth, n_in = s.run.capacity * width, s.layout.depth[0] * width, s.layout.n_in[0]
-    n_groups, zero = _count_groups(last_panel - first_panel), values.dtype.type(0)
+    n_groups, zero = _parts(last_panel - first_panel, ROW_PANELS), values.dtype.type(0)
     for group in range(n_groups):
         begin, end = share(last_panel - first_panel, group, n_groups)
         b0, c0 = s.layout.packed[0] + (first_panel + begin) * depth, s.layout.values[1] * s.run.capacity
@@ -113,8 +78,8 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
         for word in range(0, n_words, block_words):
             count = min(block_words, n_words - word)
             for r in range(first, last):
-                _row_sums(
-                    end - begin, words, positions, r * n_words + word, count, entries, packed,
+                row_sums(
+                    end - begin, words, positions, word * s.run.capacity + r, s.run.capacity, count, entries, packed,
                     b0 + word * WORD * width, depth, values, c0 + r * width, step,
                 )  # fmt: skip
         for i in range(end - begin):
@@ -149,12 +114,12 @@ def make_update(code: int, penalised: int) -> Any:
         if s.run.by_columns[0] != 0:
             first_panel, last_panel = share(last_panel, thread, n_threads)
             item, turn = FIRST, FIRST + 1
-        n_groups, n_words = _count_groups(last_panel - first_panel), s.samples.sparse.n_words
-        while item < n_groups * n_words:
-            group, word = item // n_words, item % n_words  # groups differ in size, words in entries
+        n_groups, n_halves = _parts(last_panel - first_panel, COLUMN_PANELS), _parts(s.layout.n_in[0], HALF)
+        while item < n_groups * n_halves:
+            group, half = item // n_halves, item % n_halves
             begin, end = share(last_panel - first_panel, group, n_groups)
-            ahead = _update_word(
-                code, penalised, s, thread, word, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
+            ahead = _update_half(
+                code, penalised, s, thread, half, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
             )
             item += turn
         return 0
@@ -171,29 +136,30 @@ def _start(goes_on: bool, stored: Any, gradient: Any) -> None:
 
 
 @inlined
-def _update_word(
-    code: int, penalised: int, s: Any, thread: int, word: int, panel: int, panels: int, n_rows: int, goes_on: bool,
+def _update_half(
+    code: int, penalised: int, s: Any, thread: int, half: int, panel: int, panels: int, n_rows: int, goes_on: bool,
     ahead: ValuesAhead,
 ) -> ValuesAhead:  # fmt: skip
-    """Gradient and update of the weights of a word of columns, in some panels."""
-    weights, n_in = s.weights, s.layout.n_in[0]
+    """Gradient and update of the weights of half a word of columns, in some panels."""
+    weights, n_in, first = s.weights, s.layout.n_in[0], half * HALF
     lanes = VECTOR_BYTES // weights.packed.itemsize
     width, depth = TILE_VECTORS * lanes, s.layout.depth[0] * (TILE_VECTORS * lanes)
-    columns = min(WORD, n_in - word * WORD)
-    rows = columns + int((word + 1) * WORD >= n_in)  # with that of the biases
-    start = s.layout.packed[0] + panel * depth + word * WORD * width
+    columns = min(HALF, n_in - first)
+    rows = columns + int(first + HALF >= n_in)  # with that of the biases
+    start = s.layout.packed[0] + panel * depth + first * width
     target, t0, t_panel = weights.gradient, start, depth
     if code != NONE:
-        target, t0, t_panel = s.memory.word_gradients[thread], FIRST, (WORD + 1) * width
+        target, t0, t_panel = s.memory.half_gradients[thread], FIRST, (HALF + 1) * width
     for i in range(panels):
         if not goes_on or code != NONE:
             stored = weights.gradient[start + i * depth : start + i * depth + rows * width]
             _start(goes_on, stored, target[t0 + i * t_panel : t0 + i * t_panel + rows * width])
-    for row in range(0, n_rows, WORD):
-        count = min(WORD, n_rows - row)
-        ahead = _add_gradients(s, thread, word, columns, panel, panels, row, count, target, t0, t_panel, ahead)
+    n_blocks = _parts(n_rows, max(min(WORD, ROW_BYTES // (panels * width * weights.packed.itemsize)), 1))
+    for block in range(n_blocks):
+        row, last = share(n_rows, block, n_blocks)
+        ahead = _add_gradients(s, thread, half, columns, panel, panels, row, last - row, target, t0, t_panel, ahead)
         if rows > columns:
-            _add_bias_gradients(s, panel, panels, row, count, target, t0 + columns * width, t_panel)
+            _add_bias_gradients(s, panel, panels, row, last - row, target, t0 + columns * width, t_panel)
     if code != NONE:
         for i in range(panels):
             update_run(
@@ -205,29 +171,30 @@ def _update_word(
 
 @inlined
 def _add_gradients(
-    s: Any, thread: int, word: int, columns: int, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int,
+    s: Any, thread: int, half: int, columns: int, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int,
     t_panel: int, ahead: ValuesAhead,
 ) -> ValuesAhead:  # fmt: skip
-    """Add what up to 64 rows give to the gradient of a word of columns."""
-    words, positions, gradients, entries = (
-        s.memory.words,
-        s.memory.positions,
-        s.memory.gradients,
-        s.samples.sparse.values,
-    )
-    square, cursors, n_words = s.memory.squares_of_bits[thread], s.memory.cursors[thread], s.samples.sparse.n_words
-    width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
-    step = s.run.capacity * width
-    d0 = (s.layout.values[1] * s.run.capacity + panel * step) + row * width
-    for r in range(WORD):
-        square[r] = 0
+    """Add what up to 64 rows give to the gradient of half a word of columns."""
+    gradients, entries, positions = s.memory.gradients, s.samples.sparse.values, s.memory.positions
+    square, cursors, capacity = s.memory.squares_of_bits[thread], s.memory.cursors[thread], s.run.capacity
+    width, place = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize, half // 2 * s.run.capacity + row
+    d0 = s.layout.values[1] * capacity + panel * capacity * width + row * width
+    for i in range(HALF):
+        square[i] = 0
     for r in range(n_rows):
-        square[r], cursors[r] = words[(row + r) * n_words + word], positions[(row + r) * n_words + word]
-        prefetch(entries, cursors[r] * entries.itemsize)
+        word, position = s.memory.words[place + r], positions[place + r]
+        if half % 2 != 0:
+            position += count_bits(word & FIRST_HALF)
+            word >>= SHIFT
+        square[r % HALF] |= (word & FIRST_HALF) << (SHIFT if r >= HALF else np.uint64(0))
+        cursors[r] = position
+        prefetch(entries, position * entries.itemsize)
     transpose_bits(square)
     for k in range(columns):
         if square[k] != 0:
-            _column_sums(panels, square[k], cursors, entries, gradients, d0, step, target, t0 + k * width, t_panel)
+            column_sums(
+                panels, square[k], cursors, entries, gradients, d0, capacity * width, target, t0 + k * width, t_panel
+            )
         ahead = _prefetch_ahead(s.samples.sparse, s.samples.order, ahead)
     return ahead
 

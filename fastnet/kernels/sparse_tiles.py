@@ -16,6 +16,9 @@ from fastnet.kernels.bits import WORD, emit_lowest
 from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, loop_while, whole
 from fastnet.kernels.simd import TILE_VECTORS, panel_width
 
+MOST_PANELS = 7
+"""Panels of a tile: with 16 registers, fourteen chains, a product's factor, and one to spare."""
+
 
 class _Tile:
     """One row of some panels: where its vectors lie, and its chains."""
@@ -58,20 +61,33 @@ class _Tile:
         return loop_while(self.builder, goes_on, [word, *carried], step)[1:]
 
 
-def _make_row_sums(panels: int) -> Any:
-    @emitted
-    def row_sums(
-        _typing: Any, words: Any, positions: Any, w0: Any, n_words: Any, values: Any, b: Any, b0: Any,
-        b_panel: Any, c: Any, c0: Any, c_panel: Any,
-    ) -> Any:  # fmt: skip
-        """Add the rows of B that bits of some words pick, times their values, to a row of C."""
-        i64 = types.int64
+def _for_panels(builder: Any, panels: Any, emit: Callable[[int], None]) -> None:
+    """Emit code for each count of panels that a tile may have, and the choice among them."""
+    end = builder.append_basic_block("end")
+    choice = builder.switch(panels, end)
+    for count in range(1, MOST_PANELS + 1):
+        block = builder.append_basic_block("panels")
+        choice.add_case(whole(count), block)
+        builder.position_at_end(block)
+        emit(count)
+        builder.branch(end)
+    builder.position_at_end(end)
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(context, builder, signature, args, c.dtype, panels)
+
+@emitted
+def row_sums(
+    _typing: Any, panels: Any, words: Any, positions: Any, w0: Any, w_step: Any, n_words: Any, values: Any, b: Any,
+    b0: Any, b_panel: Any, c: Any, c0: Any, c_panel: Any,
+) -> Any:  # fmt: skip
+    """Add the rows of some panels of B that bits of some words pick, times their values, to a row of C."""
+    i64 = types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def emit(count: int) -> None:
+            tile = _Tile(context, builder, signature, args, c.dtype, count)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target, numbers = tile.row(5), tile.row(8), tile.data(4)
-            first = [index.at(tile.data(i), args[2]) for i in (0, 1)]
+            matrix, target, numbers = tile.row(7), tile.row(10), tile.data(6)
+            first = [index.at(tile.data(i), args[3]) for i in (1, 2)]
 
             def entry(bit: Any, now: list[Any]) -> list[Any]:
                 value, matrix_row, *chains = now
@@ -84,35 +100,36 @@ def _make_row_sums(panels: int) -> Any:
                 bits = builder.load(word, align=8, typ=I64)
                 _, _, *chains = tile.for_bits(bits, [value, row, *chains], entry)
                 following = builder.add(row, whole(WORD * TILE_VECTORS * vec.lanes))
-                return [index.at(word, 1), index.at(position, 1), following, *chains]
+                return [index.at(word, args[4]), index.at(position, args[4]), following, *chains]
 
             start = [*first, whole(0), *[vec.load(place) for place in target]]
-            _, _, _, *chains = loop(builder, args[3], start, word)
+            _, _, _, *chains = loop(builder, args[5], start, word)
             for value, place in zip(chains, target, strict=True):
                 vec.store(value, place)
-            return context.get_dummy_value()
 
-        return types.void(words, positions, i64, i64, values, b, i64, i64, c, i64, i64), codegen
+        _for_panels(builder, args[0], emit)
+        return context.get_dummy_value()
 
-    return row_sums
+    arguments = i64, words, positions, i64, i64, i64, values, b, i64, i64, c, i64, i64
+    return types.void(*arguments), codegen
 
 
-def _make_column_sums(panels: int) -> Any:
-    @emitted
-    def column_sums(
-        _typing: Any, word: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
-        c_panel: Any,
-    ) -> Any:  # fmt: skip
-        """Add the rows of B that the bits of a word pick, times their values, to a row of C.
+@emitted
+def column_sums(
+    _typing: Any, panels: Any, word: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
+    c_panel: Any,
+) -> Any:  # fmt: skip
+    """Add the rows of some panels of B that the bits of a word pick, times their values, to a row of C.
 
-        The value of bit i is that where cursors[i] stands, which then moves on to the row's next entry.
-        """
-        i64 = types.int64
+    The value of bit i is that where cursors[i] stands, which then moves on to the row's next entry.
+    """
+    i64 = types.int64
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(context, builder, signature, args, c.dtype, panels)
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def emit(count: int) -> None:
+            tile = _Tile(context, builder, signature, args, c.dtype, count)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target, places, numbers = tile.row(3), tile.row(6), tile.data(1), tile.data(2)
+            matrix, target, places, numbers = tile.row(4), tile.row(7), tile.data(2), tile.data(3)
 
             def entry(bit: Any, chains: list[Any]) -> list[Any]:
                 cursor = index.at(places, bit)
@@ -120,26 +137,17 @@ def _make_column_sums(panels: int) -> Any:
                 builder.store(builder.add(place, whole(1)), builder.bitcast(cursor, I64.as_pointer()), align=8)
                 return tile.add(matrix, bit, vec.broadcast(vec.at(numbers, place)), chains)
 
-            chains = tile.for_bits(args[0], [vec.load(place) for place in target], entry)
+            chains = tile.for_bits(args[1], [vec.load(place) for place in target], entry)
             for value, place in zip(chains, target, strict=True):
                 vec.store(value, place)
-            return context.get_dummy_value()
 
-        return types.void(types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
+        _for_panels(builder, args[0], emit)
+        return context.get_dummy_value()
 
-    return column_sums
-
-
-row_sums_1, row_sums_2, row_sums_3, row_sums_4 = (_make_row_sums(n) for n in (1, 2, 3, 4))
-"""For so many panels."""
-
-column_sums_1, column_sums_2, column_sums_3, column_sums_4 = (_make_column_sums(n) for n in (1, 2, 3, 4))
+    return types.void(i64, types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
 
 
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    row_sums_1, row_sums_2, row_sums_3, row_sums_4 = (interpreted.make_row_sums(n, panel_width) for n in (1, 2, 3, 4))
-    column_sums_1, column_sums_2, column_sums_3, column_sums_4 = (
-        interpreted.make_column_sums(n, panel_width) for n in (1, 2, 3, 4)
-    )
+    row_sums, column_sums = interpreted.make_sums(panel_width)

@@ -100,7 +100,7 @@ class Memory(NamedTuple):
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
     scratch: Any  # (n_threads, ...): gradients of two tiles
-    word_gradients: Any  # (n_threads, ...): of the weights of a word of columns
+    half_gradients: Any  # (n_threads, ...): of the weights of a word of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
     chains: Any  # (n_threads, ...): sums of squares

@@ -35,7 +35,8 @@ from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import address_of, invoke, place
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
-from fastnet.kernels.sparse import MOST_PANELS, Sparse, no_sparse
+from fastnet.kernels.sparse import Sparse, no_sparse
+from fastnet.kernels.sparse_tiles import MOST_PANELS
 from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
@@ -191,7 +192,7 @@ def _training_memory(
         divisors=arrays.zeros((team, LINE)),
         coefficients=arrays.zeros((team, 4 * LINE), dtype),
         scratch=arrays.zeros((team, 2 * tile), dtype),
-        word_gradients=arrays.zeros((team, (WORD + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
+        half_gradients=arrays.zeros((team, WORD * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
         ticks=arrays.zeros((team, 2 * LINE), np.int64),
         totals=arrays.zeros((team, 2 * LINE)),
         chains=arrays.zeros((team, clipping.CHAINS + LINE)),
