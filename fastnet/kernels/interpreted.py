@@ -106,26 +106,28 @@ def _set_bits(word: Any) -> Any:
     return np.flatnonzero(np.unpackbits(np.array([word], np.uint64).view(np.uint8), bitorder="little"))
 
 
-def make_sums(width_of: Callable[[int], int]) -> Any:
+def make_sums(lanes_of: Callable[[int], int], panel_vectors: int) -> Any:
     """Return the sums of the rows that bits of words pick: a row's, and a column's."""
 
     @np.errstate(all="ignore")
-    def add(panels: int, bits: Any, numbers: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int) -> None:
-        width = width_of(c.itemsize)
-        for panel in range(panels):
-            rows = b[b0 + panel * b_panel + bits[:, None] * width + np.arange(width)]
-            c[c0 + panel * c_panel : c0 + panel * c_panel + width] += numbers @ rows
+    def add(vectors: int, bits: Any, x: Any, b: Any, b0: int, b_panel: int, c: Any, c0: int, c_panel: int) -> None:
+        lanes = lanes_of(c.itemsize)
+        for vector in range(vectors):
+            panel, column = vector // panel_vectors, vector % panel_vectors * lanes
+            rows = b[b0 + panel * b_panel + bits[:, None] * (panel_vectors * lanes) + column + np.arange(lanes)]
+            target = c0 + panel * c_panel + column
+            c[target : target + lanes] += x @ rows
 
     def row_sums(
-        panels: int, words: Any, positions: Any, w0: int, w_step: int, n_words: int, values: Any, *matrices: Any
+        vectors: int, words: Any, positions: Any, w0: int, w_step: int, n_words: int, values: Any, *matrices: Any
     ) -> None:
         for i in range(n_words):
             bits, first = i * 64 + _set_bits(words[w0 + i * w_step]), positions[w0 + i * w_step]
-            add(panels, bits, values[first : first + len(bits)], *matrices)
+            add(vectors, bits, values[first : first + len(bits)], *matrices)
 
-    def column_sums(panels: int, word: Any, cursors: Any, values: Any, *matrices: Any) -> None:
+    def column_sums(vectors: int, word: Any, cursors: Any, values: Any, *matrices: Any) -> None:
         bits = _set_bits(word)
-        add(panels, bits, values[cursors[bits]], *matrices)
+        add(vectors, bits, values[cursors[bits]], *matrices)
         cursors[bits] += 1
 
     return row_sums, column_sums

@@ -11,7 +11,6 @@ Hughes and Torrellas, 2020), there for activations.
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,18 +24,11 @@ from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.narrow import MOST_OUTPUTS
 from fastnet.kernels.simd import panel_width
-
-ROW_PANELS = 4
-"""Panels that a row of the outputs is summed of at once: as many as still leave room in a first-level cache."""
-
-COLUMN_PANELS = int(os.environ.get("CP", "7"))
-"""Panels of a row of W whose gradient is summed at once: all that a tile may have."""
+from fastnet.kernels.sparse_tiles import MOST_PANELS
 
 BLOCK_BYTES = 32 * 1024
-"""Bytes of the weights of a block of columns, which all rows use before the next: a first-level cache."""
-
-ROW_BYTES = int(os.environ.get("RB", "32")) * 1024
-"""Bytes of the gradients of the rows that are used for all columns of an item before the next."""
+"""Bytes of what is picked from before the next is: weights of a block of columns, gradients of a block of rows. A
+first-level cache."""
 
 FEWEST_ENTRIES = 16
 """Entries of a sample that a block should hold, on average: its sums are stored between two blocks."""
@@ -91,7 +83,7 @@ def _count_entries(x: npt.NDArray[Any]) -> float:
 def _block_words(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
     """Choose how many words of columns make a block, for samples of so many entries on average."""
     width = panel_width(itemsize)
-    row_bytes = min(ROW_PANELS * width, padded(n_out, width)) * itemsize
+    row_bytes = min(MOST_PANELS * width, padded(n_out, width)) * itemsize
     columns = max(BLOCK_BYTES // row_bytes, int(n_in * FEWEST_ENTRIES / max(n_entries, 1.0)), WORD)
     return min(columns // WORD, -(-n_in // WORD))
 

@@ -18,13 +18,13 @@ from fastnet.kernels.bits import HALF, WORD, count_bits, transpose_bits
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import TILE_VECTORS
-from fastnet.kernels.sparse import COLUMN_PANELS, ROW_BYTES, ROW_PANELS
-from fastnet.kernels.sparse_tiles import column_sums, row_sums
+from fastnet.kernels.sparse import BLOCK_BYTES
+from fastnet.kernels.sparse_tiles import MOST_PANELS, column_sums, row_sums
 from fastnet.kernels.update_passes import rows_ahead
 from fastnet.kernels.updates import NONE
 from fastnet.kernels.vector_updates import update_run
 
-SHIFT, FIRST_HALF = np.uint64(HALF), np.uint64((1 << HALF) - 1)
+SHIFT, NO_SHIFT, FIRST_HALF = (np.uint64(i) for i in (HALF, 0, (1 << HALF) - 1))
 
 
 class ValuesAhead(NamedTuple):
@@ -40,6 +40,22 @@ class ValuesAhead(NamedTuple):
 def _parts(count: int, size: int) -> int:
     """Count the parts of at most so many that something is divided into."""
     return (count + size - 1) // size
+
+
+class Group(NamedTuple):
+    """Panels that a tile takes at once: the first, their count, and that of the vectors that hold their columns."""
+
+    first: int
+    panels: int
+    vectors: int
+
+
+@inlined
+def _group(i: int, n_groups: int, first_panel: int, last_panel: int, n_out: int, lanes: int) -> Group:
+    """Return one of the groups that some panels are divided into evenly."""
+    first, last = share(last_panel - first_panel, i, n_groups)
+    first, last, width = first_panel + first, first_panel + last, TILE_VECTORS * lanes
+    return Group(first, last - first, _parts(min(n_out, last * width) - first * width, lanes))
 
 
 @part
@@ -64,14 +80,15 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
     """Write the first layer's sums, some panels of some rows."""
     words, positions, values, packed = s.memory.words, s.memory.positions, s.memory.values, s.weights.packed
     n_words, block_words, entries = s.samples.sparse.n_words, s.samples.sparse.block_words, s.samples.sparse.values
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    lanes = VECTOR_BYTES // values.itemsize
+    width = TILE_VECTORS * lanes
     step, depth, n_in = s.run.capacity * width, s.layout.depth[0] * width, s.layout.n_in[0]
-    n_groups, zero = _parts(last_panel - first_panel, ROW_PANELS), values.dtype.type(0)
-    for group in range(n_groups):
-        begin, end = share(last_panel - first_panel, group, n_groups)
-        b0, c0 = s.layout.packed[0] + (first_panel + begin) * depth, s.layout.values[1] * s.run.capacity
-        c0 += (first_panel + begin) * step
-        for i in range(end - begin):
+    n_groups, zero = _parts(last_panel - first_panel, MOST_PANELS), values.dtype.type(0)
+    for i in range(n_groups):
+        group = _group(i, n_groups, first_panel, last_panel, s.layout.n_out[0], lanes)
+        b0 = s.layout.packed[0] + group.first * depth
+        c0 = s.layout.values[1] * s.run.capacity + group.first * step
+        for i in range(group.panels):
             panel = values[c0 + i * step + first * width : c0 + i * step + last * width]
             for j in range(panel.size):
                 panel[j] = zero
@@ -79,10 +96,10 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
             count = min(block_words, n_words - word)
             for r in range(first, last):
                 row_sums(
-                    end - begin, words, positions, word * s.run.capacity + r, s.run.capacity, count, entries, packed,
+                    group.vectors, words, positions, word * s.run.capacity + r, s.run.capacity, count, entries, packed,
                     b0 + word * WORD * width, depth, values, c0 + r * width, step,
                 )  # fmt: skip
-        for i in range(end - begin):
+        for i in range(group.panels):
             bias = packed[b0 + i * depth + n_in * width : b0 + i * depth + (n_in + 1) * width]
             _add_bias(bias, s.run.ones, first, last, values[c0 + i * step : c0 + (i + 1) * step])
     return 0
@@ -110,17 +127,14 @@ def make_update(code: int, penalised: int) -> Any:
         rows = rows_ahead(s, following, thread, n_threads)
         ahead = ValuesAhead(rows.row, rows.last, FIRST, FIRST)
         first_panel, last_panel = FIRST, panels_of(s.layout.n_out[0], s.weights.packed.itemsize)
-        item, turn = thread, n_threads
+        item, turn, lanes = thread, n_threads, VECTOR_BYTES // s.weights.packed.itemsize
         if s.run.by_columns[0] != 0:
             first_panel, last_panel = share(last_panel, thread, n_threads)
             item, turn = FIRST, FIRST + 1
-        n_groups, n_halves = _parts(last_panel - first_panel, COLUMN_PANELS), _parts(s.layout.n_in[0], HALF)
+        n_groups, n_halves = _parts(last_panel - first_panel, MOST_PANELS), _parts(s.layout.n_in[0], HALF)
         while item < n_groups * n_halves:
-            group, half = item // n_halves, item % n_halves
-            begin, end = share(last_panel - first_panel, group, n_groups)
-            ahead = _update_half(
-                code, penalised, s, thread, half, first_panel + begin, end - begin, n_rows, goes_on != 0, ahead
-            )
+            group = _group(item // n_halves, n_groups, first_panel, last_panel, s.layout.n_out[0], lanes)
+            ahead = _update_half(code, penalised, s, thread, item % n_halves, group, n_rows, goes_on != 0, ahead)
             item += turn
         return 0
 
@@ -137,7 +151,7 @@ def _start(goes_on: bool, stored: Any, gradient: Any) -> None:
 
 @inlined
 def _update_half(
-    code: int, penalised: int, s: Any, thread: int, half: int, panel: int, panels: int, n_rows: int, goes_on: bool,
+    code: int, penalised: int, s: Any, thread: int, half: int, group: Group, n_rows: int, goes_on: bool,
     ahead: ValuesAhead,
 ) -> ValuesAhead:  # fmt: skip
     """Gradient and update of the weights of half a word of columns, in some panels."""
@@ -146,22 +160,23 @@ def _update_half(
     width, depth = TILE_VECTORS * lanes, s.layout.depth[0] * (TILE_VECTORS * lanes)
     columns = min(HALF, n_in - first)
     rows = columns + int(first + HALF >= n_in)  # with that of the biases
-    start = s.layout.packed[0] + panel * depth + first * width
+    start = s.layout.packed[0] + group.first * depth + first * width
     target, t0, t_panel = weights.gradient, start, depth
     if code != NONE:
         target, t0, t_panel = s.memory.half_gradients[thread], FIRST, (HALF + 1) * width
-    for i in range(panels):
+    for i in range(group.panels):
         if not goes_on or code != NONE:
             stored = weights.gradient[start + i * depth : start + i * depth + rows * width]
             _start(goes_on, stored, target[t0 + i * t_panel : t0 + i * t_panel + rows * width])
-    n_blocks = _parts(n_rows, max(min(WORD, ROW_BYTES // (panels * width * weights.packed.itemsize)), 1))
+    n_blocks = _parts(n_rows, max(min(WORD, BLOCK_BYTES // (group.panels * width * weights.packed.itemsize)), 1))
     for block in range(n_blocks):
         row, last = share(n_rows, block, n_blocks)
-        ahead = _add_gradients(s, thread, half, columns, panel, panels, row, last - row, target, t0, t_panel, ahead)
+        _gather_bits(s, thread, half, row, last - row)
+        ahead = _add_gradients(s, thread, columns, group, row, target, t0, t_panel, ahead)
         if rows > columns:
-            _add_bias_gradients(s, panel, panels, row, last - row, target, t0 + columns * width, t_panel)
+            _add_bias_gradients(s, group, row, last, target, t0 + columns * width, t_panel)
     if code != NONE:
-        for i in range(panels):
+        for i in range(group.panels):
             update_run(
                 code, penalised, columns * TILE_VECTORS, s.memory.coefficients[thread], weights.packed, weights.slot0,
                 weights.slot1, start + i * depth, target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
@@ -170,45 +185,48 @@ def _update_half(
 
 
 @inlined
-def _add_gradients(
-    s: Any, thread: int, half: int, columns: int, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int,
-    t_panel: int, ahead: ValuesAhead,
-) -> ValuesAhead:  # fmt: skip
-    """Add what up to 64 rows give to the gradient of half a word of columns."""
-    gradients, entries, positions = s.memory.gradients, s.samples.sparse.values, s.memory.positions
-    square, cursors, capacity = s.memory.squares_of_bits[thread], s.memory.cursors[thread], s.run.capacity
-    width, place = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize, half // 2 * s.run.capacity + row
-    d0 = s.layout.values[1] * capacity + panel * capacity * width + row * width
+def _gather_bits(s: Any, thread: int, half: int, row: int, n_rows: int) -> None:
+    """Note for up to 64 rows which of them have an entry in each column, and where the first one of each lies."""
+    words, positions, entries = s.memory.words, s.memory.positions, s.samples.sparse.values
+    bits, cursors, place = s.memory.bits[thread], s.memory.cursors[thread], half // 2 * s.run.capacity + row
     for i in range(HALF):
-        square[i] = 0
+        bits[i] = 0
     for r in range(n_rows):
-        word, position = s.memory.words[place + r], positions[place + r]
+        word, position = words[place + r], positions[place + r]
         if half % 2 != 0:
             position += count_bits(word & FIRST_HALF)
             word >>= SHIFT
-        square[r % HALF] |= (word & FIRST_HALF) << (SHIFT if r >= HALF else np.uint64(0))
+        bits[r % HALF] |= (word & FIRST_HALF) << (SHIFT if r >= HALF else NO_SHIFT)
         cursors[r] = position
         prefetch(entries, position * entries.itemsize)
-    transpose_bits(square)
+    transpose_bits(bits)
+
+
+@inlined
+def _add_gradients(
+    s: Any, thread: int, columns: int, group: Group, row: int, target: Any, t0: int, t_panel: int, ahead: ValuesAhead
+) -> ValuesAhead:
+    """Add what up to 64 rows give to the gradient of half a word of columns."""
+    gradients, entries = s.memory.gradients, s.samples.sparse.values
+    bits, cursors = s.memory.bits[thread], s.memory.cursors[thread]
+    width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
+    step = s.run.capacity * width
+    d0 = s.layout.values[1] * s.run.capacity + group.first * step + row * width
     for k in range(columns):
-        if square[k] != 0:
-            column_sums(
-                panels, square[k], cursors, entries, gradients, d0, capacity * width, target, t0 + k * width, t_panel
-            )
+        if bits[k] != 0:
+            column_sums(group.vectors, bits[k], cursors, entries, gradients, d0, step, target, t0 + k * width, t_panel)
         ahead = _prefetch_ahead(s.samples.sparse, s.samples.order, ahead)
     return ahead
 
 
 @inlined
-def _add_bias_gradients(
-    s: Any, panel: int, panels: int, row: int, n_rows: int, target: Any, t0: int, t_panel: int
-) -> None:
+def _add_bias_gradients(s: Any, group: Group, first: int, last: int, target: Any, t0: int, t_panel: int) -> None:
     """Add what some rows give to the gradient of the biases: one times it, or zero times."""
     gradients, width = s.memory.gradients, TILE_VECTORS * VECTOR_BYTES // s.memory.gradients.itemsize
     one, step = gradients.dtype.type(s.run.ones), s.run.capacity * width
-    for i in range(panels):
-        d0, own = s.layout.values[1] * s.run.capacity + (panel + i) * step, target[t0 + i * t_panel :]
-        for r in range(row, row + n_rows):
+    for i in range(group.panels):
+        d0, own = s.layout.values[1] * s.run.capacity + (group.first + i) * step, target[t0 + i * t_panel :]
+        for r in range(first, last):
             given = gradients[d0 + r * width : d0 + (r + 1) * width]
             for j in range(width):
                 own[j] += one * given[j]

@@ -13,19 +13,19 @@ from numba.core import types
 
 from fastnet._jit import INTERPRETED, emitted
 from fastnet.kernels.bits import WORD, emit_lowest
-from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, loop_while, whole
-from fastnet.kernels.simd import TILE_VECTORS, panel_width
+from fastnet.kernels.emit import I64, Vectors, call_intrinsic, lanes, llvm_float, loop, loop_while, whole
+from fastnet.kernels.simd import TILE_VECTORS
 
 MOST_PANELS = 7
-"""Panels of a tile: with 16 registers, fourteen chains, a product's factor, and one to spare."""
+"""Panels of a tile: of 16 registers, fourteen hold sums and one a product's factor."""
 
 
 class _Tile:
     """One row of some panels: where its vectors lie, and its chains."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, element: Any, panels: int) -> None:
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, element: Any, vectors: int) -> None:
         self.context, self.builder, self.signature, self.args = context, builder, signature, args
-        self.vec, self.panels = Vectors(builder, llvm_float(element)), panels
+        self.vec, self.vectors = Vectors(builder, llvm_float(element)), vectors
 
     def array(self, i: int) -> Any:
         """Point at the element of array i whose index is the argument after it."""
@@ -38,8 +38,9 @@ class _Tile:
     def row(self, i: int) -> list[Any]:
         """Where the vectors of a row lie, from an array, its start and the distance of its panels."""
         first, step = self.array(i), self.args[i + 2]
-        panels = [self.vec.at(first, self.builder.mul(step, whole(p))) for p in range(self.panels)]
-        return [self.vec.at(panel, v * self.vec.lanes) for panel in panels for v in range(TILE_VECTORS)]
+        panels = [self.vec.at(first, self.builder.mul(step, whole(p))) for p in range(MOST_PANELS)]
+        places = [self.vec.at(panel, v * self.vec.lanes) for panel in panels for v in range(TILE_VECTORS)]
+        return places[: self.vectors]
 
     def add(self, matrix: list[Any], index: Any, x: Any, chains: list[Any]) -> list[Any]:
         """Add to the chains a number times the row of that index."""
@@ -61,12 +62,12 @@ class _Tile:
         return loop_while(self.builder, goes_on, [word, *carried], step)[1:]
 
 
-def _for_panels(builder: Any, panels: Any, emit: Callable[[int], None]) -> None:
-    """Emit code for each count of panels that a tile may have, and the choice among them."""
+def _for_vectors(builder: Any, vectors: Any, emit: Callable[[int], None]) -> None:
+    """Emit code for each count of vectors that a tile may have, and the choice among them."""
     end = builder.append_basic_block("end")
-    choice = builder.switch(panels, end)
-    for count in range(1, MOST_PANELS + 1):
-        block = builder.append_basic_block("panels")
+    choice = builder.switch(vectors, end)
+    for count in range(1, MOST_PANELS * TILE_VECTORS + 1):
+        block = builder.append_basic_block("vectors")
         choice.add_case(whole(count), block)
         builder.position_at_end(block)
         emit(count)
@@ -76,10 +77,10 @@ def _for_panels(builder: Any, panels: Any, emit: Callable[[int], None]) -> None:
 
 @emitted
 def row_sums(
-    _typing: Any, panels: Any, words: Any, positions: Any, w0: Any, w_step: Any, n_words: Any, values: Any, b: Any,
+    _typing: Any, vectors: Any, words: Any, positions: Any, w0: Any, w_step: Any, n_words: Any, values: Any, b: Any,
     b0: Any, b_panel: Any, c: Any, c0: Any, c_panel: Any,
 ) -> Any:  # fmt: skip
-    """Add the rows of some panels of B that bits of some words pick, times their values, to a row of C."""
+    """Add the rows of B that bits of some words pick, times their values, to a row of C: its first vectors."""
     i64 = types.int64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -107,7 +108,7 @@ def row_sums(
             for value, place in zip(chains, target, strict=True):
                 vec.store(value, place)
 
-        _for_panels(builder, args[0], emit)
+        _for_vectors(builder, args[0], emit)
         return context.get_dummy_value()
 
     arguments = i64, words, positions, i64, i64, i64, values, b, i64, i64, c, i64, i64
@@ -116,10 +117,10 @@ def row_sums(
 
 @emitted
 def column_sums(
-    _typing: Any, panels: Any, word: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
+    _typing: Any, vectors: Any, word: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
     c_panel: Any,
 ) -> Any:  # fmt: skip
-    """Add the rows of some panels of B that the bits of a word pick, times their values, to a row of C.
+    """Add the rows of B that the bits of a word pick, times their values, to a row of C: its first vectors.
 
     The value of bit i is that where cursors[i] stands, which then moves on to the row's next entry.
     """
@@ -141,7 +142,7 @@ def column_sums(
             for value, place in zip(chains, target, strict=True):
                 vec.store(value, place)
 
-        _for_panels(builder, args[0], emit)
+        _for_vectors(builder, args[0], emit)
         return context.get_dummy_value()
 
     return types.void(i64, types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
@@ -150,4 +151,4 @@ def column_sums(
 if INTERPRETED:
     from fastnet.kernels import interpreted
 
-    row_sums, column_sums = interpreted.make_sums(panel_width)
+    row_sums, column_sums = interpreted.make_sums(lanes, TILE_VECTORS)

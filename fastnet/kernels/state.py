@@ -95,12 +95,12 @@ class Memory(NamedTuple):
     words: Any  # of the rows of a block, where a first layer's inputs are mostly zeros
     positions: Any  # of each word's first value
     cursors: Any  # (n_threads, ...): where the values of 64 rows are
-    squares_of_bits: Any  # (n_threads, ...): the words of 64 rows
+    bits: Any  # (n_threads, ...): of 64 rows, by columns
     outputs: Any  # (n_threads, ...): where a narrow first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
     scratch: Any  # (n_threads, ...): gradients of two tiles
-    half_gradients: Any  # (n_threads, ...): of the weights of a word of columns
+    half_gradients: Any  # (n_threads, ...): of the weights of half a word of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
     chains: Any  # (n_threads, ...): sums of squares

@@ -28,7 +28,7 @@ from fastnet.kernels import (
 )
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
-from fastnet.kernels.bits import WORD
+from fastnet.kernels.bits import HALF, WORD
 from fastnet.kernels.gemm import padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
@@ -155,7 +155,8 @@ def training_state(
     weights = Weights(
         parameters, slot0, slot1, arrays.zeros(packed, dtype), arrays.zeros(packed if n_slots > 0 else 0, dtype),
         arrays.zeros(packed if n_slots > 1 else 0, dtype),
-        arrays.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype), arrays.zeros(needed.transposed, dtype),
+        arrays.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype),
+        arrays.zeros(needed.transposed, dtype),
     )  # fmt: skip
     memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
@@ -187,12 +188,12 @@ def _training_memory(
         words=arrays.zeros(capacity * sparse.n_words, np.uint64),
         positions=arrays.zeros(capacity * sparse.n_words, np.int64),
         cursors=arrays.zeros((team, WORD + LINE), np.int64),
-        squares_of_bits=arrays.zeros((team, WORD + LINE), np.uint64),
+        bits=arrays.zeros((team, HALF + LINE), np.uint64),
         outputs=arrays.zeros((team, 2 * LINE), np.int64),
         divisors=arrays.zeros((team, LINE)),
         coefficients=arrays.zeros((team, 4 * LINE), dtype),
         scratch=arrays.zeros((team, 2 * tile), dtype),
-        half_gradients=arrays.zeros((team, WORD * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
+        half_gradients=arrays.zeros((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
         ticks=arrays.zeros((team, 2 * LINE), np.int64),
         totals=arrays.zeros((team, 2 * LINE)),
         chains=arrays.zeros((team, clipping.CHAINS + LINE)),
@@ -213,9 +214,9 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, arrays.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(LINE, np.int64), arrays.zeros(capacity * needed.values, dtype), empty, empty, line, logits,
-        table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table, table,
-        table, numbers, doubles, doubles, line, line,
+        make_barrier(), np.zeros(LINE, np.int64), arrays.zeros(capacity * needed.values, dtype), empty, empty, line,
+        logits, table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table,
+        table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
     parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
