@@ -147,18 +147,31 @@ def test_samples_without_any_entry(dense):
     assert_same(trained(x, (130, 40, 3), np.float32), dense(x, (130, 40, 3), np.float32))
 
 
+def check_description(x, n_threads):
+    found = sparse.from_array(x, 100, 0.5, np.dtype(np.float32), n_threads)
+    bits = np.unpackbits(found.words.view(np.uint8), axis=1, bitorder="little")
+    assert np.array_equal(bits[:, : x.shape[1]], x != 0)
+    assert not bits[:, x.shape[1] :].any()
+    for row, start in zip(x, found.starts[:-1], strict=True):
+        entries = row[row != 0].astype(np.float32) * np.float32(0.5)
+        assert np.array_equal(found.values[start : start + len(entries)], entries)
+    assert found.n_words == -(-x.shape[1] // WORD)
+    assert 1 <= found.block_words <= found.n_words
+    return found
+
+
 @pytest.mark.parametrize("n_in", [1, 5, 63, 64, 65, 128, 300])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8], ids=lambda dtype: dtype.__name__)
 def test_description_of_an_array(dtype, n_in):
-    x = np.abs(inputs(n_in, np.float64, 50) * 90).astype(dtype)
-    found = sparse.from_array(x, 100, 0.5, np.dtype(np.float32), 2)
-    bits = np.unpackbits(found.words.view(np.uint8), axis=1, bitorder="little")
-    assert np.array_equal(bits[:, :n_in], x != 0)
-    assert not bits[:, n_in:].any()
-    assert np.array_equal(np.diff(found.starts), (x != 0).sum(axis=1))
-    assert np.array_equal(found.values, x[x != 0].astype(np.float32) * np.float32(0.5))
-    assert found.n_words == -(-n_in // WORD)
-    assert 1 <= found.block_words <= found.n_words
+    check_description(np.abs(inputs(n_in, np.float64, 50) * 90).astype(dtype), 2)
+
+
+@pytest.mark.parametrize("n_threads", THREADS)
+def test_description_of_samples_that_differ(n_threads):
+    x = np.ones((640, 70), np.float32)
+    x[::10] = 0  # what is probed
+    assert len(check_description(x, n_threads).values) >= x.size
+    assert len(check_description(1 - x, n_threads).values) >= x.size
 
 
 def uses_entries(x, n_out, asked=None):

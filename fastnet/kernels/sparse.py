@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fastnet._jit import kernel
 from fastnet._threads import run_team
 from fastnet.kernels.arrays import flat, locked
-from fastnet.kernels.bits import WORD, count_bits, lowest_bit, row_word
+from fastnet.kernels.bits import WORD, lowest_bit, row_word
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.narrow import MOST_OUTPUTS
@@ -55,8 +55,8 @@ class Sparse(NamedTuple):
     """The entries of all samples: the inputs that are not zero."""
 
     words: Any  # (n_samples, n_words): bit j of word i tells whether input 64 * i + j is an entry
-    starts: Any  # of the samples in the values, and the end of the last one
-    values: Any  # of the entries, in ascending order of columns, converted and scaled
+    starts: Any  # of the samples in the values, and the end of these
+    values: Any  # of the entries, in ascending order of columns, converted and scaled; with gaps between threads' parts
     n_words: int  # of a sample; 0 where inputs lie in panels
     block_words: int  # of a block of columns
 
@@ -89,46 +89,47 @@ def _block_words(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
 
 
 @kernel
-def _mark(thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, words: Any, counts: Any) -> None:
-    """Note where the entries of a thread's samples are, and how many."""
-    n_samples, n_words = words.shape
-    first, last = share(n_samples, thread, n_threads)
-    for r in range(first, last):
-        count = 0
-        for i in range(n_words):
-            words[r, i] = row_word(x, r * n_in, n_in, i)
-            count += count_bits(words[r, i])
-        counts[r] = count
+def _describe(
+    thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any,
+    counts: Any,
+) -> None:  # fmt: skip
+    """Write where the entries of a thread's samples are, and their values, to a part of its own, while there is room.
 
-
-@kernel
-def _fill(
-    thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any
-) -> None:
-    """Write the values of the entries of a thread's samples."""
+    Their count follows, or -1 if the room was not enough.
+    """
     real = values.dtype.type
     n_samples, n_words = words.shape
     first, last = share(n_samples, thread, n_threads)
+    begin, end = share(values.size, thread, n_threads)
+    at = begin
     for r in range(first, last):
-        at, soon = starts[r], (r + ROWS_AHEAD) * n_in * x.itemsize
+        if end - at < n_in:
+            counts[thread] = -1
+            return
+        starts[r], soon = at, (r + ROWS_AHEAD) * n_in * x.itemsize
         for line in range(soon, soon + n_in * x.itemsize, CHUNK_BYTES):
             prefetch(x, line)
         for i in range(n_words):
-            word = words[r, i]
+            word = row_word(x, r * n_in, n_in, i)
+            words[r, i] = word
             while word != 0:
                 values[at] = real(x[r * n_in + i * WORD + lowest_bit(word)]) * scale
                 at += 1
                 word &= word - ONE_BIT
+    counts[thread] = at - begin
 
 
 def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
-    """Describe an array (n_samples, n_in)."""
+    """Describe an array (n_samples, n_in), read once: there is room for half as many entries more than were probed."""
     n_samples, n_in = x.shape
     team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
-    words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.zeros(n_samples + 1, np.int64)
-    run_team(_mark, team, inputs, n_in, words, starts[1:])
-    np.cumsum(starts, out=starts)
-    values = np.empty(starts[-1], dtype)
-    run_team(_fill, team, inputs, n_in, dtype.type(scale), words, locked(starts), values)
-    block = _block_words(n_in, n_out, starts[-1] / n_samples, dtype.itemsize)
+    words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.empty(n_samples + 1, np.int64)
+    counts = np.zeros(team, np.int64)
+    for room in (min(int(1.5 * _count_entries(x) * n_samples), x.size), x.size):
+        values = np.empty(room + team * n_in, dtype)
+        run_team(_describe, team, inputs, n_in, dtype.type(scale), words, starts, values, counts)
+        if counts.min() >= 0:
+            break
+    starts[-1] = values.size
+    block = _block_words(n_in, n_out, counts.sum() / n_samples, dtype.itemsize)
     return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)

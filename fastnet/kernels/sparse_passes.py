@@ -240,7 +240,8 @@ def _prefetch_ahead(sparse: Any, order: Any, ahead: ValuesAhead) -> ValuesAhead:
         if row >= last:
             return ahead
         sample, size = order[row], sparse.values.itemsize
-        line, end, row = sparse.starts[sample] * size, sparse.starts[sample + 1] * size, row + 1
+        start, following = sparse.starts[sample], sparse.starts[sample + 1]
+        line, end, row = start * size, min(following, start + WORD * sparse.n_words) * size, row + 1
         prefetch(sparse.words, sample * sparse.n_words * (WORD // 8))
     prefetch(sparse.values, line)
     return ValuesAhead(row, last, line + CHUNK_BYTES, end)
