@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastnet._jit import inlined
 from fastnet.kernels.emit import call_intrinsic
 
@@ -43,7 +45,7 @@ def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> No
         coefficients[0] = lr * math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
         coefficients[1], coefficients[2] = beta1, 1.0 - beta1
         coefficients[3], coefficients[4] = beta2, 1.0 - beta2
-        coefficients[5] = settings[3]
+        coefficients[5] = max(settings[3], np.float64(np.finfo(coefficients.dtype).tiny))
         coefficients[6] = lr * settings[4]  # of weight decay; zero for Adam
 
 

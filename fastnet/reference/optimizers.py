@@ -115,7 +115,8 @@ def adam_step(
     m, v : ndarrays of p's dtype and shape
         Running means of g and g * g, updated in place; zeros before the first step.
     lr, eps : float
-        Learning rate and the constant that keeps the denominator from zero, finite and not negative.
+        Learning rate and the constant that keeps the denominator from zero, finite and not negative. Less than the
+        dtype's smallest normal number counts as that, so that what never had a gradient stays as it is.
     beta1, beta2 : float
         Decay rates of m and v, in [0, 1).
     t : int
@@ -146,7 +147,7 @@ def adam_step(
     m[...] = beta1 * m + (1 - beta1) * g
     v[...] = beta2 * v + (1 - beta2) * (g * g)
     lr_t = lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
-    p -= lr_t * m / (np.sqrt(v) + eps)
+    p -= lr_t * m / (np.sqrt(v) + max(eps, float(np.finfo(p.dtype).tiny)))
 
 
 @np.errstate(all="ignore")
