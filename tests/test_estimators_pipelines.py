@@ -209,6 +209,22 @@ def test_sparse_input_is_never_made_dense_as_a_whole(backend, solver, monkeypatc
     assert peak < 6000 * 4000 * 8 / 6
 
 
+def test_sparse_input_in_any_form(backend, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((300, 90)) * (rng.random((300, 90)) < 0.1), np.arange(300) % 3
+    rows = scipy.sparse.csr_array(X)
+    halves = np.repeat(rows.data / 2, 2), np.repeat(rows.indices, 2), 2 * rows.indptr
+    twice = scipy.sparse.csr_array(halves, rows.shape)
+    expected = MLPClassifier(backend=backend, **SETTINGS).fit(X, y).loss_curve_
+    for given in (rows, scipy.sparse.coo_matrix(X), twice):
+        fitted = MLPClassifier(backend=backend, **SETTINGS).fit(given, y)
+        np.testing.assert_allclose(fitted.loss_curve_, expected, rtol=1e-12)
+    assert twice.nnz == 2 * rows.nnz  # the caller's
+    monkeypatch.setattr("fastnet.estimators._samples.BITS_BYTES", 100)  # so that batches are made dense
+    fitted = MLPClassifier(backend=backend, **SETTINGS).fit(rows, y)
+    np.testing.assert_allclose(fitted.loss_curve_, expected, rtol=1e-12)
+
+
 def test_sample_weights_are_routed_through_a_pipeline(digits, backend):
     X, y = digits
     weights = np.where(y < 5, 1.0, 0.0)

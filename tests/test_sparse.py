@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from fastnet import kernels, reference
 from fastnet._jit import INTERPRETED
@@ -33,7 +34,7 @@ def prepare(module, x, sizes, dtype, optimizer=OPTIMIZERS[2], batch_size=64, bia
     parts = [(rng.normal(0, 0.2, (a, b)), np.zeros(b)) for a, b in pairwise(sizes)]
     parameters = np.concatenate([part.ravel() for pair in parts for part in pair]).astype(dtype)
     slots = tuple(np.zeros_like(parameters) for _ in range(N_SLOTS[optimizer[0]]))
-    y = rng.integers(0, sizes[-1], len(x)).astype(np.int32)
+    y = rng.integers(0, sizes[-1], x.shape[0]).astype(np.int32)
     activations = ["tanh"] * (len(sizes) - 2)
     loss = "cross_entropy"
     more = {"optimizer": optimizer, "batch_size": batch_size, "bias": bias, **more}
@@ -44,7 +45,7 @@ def prepare(module, x, sizes, dtype, optimizer=OPTIMIZERS[2], batch_size=64, bia
 def trained(x, sizes, dtype, module=kernels, epochs=2, **more):
     """Return what some epochs arrive at."""
     epoch, parameters, slots = prepare(module, x, sizes, dtype, **more)
-    order = np.random.default_rng(1).permutation(len(x))
+    order = np.random.default_rng(1).permutation(x.shape[0])
     totals = [epoch(order, step=100 * i) for i in range(epochs)]
     return [np.array(totals), parameters, *slots]
 
@@ -199,3 +200,52 @@ def test_it_begins_once_enough_samples_were_asked_for():
     for seen in range(5, 80, 5):
         epoch(np.arange(5))
         assert (epoch._sparse is not None) == (seen >= N_SAMPLES / 10)
+
+
+@dtypes
+@pytest.mark.parametrize("convert", [scipy.sparse.csr_array, scipy.sparse.csr_matrix])
+@pytest.mark.parametrize("sizes", [(20, 33, 4), (130, 18, 3), (130, 3)], ids=str)
+def test_csr_matrices_give_the_bits_of_arrays(dense, dtype, sizes, convert):
+    x = inputs(sizes[0], dtype)
+    expected = dense(x, sizes, dtype)
+    for n_threads in THREADS:
+        assert_same(trained(convert(x), sizes, dtype, n_threads=n_threads), expected)
+    assert_same(trained(convert(x), sizes, dtype, reference), trained(x, sizes, dtype, reference))
+
+
+@pytest.mark.parametrize("module", [kernels, reference])
+def test_csr_matrices_of_all_kinds(module):
+    x = (inputs(130) * 50).clip(0).astype(np.uint8)
+    x[5] = 1
+    rows = scipy.sparse.csr_array(x)
+    rows.data[rows.indptr[5] : rows.indptr[6] : 2] = 0  # zeros that are stored
+    assert_same(
+        trained(rows, (130, 40, 3), np.float32, module, scale=1 / 50),
+        trained(rows.toarray(), (130, 40, 3), np.float32, module, scale=1 / 50),
+    )
+    for empty in (rows[:0], rows[:20] * np.uint8(0)):
+        trained(empty, (130, 40, 3), np.float32, module)
+
+
+def csr(indices):
+    rows = scipy.sparse.csr_array((np.ones(3, np.float32), [0, 1, 2], [0, 2, 3]), (2, 4))
+    rows.indices[:] = indices
+    return rows
+
+
+@pytest.mark.parametrize("module", [kernels, reference])
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (csr([0, 1, 2]).tocsc(), TypeError, "x must be a float32 or uint8 array or CSR matrix, got csc_array"),
+        (csr([0, 1, 2]).astype(float), TypeError, "x must be a float32 or uint8 array or CSR matrix, got float64"),
+        (csr([0, 1, 2])[:, :3], ValueError, r"x must have shape \(n_samples, 4\), got \(2, 3\)"),
+        (csr([1, 0, 2]), ValueError, "x must have sorted indices without duplicates, got others"),
+        (csr([1, 1, 2]), ValueError, "x must have sorted indices without duplicates, got others"),
+        (csr([0, 4, 2]), ValueError, "x must be a valid CSR matrix, got one whose"),
+        (csr([-1, 1, 2]), ValueError, "x must be a valid CSR matrix, got one whose"),
+    ],
+)
+def test_csr_matrices_that_cannot_be_used(module, x, error, message):
+    with pytest.raises(error, match=message):
+        trained(x, (4, 12, 3), np.float32, module)

@@ -1,4 +1,4 @@
-"""Samples as the kernels take them: dense arrays as they are, sparse ones made dense some batches at a time."""
+"""Samples as the kernels take them: dense arrays and sparse matrices as they are, or made dense some at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ Array = npt.NDArray[Any]
 
 DENSE_BYTES = 32 << 20
 """Memory for the dense copy of a part of a sparse matrix."""
+
+BITS_BYTES = 1 << 30
+"""Memory for the bits, one for each input, by which epochs find the entries of a sparse matrix."""
 
 
 class Samples(NamedTuple):
@@ -33,6 +36,10 @@ class Samples(NamedTuple):
         """Tell whether the inputs are a sparse matrix."""
         return bool(sparse.issparse(self.X))
 
+    def in_parts(self) -> bool:
+        """Tell whether the inputs are too many to be trained on as they are."""
+        return self.is_sparse() and self.X.shape[0] * self.X.shape[1] > 8 * BITS_BYTES
+
     def dense(self) -> Samples:
         """Return the samples with dense inputs."""
         return self._replace(X=self.X.toarray()) if self.is_sparse() else self
@@ -43,9 +50,13 @@ class Samples(NamedTuple):
 
 
 def inputs(X: Any, dtype: Any) -> Any:
-    """Return a C-contiguous array, or CSR, of the dtype."""
+    """Return a C-contiguous array, or CSR in canonical format, of the dtype."""
     if sparse.issparse(X):
-        return X.tocsr().astype(dtype, copy=False)
+        rows = X.tocsr().astype(dtype, copy=False)
+        if not rows.has_canonical_format:
+            rows = rows.copy()  # the caller's stay as they are
+            rows.sum_duplicates()
+        return rows
     return np.ascontiguousarray(X, dtype=dtype)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -21,6 +21,9 @@ Array = npt.NDArray[Any]
 
 CHUNK_FLOP = 5_000_000_000
 """Work between two looks at Python, for Ctrl-C, callbacks and limits of time: some tens of milliseconds."""
+
+UPDATE_FLOP = 100
+"""Operations that could be done while a weight is updated, which mostly waits for memory."""
 
 
 @dataclass
@@ -56,9 +59,10 @@ class Descent:
         self.state: OptimizerState = model._optimizer
         self.batch_size = _batch_size(model.batch_size, len(rows))
         sizes = model._sizes()
-        flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(sizes)) * self.batch_size
-        most_rows = min(CHUNK_FLOP // flop * self.batch_size, samples.most_rows())
-        self.chunk = max(1, most_rows // self.batch_size) * self.batch_size
+        n_batches = CHUNK_FLOP // self._step_flop(sizes)
+        if samples.in_parts():
+            n_batches = min(n_batches, samples.most_rows() // self.batch_size)
+        self.chunk = max(1, n_batches) * self.batch_size
         dropout = model._dropout_rates()
         self.common = {
             "parameters": model._parameters, "slots": self.state.slots, "sizes": sizes,
@@ -66,12 +70,20 @@ class Descent:
             "clip_norm": model.clip_norm, "clip_value": model.clip_value, "l2": float(model.alpha), "dropout": dropout,
             "seed": int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0, **model._threads(),
         }  # fmt: skip
-        self.train = self._train_parts if samples.is_sparse() else self._prepare()
+        self.train = self._train_parts if samples.in_parts() else self._prepare()
         self.has_idle = samples.weights is not None and not samples.weights.all()
         self.divisor = model._loss_divisor()
 
+    def _step_flop(self, sizes: Sequence[int]) -> int:
+        """Count the operations of a step, about."""
+        X, n_weights = self.samples.X, sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+        n_products = n_weights
+        if self.samples.is_sparse() and not self.samples.in_parts():
+            n_products += (X.nnz // max(X.shape[0], 1) - sizes[0]) * sizes[1]
+        return 6 * n_products * self.batch_size + UPDATE_FLOP * n_weights
+
     def _prepare(self) -> Callable[..., Any]:
-        """Prepare epochs over dense samples."""
+        """Prepare epochs over all samples."""
         X, y, weights = self.samples
         optimizer = (self.state.name, self.state.schedule.rate(), *self.state.settings)
         prepare = self.model._backend().prepare_training

@@ -22,7 +22,7 @@ PART_TO_SEARCH = 0.1
 class Data(NamedTuple):
     """Samples: inputs, what is to be answered, the factor on inputs, and weights if there are any."""
 
-    x: npt.NDArray[Any]
+    x: Any  # array or CSR matrix
     y: npt.NDArray[Any]
     scale: float = 1.0
     weights: npt.NDArray[np.float64] | None = None
@@ -37,6 +37,8 @@ class Epochs:
         self._task, self._vectors, self._data, self._n_threads = task, (parameters, *slots), data, n_threads
         self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
         self._sparse: sparse.Sparse | None = None
+        if training_checks.is_csr(data.x):
+            self._sparse = sparse.from_csr(data.x, int(task.sizes[1]), data.scale, parameters.dtype, n_threads)
         self._n_seen = 0
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         threads_for(0, n_threads)  # rejects what cannot be used
@@ -44,7 +46,7 @@ class Epochs:
     def __call__(self, order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
         """Take the steps of an epoch."""
         parameters, *slots = self._vectors
-        training_checks.samples_order(order, len(self._data.x), parameters, tuple(slots))
+        training_checks.samples_order(order, self._data.x.shape[0], parameters, tuple(slots))
         training_checks.whole("step", step, 0)
         if lr is not None:
             training_checks.hyperparameters(lr=lr)
@@ -65,7 +67,7 @@ class Epochs:
         """Find the entries of samples that are mostly zeros, as soon as a good part of them have been asked for."""
         x, before = self._data.x, self._n_seen
         self._n_seen += n_samples
-        if not before < len(x) * PART_TO_SEARCH <= self._n_seen:
+        if self._sparse is not None or not before < len(x) * PART_TO_SEARCH <= self._n_seen:
             return
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
         if sparse.pays(x, n_out, dtype):
@@ -85,6 +87,8 @@ class Epochs:
         places = np.zeros(n_samples, np.int64)
         parameters, *slots = self._work
         x, y, scale, weights = self._data
+        if training_checks.is_csr(x):
+            x = np.empty((0, x.shape[1]), parameters.dtype)
         samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
         n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
         return Team(training_state(self._task, parameters, slots, samples, n_threads), n_threads), places

@@ -133,3 +133,26 @@ def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_thre
     starts[-1] = values.size
     block = _block_words(n_in, n_out, counts.sum() / n_samples, dtype.itemsize)
     return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)
+
+
+@kernel
+def _mark(thread: int, n_threads: int, _barrier: Any, starts: Any, columns: Any, words: Any) -> None:
+    """Set the bits of the entries of a thread's samples."""
+    n_samples, n_words = words.shape
+    first, last = share(n_samples, thread, n_threads)
+    for r in range(first, last):
+        for i in range(n_words):
+            words[r, i] = 0
+        for at in range(starts[r], starts[r + 1]):
+            words[r, columns[at] // WORD] |= ONE_BIT << np.uint64(columns[at] % WORD)
+
+
+def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
+    """Describe a CSR matrix in canonical format. Zeros that it stores are entries too, and do no harm."""
+    (n_samples, n_in), starts = x.shape, x.indptr.astype(np.int64)
+    words = np.empty((n_samples, -(-n_in // WORD)), np.uint64)
+    team = threads_for(FLOP_PER_INPUT * (x.nnz + words.size), n_threads)
+    run_team(_mark, team, locked(starts), locked(x.indices.astype(np.int64, copy=False)), words)
+    values = x.data.astype(dtype) * dtype.type(scale)
+    block = _block_words(n_in, n_out, x.nnz / max(n_samples, 1), dtype.itemsize)
+    return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)

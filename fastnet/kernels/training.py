@@ -142,11 +142,11 @@ def prepare_training(
     n_threads: int | None = None,
 ) -> Callable[..., Totals]:
     """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
-    training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.network(parameters, x, sizes, activations, scale, csr=True)
     training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.clipping(clip_norm, clip_value)
-    training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.penalties(x.shape[0], sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
     training_checks.biases(parameters, sizes, bias)
     task = Task(

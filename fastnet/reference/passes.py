@@ -81,8 +81,9 @@ def layers_of(vector: FloatArray, sizes: Sequence[int]) -> Layers:
 
 @np.errstate(all="ignore")
 def prepare(x: npt.NDArray[Any], dtype: checks.FloatDtype, scale: float) -> FloatArray:
-    """Convert inputs to the parameters' dtype and scale them."""
-    scaled: FloatArray = x.astype(dtype) * float(scale)
+    """Convert inputs, made dense if they are sparse, to the parameters' dtype and scale them."""
+    dense = x if isinstance(x, np.ndarray) else x.toarray()
+    scaled: FloatArray = dense.astype(dtype) * float(scale)
     return scaled
 
 

@@ -113,7 +113,8 @@ def train_epoch(
     Parameters
     ----------
     parameters, x, sizes, activations, scale
-        As in `predict_logits`; `parameters` is updated.
+        As in `predict_logits`; `parameters` is updated. `x` may also be a CSR matrix of SciPy, of one of the same
+        dtypes, in canonical format: its samples are made dense a batch at a time.
     slots : tuple of ndarrays of parameters' dtype and shape
         State of the optimizer, updated: () for "sgd", (v,) for "momentum", (m, v) for "adam" and "adamw".
     y : ndarray of integers, shape (n_samples,), or of parameters' dtype, shape (n_samples, sizes[-1])
@@ -176,13 +177,13 @@ def train_epoch(
     >>> p
     array([3.5, 1.5])
     """
-    training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.network(parameters, x, sizes, activations, scale, csr=True)
     training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
-    training_checks.samples_order(order, len(x), parameters, slots)
+    training_checks.samples_order(order, x.shape[0], parameters, slots)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
-    training_checks.penalties(len(x), sample_weight, l2)
+    training_checks.penalties(x.shape[0], sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
     training_checks.biases(parameters, sizes, bias)
     gradient = np.empty_like(parameters)

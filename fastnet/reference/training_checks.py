@@ -165,18 +165,38 @@ def network(
     sizes: Sequence[int],
     activations: Sequence[str],
     scale: float,
+    csr: bool = False,
 ) -> None:
-    """Check what inference and training have in common."""
+    """Check what inference and training have in common; `csr` tells whether x may be sparse."""
     layer_sizes(sizes)
     n_parameters = sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
     names("activations", activations, len(sizes) - 2, ACTIVATIONS)
     dtype = checks.one_dtype(parameters=parameters)
     checks.shape("parameters", parameters, (n_parameters,))
-    checks.array("x", x, f"a {dtype} or uint8 array")
+    expected = f"a {dtype} or uint8 array" + " or CSR matrix" * csr
+    if not (csr and is_csr(x)):
+        checks.array("x", x, expected)
     if x.dtype != dtype and x.dtype != np.uint8:
-        raise TypeError(f"x must be a {dtype} or uint8 array, got {x.dtype}")
+        raise TypeError(f"x must be {expected}, got {x.dtype}")
     checks.shape("x", x, ("n_samples", int(sizes[0])))
+    if is_csr(x):
+        _indices("x", x)
     real("scale", scale)
+
+
+def is_csr(x: Any) -> bool:
+    """Tell whether this is a CSR matrix of SciPy, which is not imported for those who have none."""
+    return getattr(x, "format", None) == "csr" and hasattr(x, "indptr")
+
+
+def _indices(name: str, x: Any) -> None:
+    """Check that the places of a CSR matrix's entries can be relied on."""
+    try:
+        x.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a valid CSR matrix, got one whose {error}") from error
+    if not x.has_canonical_format:
+        raise ValueError(f"{name} must have sorted indices without duplicates, got others (see x.sum_duplicates)")
 
 
 def biases(parameters: FloatArray, sizes: Sequence[int], bias: bool) -> None:
@@ -197,10 +217,10 @@ def supervision(
     """Check a loss, and what the network is to answer."""
     name, _ = loss_setting(loss)
     if name in LABELLED:
-        checks.integers("y", y, len(x), n_outputs, "n_classes")
+        checks.integers("y", y, x.shape[0], n_outputs, "n_classes")
     else:
         checks.one_dtype(parameters=parameters, y=y)
-        checks.shape("y", y, (len(x), n_outputs))
+        checks.shape("y", y, (x.shape[0], n_outputs))
 
 
 def training(
@@ -221,7 +241,7 @@ def training(
     vectors(("parameters", *state), parameters=parameters, **state)
     supervision(parameters, x, y, n_outputs, loss)
     for label, vector in {"parameters": parameters, **state}.items():
-        checks.disjoint(label, vector, (x, y))
+        checks.disjoint(label, vector, (x.data if is_csr(x) else x, y))
 
 
 def samples_order(order: IntArray, n_samples: int, parameters: FloatArray, slots: tuple[FloatArray, ...]) -> None:
