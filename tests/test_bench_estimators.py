@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fastnet import MLPClassifier
 from fastnet._jit import INTERPRETED
 from fastnet.bench import estimators, gate, page, results
 from fastnet.bench.estimators import FULL, QUICK, Fit
@@ -51,13 +52,29 @@ def test_both_have_the_defaults_but_for_what_a_fit_says():
     assert (other["hidden_layer_sizes"], other["batch_size"]) == ((100,), "auto")
 
 
-def test_zeros_are_said_and_drawn():
-    fit = replace(TINY, samples=1000, filled=0.2)
-    assert fit.name == "fit of 1,000 x 4, 80% zeros, adam, 3 epochs"
-    (X, y), (dense, labels) = fit.data(), replace(fit, filled=1.0).data()
-    assert 0.15 < np.count_nonzero(X) / X.size < 0.25
-    assert np.array_equal(X[X != 0], dense[X != 0])
-    assert np.array_equal(y, labels)
+def test_images_are_mostly_zeros():
+    fit = Fit(500, 784, 12, kind="digits", dtype="float64")
+    assert fit.name == "fit of 500 x 784 digits, adam, 12 epochs"
+    X, y = fit.data()
+    assert (X.shape, X.dtype, y.shape) == ((500, 784), np.float64, (500,))
+    assert (X.min(), X.max()) == (0, 1)
+    assert 0.15 < np.count_nonzero(X) / X.size < 0.22
+    assert set(y) == set(range(10))
+    assert MLPClassifier(max_iter=30, random_state=0).fit(X, y).score(X, y) > 0.9
+
+
+def test_texts_are_sparse():
+    X, y = Fit(50, 3000, 12, kind="words").data()
+    assert (X.format, X.shape, X.dtype, y.shape) == ("csr", (50, 3000), np.float32, (50,))
+    np.testing.assert_allclose(X.power(2).sum(axis=1), 1, rtol=1e-5)
+    assert 30 < X.nnz / 50 < 100
+
+
+def test_all_data_are_the_same_every_time():
+    for kind in ("noise", "digits", "words"):
+        (X, y), (again, labels) = (Fit(20, 784, 12, kind=kind).data() for _ in range(2))
+        assert abs(X - again).max() == 0
+        assert np.array_equal(y, labels)
 
 
 def test_at_least_two_rounds_are_taken_and_no_more_than_there_is_time_for():

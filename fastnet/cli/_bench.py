@@ -160,7 +160,7 @@ def _measure(
         document = results.new_document(environment(threads), settings)
         document["networks"] = run_all(workloads, keys, rounds or 9, SECONDS[suite], threads, step)
         if networks is None and "sklearn" in keys:
-            fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 240.0)
+            fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 600.0)
             document["estimators"] = estimators.measure_all(fits, rounds or 9, seconds, threads, step)
         step("inference")
         installed = [key for key in keys if PEERS[key].missing() is None]
