@@ -15,7 +15,7 @@ from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
-from fastnet.kernels.moves import copy_row
+from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.state import Weights
 
@@ -78,8 +78,10 @@ def gather(s: Any, start: int, first: int, last: int) -> int:
     real = values.dtype.type
     scale = real(samples.scale)
     for r in range(first, last):
-        at = samples.order[start + r] * n_in
+        sample = samples.order[start + r]
+        at = sample * n_in
         source = samples.x[at : at + n_in]
+        prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
         for panel in range(n_in // width):
             copy_row(samples.x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
