@@ -3,11 +3,12 @@
 `linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers`,
 `training` and `gradients` hold the operations, each the twin of the reference's file of that name. The others are what
 they are made of, from the bottom up: `emit` (LLVM code), `updates` and `vector_updates` (the optimizers' formulas,
-and the code that runs them), `simd` and `narrow_tiles` (register tiles), `elementary` and `units` (exp, log, sigmoid,
-tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout` and `narrow` (a network in memory),
-`passes`, `loss_passes`, `update_passes`, `narrow_passes` and `clipping` (the parts of a training step), `parts` and
-`state` (how parts are called, and on what), `epoch` (who does what when), `teams` and `epochs` (what a call makes
-ready), `row` (one sample), and smaller machinery.
+and the code that runs them), `simd`, `narrow_tiles` and `sparse_tiles` (register tiles), `elementary` and `units` (exp,
+log, sigmoid, tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout` and `narrow` (a network in
+memory), `bits` and `sparse` (inputs that are mostly zeros), `passes`, `loss_passes`, `update_passes`, `narrow_passes`,
+`sparse_passes` and `clipping` (the parts of a training step), `parts` and `state` (how parts are called, and on what),
+`epoch` (who does what when), `selection`, `teams` and `epochs` (what a call makes ready), `row` (one sample), and
+smaller machinery.
 """
 
 from fastnet.kernels.activations import (

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import INTERPRETED
 from fastnet._threads import LINE, make_barrier, run_team
-from fastnet.kernels import (
-    arrays,
-    clipping,
-    epoch,
-    loss_passes,
-    losses,
-    narrow_passes,
-    passes,
-    sparse_passes,
-    update_passes,
-    updates,
-)
+from fastnet.kernels import arrays, clipping, losses, updates
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import HALF, WORD
@@ -33,11 +19,12 @@ from fastnet.kernels.gemm import padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
-from fastnet.kernels.parts import address_of, invoke, place
+from fastnet.kernels.parts import invoke, place
+from fastnet.kernels.selection import NO_PARTS, inference_parts, state_type, training_parts
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
 from fastnet.kernels.sparse import Sparse, no_sparse
 from fastnet.kernels.sparse_tiles import MOST_PANELS
-from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
+from fastnet.kernels.state import Memory, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
 BLOCK_ELEMENTS = 256 * 1024
@@ -161,8 +148,8 @@ def training_state(
     memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
     layers = _layers(task)
-    parts = _training_parts(
-        _state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
+    parts = training_parts(
+        state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
         run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
         narrow.groups > 0, is_sparse, any(task.dropout),
     )  # fmt: skip
@@ -219,92 +206,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
-    parts = _inference_parts(_state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
+    parts = inference_parts(state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
     return State(run, parts, layout, samples, weights, memory)
-
-
-_NONE: Any = 0
-_TABLE: Any = np.zeros(1, np.int64)
-NO_PARTS = Parts(**dict.fromkeys(Parts._fields, _NONE))._replace(finish=_TABLE, undo=_TABLE)
-_STATE_TYPES: dict[Any, Any] = {}
-
-
-def _state_type(state: State) -> Any:
-    """Return a key of the state's type: all of it follows from the dtypes of parameters and inputs."""
-    key = (state.weights.flat.dtype, state.samples.x.dtype)
-    if key not in _STATE_TYPES:
-        _STATE_TYPES[key] = None if INTERPRETED else numba.typeof(state)
-    return key
-
-
-def _table(addresses: Sequence[Any]) -> Any:
-    """Make addresses, one for each layer, a field of a state."""
-    return tuple(addresses) if INTERPRETED else np.array(addresses, np.int64)
-
-
-@functools.cache
-def _training_parts(
-    state_key: Any, layers: tuple[tuple[int, int], ...], loss: int, optimizer: int, stores: bool, penalised: bool,
-    clips: bool, narrow: bool, is_sparse: bool, drops: bool,
-) -> Parts:  # fmt: skip
-    """Compile or load the parts of a training step."""
-
-    def address(part: Any) -> Any:
-        return address_of(part, _STATE_TYPES[state_key])
-
-    def of_layers(make: Any) -> Any:
-        return _table([address(make(*layer)) if any(layer) else 0 for layer in layers])
-
-    takes_steps = optimizer != updates.NONE
-    fused = takes_steps and not clips
-    parts = NO_PARTS._replace(
-        drive=address(epoch.train), rows=address(epoch.train_rows), pack=address(passes.pack_weights),
-        transpose=address(passes.transpose_all), multiply=address(passes.multiply),
-        finish=of_layers(passes.make_finish), loss=address(loss_passes.make_loss(loss)),
-        undo=of_layers(passes.make_undo),
-        unpack=address(passes.unpack_weights if takes_steps else passes.unpack_gradient),
-    )  # fmt: skip
-    if fused:
-        parts = parts._replace(update=address(update_passes.make_update(optimizer, int(penalised))))
-    if stores or clips:
-        parts = parts._replace(store=address(update_passes.make_update(updates.NONE, 0)))
-    if drops:
-        parts = parts._replace(drop=address(passes.drop))
-    if penalised:
-        parts = parts._replace(penalty=address(clipping.sum_weights))
-    if clips:
-        parts = parts._replace(
-            squares=address(clipping.sum_gradients), clipped=address(clipping.make_update(optimizer))
-        )
-    if not narrow and not is_sparse:
-        return parts._replace(gather=address(passes.gather), first_multiply=parts.multiply)
-    make_update = sparse_passes.make_update if is_sparse else narrow_passes.make_update
-    if fused:
-        parts = parts._replace(first_update=address(make_update(optimizer, int(penalised))))
-    if stores or clips:
-        parts = parts._replace(first_store=address(make_update(updates.NONE, 0)))
-    if is_sparse:
-        return parts._replace(
-            gather=address(sparse_passes.find_entries), first_multiply=address(sparse_passes.multiply)
-        )
-    return parts._replace(
-        narrow_gather=address(narrow_passes.find_rows), narrow_multiply=address(narrow_passes.dot_products),
-        narrow_add=address(narrow_passes.add_sums),
-    )  # fmt: skip
-
-
-@functools.cache
-def _inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Parts:
-    """Compile or load the parts of inference."""
-
-    def address(part: Any) -> Any:
-        return address_of(part, _STATE_TYPES[state_key])
-
-    finish = [address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]
-    return NO_PARTS._replace(
-        drive=address(epoch.predict), pack=address(passes.pack_weights), gather=address(passes.gather),
-        multiply=address(passes.multiply), finish=_table(finish), unpack=address(passes.unpack_logits),
-    )  # fmt: skip
 
 
 class Team:

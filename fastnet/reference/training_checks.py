@@ -240,8 +240,9 @@ def training(
     state = {f"slots[{i}]": slot for i, slot in enumerate(slots)}
     vectors(("parameters", *state), parameters=parameters, **state)
     supervision(parameters, x, y, n_outputs, loss)
+    inputs: npt.NDArray[Any] = np.asarray(x.data) if is_csr(x) else x
     for label, vector in {"parameters": parameters, **state}.items():
-        checks.disjoint(label, vector, (x.data if is_csr(x) else x, y))
+        checks.disjoint(label, vector, (inputs, y))
 
 
 def samples_order(order: IntArray, n_samples: int, parameters: FloatArray, slots: tuple[FloatArray, ...]) -> None:
