@@ -167,9 +167,10 @@ def test_description_of_an_array(dtype, n_in):
     check_description(np.abs(inputs(n_in, np.float64, 50) * 90).astype(dtype), 2)
 
 
-@pytest.mark.parametrize("n_threads", THREADS)
-def test_description_of_samples_that_differ(n_threads):
-    x = np.ones((640, 70), np.float32)
+@pytest.mark.parametrize("n_in", [1, 2, 70])
+@pytest.mark.parametrize("n_threads", [*THREADS, *[7] * (not INTERPRETED)])
+def test_description_of_samples_that_differ(n_threads, n_in):
+    x = np.ones((640, n_in), np.float32)
     x[::10] = 0  # what is probed
     assert len(check_description(x, n_threads).values) >= x.size
     assert len(check_description(1 - x, n_threads).values) >= x.size

@@ -120,13 +120,13 @@ def _describe(
 
 
 def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
-    """Describe an array (n_samples, n_in), read once: there is room for half as many entries more than were probed."""
+    """Describe an array (n_samples, n_in): read once, where room for half as many again as were probed is enough."""
     n_samples, n_in = x.shape
     team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
     words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.empty(n_samples + 1, np.int64)
     counts = np.zeros(team, np.int64)
     for room in (min(int(1.5 * _count_entries(x) * n_samples), x.size), x.size):
-        values = np.empty(room + team * n_in, dtype)
+        values = np.empty(room + team * (n_in + 1), dtype)
         run_team(_describe, team, inputs, n_in, dtype.type(scale), words, starts, values, counts)
         if counts.min() >= 0:
             break

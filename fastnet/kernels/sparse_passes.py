@@ -84,8 +84,8 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
     width = TILE_VECTORS * lanes
     step, depth, n_in = s.run.capacity * width, s.layout.depth[0] * width, s.layout.n_in[0]
     n_groups, zero = _parts(last_panel - first_panel, MOST_PANELS), values.dtype.type(0)
-    for i in range(n_groups):
-        group = _group(i, n_groups, first_panel, last_panel, s.layout.n_out[0], lanes)
+    for item in range(n_groups):
+        group = _group(item, n_groups, first_panel, last_panel, s.layout.n_out[0], lanes)
         b0 = s.layout.packed[0] + group.first * depth
         c0 = s.layout.values[1] * s.run.capacity + group.first * step
         for i in range(group.panels):
