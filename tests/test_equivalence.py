@@ -174,7 +174,12 @@ def test_out_may_be_an_input_or_another_view_of_it(case, name, dtype):
 
 
 @dtypes
-@pytest.mark.parametrize("case", [case for case in SMALL if "extremes" not in case.size], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    # of mostly zeros, those times NaN are left out
+    [case for case in SMALL if "extremes" not in case.size and "filled" not in case.size],
+    ids=str,
+)
 def test_nan_stays_nan_at_the_same_places(case, dtype):
     pristine = case.arguments(dtype)
     for name, i in arrays_in(pristine):

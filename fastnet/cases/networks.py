@@ -73,6 +73,7 @@ class Training:
     l2: float = 0.0
     dropout: tuple[float, ...] | None = None
     bias: bool = True
+    filled: float = 1.0  # fraction of the inputs that are not made zero
 
     def __str__(self) -> str:
         net = "-".join(map(str, self.sizes))
@@ -85,6 +86,7 @@ class Training:
         if self.dropout is not None:
             options.append(f"dropout {' '.join(map(str, self.dropout))}")
         options += [] if self.bias else ["no bias"]
+        options += [f"{self.filled} filled"] * (self.filled < 1)
         return "-".join((*parts, kind, *options))
 
     def answers(self, dtype: Any, rng: np.random.Generator) -> Any:
@@ -101,6 +103,8 @@ class Training:
     def make(self, dtype: Any, rng: np.random.Generator) -> Arguments:
         """Make the arguments."""
         x, scale = samples(self.n, self.sizes[0], self.x_dtype, dtype, rng)
+        if self.filled < 1:
+            x[rng.random(x.shape) >= self.filled] = 0
         y = self.answers(dtype, rng)
         parameters = network(self.sizes, dtype, rng)
         if not self.bias:
@@ -214,7 +218,13 @@ OPTION_TRAININGS = [
     Training(600, (13, 18, 4), ("sigmoid",), "softmax_squared_error", "adamw", 600, bias=False),  # in blocks
     Training(40, (6, 99, 30), ("relu",), "softmax_squared_error", "adam", 9, weighted=True, clip_norm=0.1, bias=False),
 ]  # fmt: skip
-TRAININGS += CLIPPED_TRAININGS + OPTION_TRAININGS
+SPARSE_TRAININGS = [
+    Training(60, (70, 33, 3), ("tanh",), "cross_entropy", "adam", 16, filled=0.2),
+    Training(300, (130, 18, 4), ("relu",), "squared_error", "sgd", 290, np.uint8, weighted=True, l2=0.1, filled=0.1),
+    Training(41, (64, 150, 5, 2), ("elu", "relu"), "cross_entropy", "nesterov", 16, dropout=(0.3, 0.0), filled=0.3),
+    Training(20, (33, 12, 3), ("relu",), "cross_entropy", "adamw", 1, clip_norm=0.5, bias=False, filled=0.2),
+]
+TRAININGS += CLIPPED_TRAININGS + OPTION_TRAININGS + SPARSE_TRAININGS
 GRADIENTS = [
     Training(1, (1, 1), (), "squared_error", "sgd", 1),
     Training(11, (5, 7, 3), ("relu",), "cross_entropy", "sgd", 11, l2=0.1),
@@ -230,10 +240,12 @@ PREPARED = [
     Training(17, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "adam", 5, step=2),
     Training(40, (6, 130, 3), ("relu",), ("cross_entropy", 0.2), "momentum", 16, weighted=True, l2=0.1, dropout=(0.5,)),
     Training(600, (13, 16, 4), ("relu",), "cross_entropy", "adamw", 600, np.uint8, clip_norm=0.2),  # in blocks
+    Training(90, (100, 20, 4), ("tanh",), "cross_entropy", "adam", 20, l2=0.1, filled=0.2),
 ]
 REALISTIC_TRAININGS = [
     Training(128, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 32, np.uint8),
     Training(256, (784, 10, 10), ("relu",), "cross_entropy", "adam", 128),
+    Training(256, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 64, filled=0.19),
     Training(
         256, (784, 128, 10), ("gelu",), ("cross_entropy", 0.1), "adamw", 64, weighted=True, l2=0.01, dropout=(0.2,)
     ),
