@@ -229,7 +229,7 @@ def test_training_with_a_part_left_out_fails(capsys, monkeypatch):
     shown = capsys.readouterr().out
     (failed,) = [line for line in shown.splitlines() if "FAILED" in line]
     assert "dropout 0.2" in failed
-    assert "1 of 3 fell short" in shown
+    assert "1 of 4 fell short" in shown
 
 
 def test_rows_that_the_saved_results_do_not_have_must_be_right_and_are_named(tmp_path, capsys):
