@@ -474,7 +474,11 @@ def test_network_without_hidden_layer_is_linear():
         ({"parameters": [0.0] * 44}, TypeError, "parameters must be a float32 or float64 array, got list"),
         ({"slots": (np.zeros(44),)}, ValueError, "slots must be a tuple of 0 vectors for sgd, got 1"),
         ({"slots": []}, ValueError, "slots must be a tuple of 0 vectors for sgd, got list"),
-        ({"x": np.zeros((11, 3), np.float32)}, TypeError, "x must be a float64 or uint8 array, got float32"),
+        (
+            {"x": np.zeros((11, 3), np.float32)},
+            TypeError,
+            "x must be a float64 or uint8 array or CSR matrix, got float32",
+        ),
         ({"x": np.zeros((11, 4))}, ValueError, r"x must have shape \(n_samples, 3\), got \(11, 4\)"),
         ({"y": np.zeros(11)}, TypeError, "y must be a 1-D integer array, got float64"),
         ({"y": np.zeros(10, int)}, ValueError, r"y must have shape \(11,\), got \(10,\)"),
