@@ -5,7 +5,7 @@ import sys
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.sessions = ["tests", "interpreted", "lint", "types", "docs", "compare"]
+nox.options.sessions = ["tests", "lint", "types", "docs", "compare"]
 nox.options.reuse_existing_virtualenvs = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -38,15 +38,6 @@ def tests(session: nox.Session) -> None:
     """Run all tests on the installed package; arguments go to pytest."""
     install(session, "test")
     session.run("pytest", *(session.posargs or WHAT))
-
-
-@nox.session
-def interpreted(session: nox.Session) -> None:
-    """Run the tests with kernels as plain Python, which coverage can see."""
-    install(session, "test", "coverage")
-    session.env["NUMBA_DISABLE_JIT"] = "1"
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or WHAT))
-    session.run("coverage", "report")
 
 
 @nox.session

@@ -5,21 +5,15 @@ A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `call
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (`fastnet.kernels.simd.fma`), so results do not depend on what a compiler chose to contract.
 * No reference counting inside kernels: they allocate nothing, and threads never meet at a counter.
-* The cache lives in a folder whose name is a digest of everything that compiled code depends on: the
-  kernels' sources, the versions, the processor, the vector width. Numba's own key holds none of the
-  first, so an edit in one file could leave a stale kernel in the cache of another. Where no folder
-  can be written, kernels are compiled in memory, with one warning.
+* What was compiled is kept for the next process (`fastnet._kernel_cache`).
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import platform
 import sys
-import tempfile
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,15 +23,16 @@ import llvmlite.binding as llvm
 import numba
 import numba.core
 import numba.extending
-import numpy as np
+
+from fastnet import _kernel_cache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 config: Any = numba.core.config
 njit: Any = numba.njit
 
-INTERPRETED = bool(config.DISABLE_JIT)
-"""True where NUMBA_DISABLE_JIT is set: kernels then run as plain Python, for coverage."""
+COMPILES = not config.DISABLE_JIT
+"""False where NUMBA_DISABLE_JIT is set: `fastnet.kernels` is then the reference."""
 
 _FLAGS: dict[str, Any] = {
     "nogil": True,  # the threads of a team are Python threads
@@ -52,6 +47,11 @@ _FLAGS: dict[str, Any] = {
 def is_x86() -> bool:
     """Tell whether this is an x86 processor, with 16 vector registers unless it has AVX-512."""
     return platform.machine().lower() in ("x86_64", "amd64", "i686", "x86")
+
+
+def is_arm() -> bool:
+    """Tell whether this is a 64-bit Arm processor."""
+    return platform.machine().lower() in ("aarch64", "arm64")
 
 
 def _features() -> set[str]:
@@ -85,59 +85,34 @@ def cpu_name() -> str:
     return str(config.CPU_NAME or llvm.get_host_cpu_name())
 
 
-@functools.cache
-def _digest() -> str:
-    package = Path(__file__).parent
-    sources = [Path(__file__), *sorted((package / "kernels").glob("*.py"))]
-    parts = [numba.__version__, llvmlite.__version__, sys.version, cpu_name(), str(vector_bits())]
-    parts += [",".join(sorted(_features())), repr(sorted(_FLAGS.items()))]
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def cache_root() -> Path:
-    """Folder of the compiled kernels of all versions, processors and settings."""
-    for name in ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR"):
-        if os.environ.get(name):
-            return Path(os.environ[name]) / "fastnet"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "fastnet"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "fastnet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnet"
+def digest() -> str:
+    """Return a digest of everything that compiled code depends on."""
+    settings = (numba.__version__, llvmlite.__version__, sys.version, cpu_name(), str(vector_bits()))
+    return _kernel_cache.digest(*settings, ",".join(sorted(_features())), repr(sorted(_FLAGS.items())))
 
 
 @functools.cache
 def cache_directory() -> Path | None:
-    """Folder of the compiled kernels, made if need be; None where it cannot be written."""
+    """Folder of the compiled kernels, which need not exist yet; None where there is no place for one."""
     try:
-        folder = cache_root() / f"kernels-{_digest()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError) as error:  # Path.home() raises RuntimeError without a home
-        warnings.warn(
-            f"compiled kernels are not cached, each process compiles anew: {error}; "
-            "set FASTNET_CACHE_DIR to a folder that can be written",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        return _kernel_cache.cache_root() / f"kernels-{digest()}"
+    except RuntimeError as error:  # of Path.home(), without a home
+        _kernel_cache.warn_once(str(error))
         return None
 
 
+def require_compiler(what: str) -> None:
+    """Raise ImportError where nothing is compiled, for what has no twin in the reference."""
+    if not COMPILES:
+        raise ImportError(f"{what} needs compiled kernels, and NUMBA_DISABLE_JIT is set: unset it")
+
+
 def _compiled(function: Function, **flags: Any) -> Function:
-    if INTERPRETED:
-        return np.errstate(all="ignore")(function)  # compiled code does not warn
-    folder = cache_directory()
-    if folder is None:
-        return njit(**_FLAGS, **flags)(function)  # type: ignore[no-any-return]
-    asked, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # read once, while decorating
-    try:
-        return njit(cache=True, **_FLAGS, **flags)(function)  # type: ignore[no-any-return]
-    finally:
-        config.CACHE_DIR = asked
+    require_compiler(function.__module__)
+    compiled, folder = njit(**_FLAGS, **flags)(function), cache_directory()
+    if folder is not None and function.__module__ in _kernel_cache.sources():  # else no digest covers it
+        compiled._cache = _kernel_cache.KernelCache(function, folder)
+    return compiled  # type: ignore[no-any-return]
 
 
 def kernel(function: Function) -> Function:

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import INTERPRETED
-
 LINE = 16
 """Elements of a barrier's array between its counters: two cache lines, so that they do not share one."""
 
@@ -43,12 +41,12 @@ def available_cores() -> int:
 def resolve_threads(n_threads: int | None) -> int:
     """Return the thread count to use: the one given, or one per available processor."""
     if n_threads is None:
-        return 1 if INTERPRETED else available_cores()
+        return available_cores()
     if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer):
         raise TypeError(f"n_threads must be an integer or None, got {type(n_threads).__name__}")
     if n_threads < 1:
         raise ValueError(f"n_threads must be at least 1, got {n_threads}")
-    return 1 if INTERPRETED else int(n_threads)
+    return int(n_threads)
 
 
 def make_barrier() -> npt.NDArray[np.int64]:

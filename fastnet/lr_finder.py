@@ -100,7 +100,7 @@ def _losses(trainer: Trainer, X: Any, y: Any, rates: npt.NDArray[np.float64]) ->
     train = trainer.kernels.prepare_training(
         parameters, slots, X, y, network.sizes, network.activations, trainer.loss, trainer.optimizer.as_tuple(),
         n_batch, network.input_scale, trainer.clip_norm, trainer.clip_value, None, trainer.l2, trainer.dropout or None,
-        0, network.bias, **trainer.threads(),
+        0, network.bias, trainer.n_threads,
     )  # fmt: skip
     losses: list[float] = []
     least = math.inf

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnet import _inputs
+from fastnet._jit import COMPILES
 from fastnet.network import Network
 
 
@@ -36,22 +38,17 @@ class Predictor:
     """
 
     def __init__(self, network: Network) -> None:
-        from fastnet.kernels.activations import CODES
-        from fastnet.kernels.arrays import locked
-        from fastnet.kernels.row import predict_rows
-
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {type(network).__name__}")
-        self._network, self._run = network, predict_rows
+        self._network = network
         self._dtypes = (network.dtype, np.dtype(np.uint8))
         self._row = np.empty((1, network.sizes[0]), network.dtype)
-        self._read_row, self._parameters = locked(self._row), locked(network.parameters)
-        names = (*network.activations, "identity")
-        self._sizes = np.array(network.sizes, np.int64)
-        self._codes = np.array([CODES[name] for name in names], np.int64)
-        self._buffers = np.empty((2, max(network.sizes)), network.dtype)
         self._logits = np.empty((1, network.sizes[-1]), network.dtype)
+        self._run = (_compiled if COMPILES else _uncompiled)(network, self._row, self._logits)
         self._shape = (network.sizes[0],)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Predictor, (self._network,)
 
     @property
     def logits(self) -> npt.NDArray[Any]:
@@ -80,11 +77,32 @@ class Predictor:
         if type(x) is not np.ndarray or x.shape != self._shape or x.dtype not in self._dtypes:
             x = _inputs.features("x", [x], self._shape[0], self._dtypes[0])[0]
         self._row[0] = x
-        best: int = self._run(
-            self._parameters, self._read_row, self._network.input_scale, self._sizes, self._codes, self._buffers,
-            self._logits,
-        )  # fmt: skip
+        best = self._run()
         if best < 0:
             _inputs.features("x", self._row, self._shape[0], self._dtypes[0])  # says where the NaN or infinity is
             return int(self.logits.argmax())
         return best
+
+
+def _compiled(network: Network, row: npt.NDArray[Any], logits: npt.NDArray[Any]) -> Callable[[], int]:
+    """Return what writes the logits of a row; it returns the class with the largest, -1 for a NaN."""
+    from fastnet.kernels.activations import CODES
+    from fastnet.kernels.arrays import locked
+    from fastnet.kernels.row import predict_rows
+
+    sizes = np.array(network.sizes, np.int64)
+    codes = np.array([CODES[name] for name in (*network.activations, "identity")], np.int64)
+    buffers = np.empty((2, max(network.sizes)), network.dtype)
+    parameters, inputs = locked(network.parameters), locked(row)
+    return lambda: int(predict_rows(parameters, inputs, network.input_scale, sizes, codes, buffers, logits))
+
+
+def _uncompiled(network: Network, row: npt.NDArray[Any], logits: npt.NDArray[Any]) -> Callable[[], int]:
+    """Return the same in NumPy, where NUMBA_DISABLE_JIT is set."""
+    from fastnet.reference import predict_logits
+
+    def run() -> int:
+        predict_logits(network.parameters, row, network.sizes, network.activations, network.input_scale, logits)
+        return -1 if np.isnan(logits).any() else int(logits.argmax())
+
+    return run

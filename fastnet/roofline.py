@@ -13,16 +13,14 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import INTERPRETED, inlined, kernel, vector_bits
+from fastnet._jit import vector_bits
 from fastnet._threads import LINE, resolve_threads, run_team
-from fastnet.kernels.barrier import meet
-from fastnet.kernels.gemm import share
-from fastnet.kernels.measure import FMA_CHAINS, READ_CHAINS, fma_chains, read_vectors
+from fastnet.kernels.measure import FMA_CHAINS, READ_CHAINS, compute, read
 
 ROUNDS = 20_000
 
@@ -41,26 +39,6 @@ class Roofline(NamedTuple):
     float64_gflops: float
     l2_gbytes: float
     memory_gbytes: float
-
-
-@inlined
-def _spin(rounds: int, out: Any, index: int) -> None:
-    out[index] = fma_chains(rounds, out[index])
-
-
-@kernel
-def _burn(thread: int, n_threads: int, barrier: Any, rounds: int, out: Any) -> None:
-    if meet(barrier, n_threads):
-        _spin(rounds, out, LINE * thread)
-
-
-@kernel
-def _read(thread: int, n_threads: int, barrier: Any, array: Any, times: int, step: int, out: Any) -> None:
-    """Read a thread's share of the array, `step` elements at a time, some times."""
-    first, last = share(array.size // step, thread, n_threads)
-    if meet(barrier, n_threads):
-        for _ in range(times):
-            out[LINE * thread] += read_vectors(array, first * step, last - first)
 
 
 def _best_of(run: Callable[[], None], seconds: float) -> float:
@@ -102,10 +80,10 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
     team = resolve_threads(n_threads)
-    rounds = 1 if INTERPRETED else 20 * ROUNDS
+    rounds = 20 * ROUNDS
     out = np.full(LINE * team, 0.5, dtype)
     flop = 2 * rounds * FMA_CHAINS * (vector_bits() // (8 * dtype.itemsize)) * team
-    return flop / _best_of(lambda: run_team(_burn, team, rounds, out), seconds) / 1e9
+    return flop / _best_of(lambda: run_team(compute, team, rounds, out), seconds) / 1e9
 
 
 def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, seconds: float = 0.15) -> float:
@@ -139,7 +117,7 @@ def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, secon
         raise ValueError(f"size must be at least {4 * step * team} bytes for {team} threads, got {size}")
     array, out = np.ones(size // (4 * step) * step, np.float32), np.zeros(LINE * team, np.float32)
     times = max(1, 32 * 1024 * 1024 // size)
-    best = _best_of(lambda: run_team(_read, team, array, times, step, out), seconds)
+    best = _best_of(lambda: run_team(read, team, array, times, step, out), seconds)
     return float(times * array.nbytes / best / 1e9)
 
 

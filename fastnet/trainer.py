@@ -246,14 +246,10 @@ class Trainer:
         """The module whose operations compute: `fastnet.kernels` or `fastnet.reference`."""
         return import_module(BACKENDS[self.backend])
 
-    def threads(self) -> dict[str, Any]:
-        """Return what operations are told of threads."""
-        return {"n_threads": self.n_threads} if self.backend == "numba" else {}
-
     def _logits(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
         network = self.network
         logits: npt.NDArray[Any] = self.kernels.predict_logits(
-            network.parameters, X, network.sizes, network.activations, network.input_scale, **self.threads()
+            network.parameters, X, network.sizes, network.activations, network.input_scale, n_threads=self.n_threads
         )
         return logits
 
@@ -263,7 +259,7 @@ class Trainer:
         train: Callable[..., Totals] = self.kernels.prepare_training(
             network.parameters, self._slots, data.X, data.y, network.sizes, network.activations, self.loss,
             self.optimizer.as_tuple(), plan.n_batch, network.input_scale, self.clip_norm, self.clip_value,
-            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, **self.threads(),
+            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, self.n_threads,
         )  # fmt: skip
         train(np.empty(0, np.int64))
         self._evaluate(data.X[:0], data.y[:0])

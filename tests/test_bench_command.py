@@ -5,7 +5,6 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from fastnet._jit import INTERPRETED
 from fastnet.bench import page, results, suite
 from fastnet.bench.timing import spread
 from fastnet.bench.workloads import QUICK, Workload
@@ -13,14 +12,10 @@ from fastnet.cli import main
 
 SMALL = ["bench", "--networks", "12-8-3", "--batch-sizes", "32", "--peers", "sklearn", "--rounds", "2"]
 
-compiled = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
-
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Results of a small network, as the command writes them."""
-    if INTERPRETED:
-        pytest.skip("nothing is compiled")
     path = tmp_path_factory.mktemp("bench") / "results.json"
     import warnings
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fastnet import MLPClassifier
-from fastnet._jit import INTERPRETED
 from fastnet.bench import estimators, gate, page, results
 from fastnet.bench.estimators import FULL, QUICK, Fit
 from fastnet.bench.timing import spread
@@ -147,7 +146,6 @@ def test_results_that_were_saved_before_there_were_estimators_can_be_read(tmp_pa
     assert results.load(path)["estimators"] == []
 
 
-@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_the_command_measures_estimators_beside_scikit_learn(tmp_path, monkeypatch, capsys):
     from fastnet.bench import workloads

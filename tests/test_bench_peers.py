@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastnet._jit import INTERPRETED
 from fastnet.bench.accuracy import digits, split, time_to_accuracy
 from fastnet.bench.environment import environment
 from fastnet.bench.peers import PEERS, Unavailable, own
@@ -134,8 +133,6 @@ def test_prepare_names_what_does_not_fit(change, message):
 
 def test_time_to_accuracy_of_the_digits():
     data = digits()
-    if INTERPRETED:  # kernels in plain Python take their time
-        data = data._replace(X=data.X[:150], y=data.y[:150])
     messages = []
     rows = time_to_accuracy(
         ["numpy", "fastnet"],
@@ -144,7 +141,7 @@ def test_time_to_accuracy_of_the_digits():
         targets=(0.5, 0.3, 1.0),
         seeds=(0,),
         learning_rates=(1e-6, 0.3),
-        max_epochs=2 if INTERPRETED else 6,
+        max_epochs=6,
         progress=messages.append,
     )
     assert json.loads(json.dumps(rows)) == rows

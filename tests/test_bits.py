@@ -12,12 +12,9 @@ import numpy as np
 import pytest
 
 from fastnet import kernels
-from fastnet._jit import INTERPRETED
 from fastnet._threads import available_cores
 from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, SLOTS, Training, network, run
 from fastnet.kernels.gemm import threads_for
-
-pytestmark = pytest.mark.skipif(INTERPRETED, reason="BLAS stands in for the tile, in one thread")
 
 THREADS = (1, 2, 3, 5)
 LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")

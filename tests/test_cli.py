@@ -12,14 +12,12 @@ import pytest
 
 import fastnet
 from fastnet import SGD, Adam, Network, Trainer, load_model
-from fastnet._jit import INTERPRETED
 from fastnet.cli import _options, main
 from fastnet.datasets import load, load_digits, stratified_split
 from fastnet.network import ACTIVATIONS, INITS
 from fastnet.reference.training_checks import HYPERPARAMETERS
 from fastnet.trainer import BACKENDS
 
-COMPILED = pytest.mark.skipif(INTERPRETED, reason="a whole training run needs compiled kernels")
 QUICK = ["train", "--backend", "numpy", "--epochs", "3"]
 
 
@@ -51,7 +49,6 @@ def tiny_csv(tmp_path):
     return path
 
 
-@COMPILED
 def test_digits_reach_97_percent_with_default_settings(tmp_path):
     result = run_process("train", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
@@ -68,7 +65,6 @@ def test_digits_reach_97_percent_with_default_settings(tmp_path):
     assert os.listdir(tmp_path) == ["model.safetensors"]
 
 
-@COMPILED
 @pytest.mark.parametrize("seed", [0, 6, 7])
 def test_digits_reach_97_percent_with_other_seeds(capsys, seed):
     document = run_json(capsys, "train", "--seed", str(seed))
@@ -180,7 +176,7 @@ def test_predictions_and_evaluation_agree_with_the_library(capsys, tmp_path, tin
     trainer = Trainer(model.network, backend="numpy")
     capsys.readouterr()
     common = ["model.safetensors", str(tiny_csv), "--label", "kind"]
-    assert main(["predict", *common, "--backend", "numpy" if INTERPRETED else "numba"]) == 0
+    assert main(["predict", *common, "--backend", "numba"]) == 0
     header, *labels = capsys.readouterr().out.splitlines()
     assert header == "label"
     assert [int(label) for label in labels] == trainer.predict(data.X).tolist()
@@ -208,7 +204,6 @@ def test_predictions_need_no_labels(capsys, tmp_path, tiny_csv):
     assert outputs[0] == outputs[1]
 
 
-@COMPILED
 def test_evaluation_shows_a_table_of_classes(capsys, tiny_csv):
     assert main([*QUICK, str(tiny_csv), "--label", "kind"]) == 0
     capsys.readouterr()

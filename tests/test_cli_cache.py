@@ -28,6 +28,7 @@ def test_what_is_kept_is_shown_and_removed(fastnet, tmp_path):
     facts = json.loads(fastnet("cache", "info", "--json"))
     assert (facts["stale"], facts["stale_bytes"]) == (1, 1500)
     in_use = tmp_path / "fastnet" / os.path.basename(facts["in_use"])
+    in_use.mkdir()
     (in_use / "kernel.nbc").write_bytes(b"\0" * 10)
     assert "1 of other versions" in fastnet("cache", "info")
     assert "1 of" in fastnet("cache", "clear", "--stale")

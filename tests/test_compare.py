@@ -7,13 +7,10 @@ import numpy as np
 import pytest
 
 from fastnet import kernels
-from fastnet._jit import INTERPRETED
 from fastnet.bench import gate, results, tables
 from fastnet.bench.operations import Measured, network_cases, realistic_cases
 from fastnet.bench.timing import CONFIDENCE, FEWEST_PAIRS, Spread, alternate, limited_threads, loops_for, pairs, spread
 from fastnet.cli import main
-
-pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 
 ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.5"]
 

@@ -19,7 +19,6 @@ import typer
 
 import fastnet.reference
 from fastnet import datasets, models, recipes
-from fastnet._jit import INTERPRETED
 from fastnet.cli import main
 from fastnet.cli._app import app
 
@@ -95,7 +94,6 @@ def run_block(language, title, text, names, where):
         assert language == "text", f"{where}: got {language!r}, expected a language that is run, or text"
 
 
-@pytest.mark.skipif(INTERPRETED, reason="whole training runs need compiled kernels")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_runs(page, files, monkeypatch, tmp_path):

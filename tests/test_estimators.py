@@ -11,11 +11,10 @@ from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import fastnet
-from fastnet._jit import INTERPRETED
 
 # The tests of estimators that take `backend` run once for each.
 # Interpreted kernels are slow, and test_estimators_backends.py holds them to the reference.
-BACKENDS = ["numpy"] if INTERPRETED else ["numpy", "numba"]
+BACKENDS = ["numpy", "numba"]
 
 PAIRS = [
     (fastnet.MLPClassifier, sklearn.neural_network.MLPClassifier),

@@ -5,7 +5,6 @@ import pytest
 from test_estimators import BACKENDS, each_estimator, pair_for, problem
 
 from fastnet import MLPClassifier
-from fastnet._jit import INTERPRETED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -67,7 +66,6 @@ def test_threads_change_no_bit(kind, settings):
         np.testing.assert_array_equal(own, other)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="BLAS stands in for the tile")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "two outputs", "poisson"])
 def test_a_row_alone_gets_the_bits_it_gets_among_others(kind, dtype):

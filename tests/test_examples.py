@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fastnet._jit import INTERPRETED
-
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
 
-@pytest.mark.skipif(INTERPRETED, reason="training needs compiled kernels")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(path)])

@@ -5,12 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from fastnet._jit import INTERPRETED, kernel
+from fastnet._jit import kernel
 from fastnet.kernels.denormals import flush, restore
 from fastnet.profile import profile, step_flop
 from fastnet.roofline import L2_BYTES, fma_peak, read_bandwidth, roofline
-
-pytestmark = pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 
 
 @kernel

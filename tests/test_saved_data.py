@@ -8,7 +8,6 @@ import pytest
 
 from fastnet import SGD, Network, Trainer
 from fastnet._inputs import features
-from fastnet._jit import INTERPRETED
 from fastnet.datasets import Dataset, load, save
 
 
@@ -173,10 +172,7 @@ def npy(array):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize(
-    "backend",
-    ["numpy", pytest.param("numba", marks=pytest.mark.skipif(INTERPRETED, reason="plain Python takes minutes"))],
-)
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_mapped_features_train_without_a_copy_to_the_same_bits(tmp_path, dtype, backend):
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (4000, 784)).astype(dtype), rng.integers(0, 3, 4000)

@@ -7,15 +7,14 @@ import pytest
 import scipy.sparse
 
 from fastnet import kernels, reference
-from fastnet._jit import INTERPRETED
 from fastnet.kernels import sparse
 from fastnet.kernels.bits import WORD
 
-N_SAMPLES = 150 if INTERPRETED else 620
-THREADS = (1,) if INTERPRETED else (1, 2, 3)
+N_SAMPLES = 620
+THREADS = (1, 2, 3)
 OPTIMIZERS = (("sgd", 0.2), ("momentum", 0.1, 0.9, True), ("adam", 0.01, 0.9, 0.999, 1e-8))
 N_SLOTS = {"sgd": 0, "momentum": 1, "adam": 2}
-SIZES = ((20, 33, 4), (64, 12, 3), (130, 150, 18, 3), *([] if INTERPRETED else [(784, 100, 10)]))
+SIZES = ((20, 33, 4), (64, 12, 3), (130, 150, 18, 3), (784, 100, 10))
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
 sizes = pytest.mark.parametrize("sizes", SIZES, ids=str)
@@ -52,10 +51,7 @@ def trained(x, sizes, dtype, module=kernels, epochs=2, **more):
 
 def assert_same(one, other):
     for a, b in zip(one, other, strict=True):
-        if INTERPRETED:
-            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
-        else:
-            assert a.tobytes() == b.tobytes()
+        assert a.tobytes() == b.tobytes()
 
 
 @pytest.fixture
@@ -168,7 +164,7 @@ def test_description_of_an_array(dtype, n_in):
 
 
 @pytest.mark.parametrize("n_in", [1, 2, 70])
-@pytest.mark.parametrize("n_threads", [*THREADS, *[7] * (not INTERPRETED)])
+@pytest.mark.parametrize("n_threads", [*THREADS, 7])
 def test_description_of_samples_that_differ(n_threads, n_in):
     x = np.ones((640, n_in), np.float32)
     x[::10] = 0  # what is probed

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from fastnet import kernels, reference
-from fastnet._jit import INTERPRETED
 from fastnet.bench.operations import realistic_cases
 from fastnet.cases import DTYPES, compare_results, run
 
-CASES = [] if INTERPRETED else realistic_cases()  # plain Python loops would take minutes
+CASES = realistic_cases()
 ROUNDS = 50
 """Timings of an operation that writes to its arguments: one call each, with new arguments."""
 

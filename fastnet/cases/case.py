@@ -25,8 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import INTERPRETED
-
 DTYPES = (np.float32, np.float64)
 
 ROUNDINGS = 8
@@ -82,7 +80,7 @@ def tolerances(case: Case, dtype: Any, expected: list[Any]) -> list[Any]:
 
 def difference(actual: Any, expected: Any, tolerance: Any) -> str | None:
     """Compare type, shape and dtype, then where NaN and infinities are, then the finite values; None if all agree."""
-    if type(actual) is not type(expected) and not (INTERPRETED and isinstance(actual, type(expected))):
+    if type(actual) is not type(expected):
         return f"a {type(actual).__name__}, expected a {type(expected).__name__}"  # NumPy's float64 is a float
     for name, one, wanted in (
         ("shape", np.shape(actual), np.shape(expected)),

@@ -57,7 +57,7 @@ def clear(stale: Stale = False, json: options.Json = False) -> int:
     from fastnet.cli._output import print_json
 
     root, current, folders = _folders()
-    if current is not None and not stale:
+    if current is not None and current.is_dir() and not stale:
         folders = [*folders, current]
     size = _size(folders)
     for folder in folders:
@@ -71,9 +71,10 @@ def clear(stale: Stale = False, json: options.Json = False) -> int:
 
 def _folders() -> tuple[Path, Path | None, list[Path]]:
     """Return where kernels are kept, the folder in use if there can be one, and those of other versions."""
-    from fastnet import _jit
+    from fastnet._jit import cache_directory
+    from fastnet._kernel_cache import cache_root
 
-    root, current = _jit.cache_root(), _jit.cache_directory()
+    root, current = cache_root(), cache_directory()
     found: list[Any] = sorted(root.iterdir()) if root.is_dir() else []
     return root, current, [path for path in found if _FOLDER.match(path.name) and path.is_dir() and path != current]
 

@@ -144,12 +144,14 @@ def _measure(
     before: Path | None, fail_under: float | None, factor: float, operations: str | None, network: str | None,
     batch_size: int | None, dtype: options.Dtype | None, threads: int | None, budget: float, json: Path | None,
 ) -> int:  # fmt: skip
+    from fastnet._jit import require_compiler
     from fastnet.bench import gate, results
     from fastnet.bench.environment import environment
     from fastnet.bench.operations import network_cases, realistic_cases
     from fastnet.bench.tables import verdicts_table
     from fastnet.bench.timing import limited_threads
 
+    require_compiler("the comparison")
     old = None if before is None else results.load(before)
     names = [name.strip() for name in operations.split(",")] if operations else []
     cases = network_cases(network, batch_size or 64) if network else realistic_cases(names)

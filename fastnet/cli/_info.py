@@ -34,7 +34,9 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
         "threads": f"{threads['available']} available; {threads['layer']}",
         "kernel cache": facts["kernel_cache"] or "none can be written: every process compiles anew",
         "NumPy's BLAS": "; ".join(f"{b['name']} {b['version']}, {b['threads']} threads" for b in blas) or "unknown",
-        "FMA peak": f"{peak['one_thread']:.0f} GFLOP/s with one thread, {peak['all_threads']:.0f} with all (float32)",
+        "FMA peak": "not measured: NUMBA_DISABLE_JIT is set"
+        if peak is None
+        else f"{peak['one_thread']:.0f} GFLOP/s with one thread, {peak['all_threads']:.0f} with all (float32)",
     }
     print_rows(rows)
     return 0
@@ -43,18 +45,19 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
 def _facts() -> dict[str, Any]:
     from fastnet import _jit
     from fastnet.bench.environment import environment
-    from fastnet.roofline import fma_peak
 
     machine, cache = environment(), _jit.cache_directory()
     return {key: machine[key] for key in ("versions", "platform", "cpu", "blas")} | {
         "threads": {"available": machine["cores"], "layer": machine["threading_layer"]},
         "kernel_cache": None if cache is None else str(cache),
-        "fma_peak_gflops": {
-            "dtype": "float32",
-            "one_thread": fma_peak(n_threads=1),
-            "all_threads": fma_peak(),
-        },
+        "fma_peak_gflops": _peak() if _jit.COMPILES else None,
     }
+
+
+def _peak() -> dict[str, Any]:
+    from fastnet.roofline import fma_peak
+
+    return {"dtype": "float32", "one_thread": fma_peak(n_threads=1), "all_threads": fma_peak()}
 
 
 def _model_facts(path: Path) -> dict[str, Any]:

@@ -247,9 +247,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _backend(self) -> ModuleType:
         return import_module(_BACKENDS[self.backend])
 
-    def _threads(self) -> dict[str, Any]:
-        return {"n_threads": self.n_threads} if self.backend == "numba" else {}
-
     def _logits(self, X: Any, layer: int | None = None) -> Array:
         """Run checked inputs through all layers, or through the hidden ones up to an index."""
         parameters, sizes, activations = self._flat(), self._sizes(), self._activations()

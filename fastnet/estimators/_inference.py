@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet._jit import COMPILES
 from fastnet.estimators._samples import dense_parts, inputs
 
 Array = npt.NDArray[Any]
@@ -17,9 +18,11 @@ def forward(model: Any, X: Any, parameters: Array, sizes: tuple[int, ...], activ
     dense = type(X) is np.ndarray
     if not dense or X.dtype != parameters.dtype or not X.flags.c_contiguous:
         X = inputs(X, parameters.dtype)
-    backend, threads = model._backend(), model._threads()
-    if dense and threads and len(X) <= backend.training.MOST_ROWS:
+    backend = model._backend()
+    if dense and COMPILES and model.backend == "numba" and len(X) <= backend.training.MOST_ROWS:
         few: Array = backend.training.predict_few(parameters, X, sizes, activations)
         return few
-    parts = [backend.predict_logits(parameters, x, sizes, activations, **threads) for x in dense_parts(X)]
+    parts = [
+        backend.predict_logits(parameters, x, sizes, activations, n_threads=model.n_threads) for x in dense_parts(X)
+    ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

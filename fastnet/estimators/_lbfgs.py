@@ -30,7 +30,7 @@ class Objective:
         self.sizes, self.l2, self.divisor = model._sizes(), float(model.alpha), model._loss_divisor()
         self.value = partial(
             model._backend().loss_gradient, sizes=self.sizes, activations=model._activations(), loss=model._loss(),
-            **model._threads(),
+            n_threads=model.n_threads,
         )  # fmt: skip
         self.in_parts = sparse.issparse(samples.X)
 

@@ -68,7 +68,8 @@ class Descent:
             "parameters": model._parameters, "slots": self.state.slots, "sizes": sizes,
             "activations": model._activations(), "loss": model._loss(), "batch_size": self.batch_size,
             "clip_norm": model.clip_norm, "clip_value": model.clip_value, "l2": float(model.alpha), "dropout": dropout,
-            "seed": int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0, **model._threads(),
+            "seed": int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0,
+            "n_threads": model.n_threads,
         }  # fmt: skip
         self.train = self._train_parts if samples.in_parts() else self._prepare()
         self.has_idle = samples.weights is not None and not samples.weights.all()

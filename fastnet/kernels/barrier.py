@@ -15,9 +15,8 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, called, emitted, inlined
+from fastnet._jit import called, emitted, inlined
 from fastnet._threads import LINE, STOP
-from fastnet.kernels import interpreted
 from fastnet.kernels.emit import I64, call_function
 
 SPINS = 500
@@ -90,9 +89,6 @@ def _wait(barrier: Any, n_threads: int) -> bool:
 
 
 @inlined
-def _meet(barrier: Any, n_threads: int) -> bool:
+def meet(barrier: Any, n_threads: int) -> bool:
     """Wait until every thread of the team has come here; False if the team was told to stop."""
     return n_threads == 1 or _wait(barrier, n_threads)
-
-
-meet: Any = interpreted.meet if INTERPRETED else _meet

@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, inlined
+from fastnet._jit import emitted, inlined
 from fastnet.kernels.emit import BIT, I64, call_function, itemsize, llvm_float
 
 WORD = 64
@@ -60,11 +60,6 @@ def _of_word(emit: Any) -> Any:
 
 
 count_bits, lowest_bit = _of_word(emit_count), _of_word(emit_lowest)
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    bits_at, count_bits, lowest_bit = interpreted.bits_at, interpreted.count_bits, interpreted.lowest_bit
 
 
 @inlined

@@ -11,9 +11,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, is_x86
-from fastnet.kernels import interpreted
-from fastnet.kernels.emit import I32, I64, PTR, call_function
+from fastnet._jit import emitted, is_arm, is_x86
+from fastnet.kernels.emit import I32, I64, PTR, call_function, whole
 
 FLUSH_X86 = 0x8040
 """Bits of MXCSR: flush results to zero (15), take operands as zero (6)."""
@@ -21,13 +20,18 @@ FLUSH_X86 = 0x8040
 FLUSH_ARM = 1 << 24
 """Bit of FPCR: both."""
 
+FLUSH = FLUSH_X86 if is_x86() else FLUSH_ARM if is_arm() else 0
+
 
 def _read(builder: Any) -> Any:
+    """Return the register that says what becomes of denormal numbers, as an int64; 0 where none is known."""
     if is_x86():
         place = builder.alloca(I32)
         call_function(builder, "llvm.x86.sse.stmxcsr", ir.FunctionType(ir.VoidType(), [PTR]), [place])
         return builder.zext(builder.load(place, typ=I32), I64)
-    return builder.call(ir.InlineAsm(ir.FunctionType(I64, []), "mrs $0, fpcr", "=r", side_effect=True), [])
+    if is_arm():
+        return call_function(builder, "llvm.aarch64.get.fpcr", ir.FunctionType(I64, []), [])
+    return whole(0)
 
 
 def _write(builder: Any, state: Any) -> None:
@@ -35,9 +39,8 @@ def _write(builder: Any, state: Any) -> None:
         place = builder.alloca(I32)
         builder.store(builder.trunc(state, I32), place)
         call_function(builder, "llvm.x86.sse.ldmxcsr", ir.FunctionType(ir.VoidType(), [PTR]), [place])
-    else:
-        kind = ir.FunctionType(ir.VoidType(), [I64])
-        builder.call(ir.InlineAsm(kind, "msr fpcr, $0", "r", side_effect=True), [state])
+    elif is_arm():
+        call_function(builder, "llvm.aarch64.set.fpcr", ir.FunctionType(ir.VoidType(), [I64]), [state])
 
 
 @emitted
@@ -46,7 +49,7 @@ def flush(_typing: Any) -> Any:
 
     def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
         before = _read(builder)
-        _write(builder, builder.or_(before, ir.Constant(I64, FLUSH_X86 if is_x86() else FLUSH_ARM)))
+        _write(builder, builder.or_(before, whole(FLUSH)))
         return before
 
     return types.int64(), codegen
@@ -61,7 +64,3 @@ def restore(_typing: Any, state: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
-
-
-if INTERPRETED:
-    flush, restore = interpreted.flush, interpreted.restore

@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, inlined, kernel
+from fastnet._jit import emitted, inlined, kernel
 from fastnet.kernels.arrays import fill, locked
 from fastnet.kernels.elementary import choose
 from fastnet.kernels.emit import I32, I64
@@ -62,12 +62,6 @@ def key_of(_typing: Any, seed: Any, step: Any, layer: Any) -> Any:
         return builder.zext(key, I64)
 
     return types.int64(types.int64, types.int64, types.int64), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    mix_row, is_kept, key_of = interpreted.mix_row, interpreted.is_kept, interpreted.key_of
 
 
 def threshold_of(rate: float) -> int:

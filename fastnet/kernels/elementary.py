@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted
+from fastnet._jit import emitted
 from fastnet.kernels.emit import I32, call_intrinsic, itemsize
 
 
@@ -222,11 +222,3 @@ def _scalar_function(name: str) -> Any:
 
 exp, expm1, log, log1p = (_scalar_function(name) for name in ("exp", "expm1", "log", "log1p"))
 sigmoid, tanh, relu = (_scalar_function(name) for name in ("sigmoid", "tanh", "relu"))
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    exp, expm1, log, log1p = interpreted.exp, interpreted.expm1, interpreted.log, interpreted.log1p
-    sigmoid, tanh, relu = interpreted.sigmoid, interpreted.tanh, interpreted.relu
-    relu_gradient, fma = interpreted.relu_gradient, interpreted.fma
-    choose, like = interpreted.choose, interpreted.like

@@ -196,7 +196,7 @@ def _clip(s: Any, thread: int, n_threads: int) -> bool:
     if not meet(s.memory.barrier, n_threads):
         return False
     call(s.parts.clipped, s, (thread, n_threads))
-    return meet(s.memory.barrier, n_threads)  # type: ignore[no-any-return]
+    return meet(s.memory.barrier, n_threads)
 
 
 @inlined

@@ -8,8 +8,11 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, is_x86
+from fastnet._jit import emitted, is_x86, kernel
+from fastnet._threads import LINE
+from fastnet.kernels.barrier import meet
 from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, llvm_float, loop
+from fastnet.kernels.gemm import share
 
 FMA_CHAINS = 12
 """Independent chains of multiply-adds: more than hide the latency of one, and few enough for 16 registers."""
@@ -55,20 +58,29 @@ def read_vectors(_typing: Any, array: Any, start: Any, rounds: Any) -> Any:
     return array.dtype(array, types.int64, types.int64), codegen
 
 
+@kernel
+def compute(thread: int, n_threads: int, barrier: Any, rounds: int, out: Any) -> None:
+    """Run chains of multiply-adds in every thread of a team at once."""
+    if meet(barrier, n_threads):
+        out[LINE * thread] = fma_chains(rounds, out[LINE * thread])
+
+
+@kernel
+def read(thread: int, n_threads: int, barrier: Any, array: Any, times: int, step: int, out: Any) -> None:
+    """Read a thread's share of the array, `step` elements at a time, some times."""
+    first, last = share(array.size // step, thread, n_threads)
+    if meet(barrier, n_threads):
+        for _ in range(times):
+            out[LINE * thread] += read_vectors(array, first * step, last - first)
+
+
 @emitted
 def clock(_typing: Any) -> Any:
     """Ticks of a counter that runs at a steady rate, the same for all threads."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
-        if is_x86():
-            return call_function(builder, "llvm.readcyclecounter", ir.FunctionType(I64, []), [])
-        read = ir.InlineAsm(ir.FunctionType(I64, []), "mrs $0, cntvct_el0", "=r", side_effect=True)
-        return builder.call(read, [])
+        # the steady one is not to be had on x86, whose cycle counter is steady; where LLVM knows neither, it gives 0
+        name = "llvm.readcyclecounter" if is_x86() else "llvm.readsteadycounter"
+        return call_function(builder, name, ir.FunctionType(I64, []), [])
 
     return types.int64(), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    fma_chains, read_vectors, clock = interpreted.fma_chains, interpreted.read_vectors, interpreted.clock

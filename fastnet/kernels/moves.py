@@ -7,9 +7,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, vector_bits
+from fastnet._jit import emitted, vector_bits
 from fastnet.kernels.emit import Vectors, llvm_float, prefetch_line, shuffle, whole
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, panel_width
+from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 
 CHUNK_BYTES = 64
 """A cache line, and a whole number of registers of any width."""
@@ -82,11 +82,3 @@ def prefetch(_typing: Any, array: Any, offset: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.int64), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    transpose_tile = interpreted.make_transpose(TILE_ROWS, panel_width)
-    copy_row, copy_chunk = interpreted.make_copy(PANEL_BYTES), interpreted.make_copy(CHUNK_BYTES)
-    prefetch = interpreted.prefetch

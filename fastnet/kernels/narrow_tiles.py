@@ -16,7 +16,7 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted
+from fastnet._jit import emitted
 from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, phi, prefetch_line, shuffle, whole
 from fastnet.kernels.moves import CHUNK_BYTES
 
@@ -180,10 +180,3 @@ def outer_tile(
     return types.void(
         x, places, ahead, i64, i64, d, d_at, i64, gradient, i64, i64, types.boolean
     ), codegen  # fmt: skip
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    dot_tile = interpreted.make_dot_tile(OUTPUTS, CHUNK_BYTES)
-    outer_tile = interpreted.make_outer_tile(OUTPUTS, CHUNK_BYTES)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, kernel
+from fastnet._jit import emitted, kernel
 from fastnet.kernels import updates
 from fastnet.kernels.arrays import locked
 from fastnet.kernels.updates import CODES, MOMENTUM, N_COEFFICIENTS, SGD, fill_coefficients
@@ -38,11 +38,6 @@ def _element(formula: Any) -> Any:
 
 
 sgd, momentum, adam = (_element(formula) for formula in (updates.sgd, updates.momentum, updates.adam))
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    sgd, momentum, adam = interpreted.sgd, interpreted.momentum, interpreted.adam
 
 
 @kernel

@@ -24,7 +24,7 @@ from numba.core.datamodel import models
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing import templates
 
-from fastnet._jit import INTERPRETED, emitted, kernel
+from fastnet._jit import emitted, kernel
 from fastnet.kernels.emit import I8, I32, I64, PTR
 
 STATE_BYTES = 8192
@@ -111,17 +111,9 @@ def call(_typing: Any, address: Any, state: Any, numbers: Any) -> Any:
     return i64(i64, state, types.UniTuple(i64, len(numbers))), codegen
 
 
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    call = interpreted.call
-
-
 @functools.cache
 def address_of(part: Any, state_type: Any) -> Any:
     """Compile a part for a type of state, or load it from the cache, and return its address."""
-    if INTERPRETED:
-        return part
     n_numbers = len(inspect.signature(part.py_func).parameters) - 1
     signature = types.int64(Reference(state_type), *[types.int64] * n_numbers)
     part.compile(signature)
@@ -131,8 +123,6 @@ def address_of(part: Any, state_type: Any) -> Any:
 
 def place(state: Any) -> Any:
     """Put a state into memory; return what refers to it as long as it is kept, and the state's arrays are."""
-    if INTERPRETED:
-        return state
     memory = np.empty(STATE_BYTES // 8, np.int64)
     _place(state, memory)
     return memory
@@ -146,9 +136,6 @@ def _function(address: int, n_numbers: int) -> Any:
 
 def invoke(address: Any, memory: Any, *numbers: int) -> None:
     """Call a part from Python, without the interpreter's lock."""
-    if INTERPRETED:
-        address(memory, *numbers)
-        return
     results = np.empty(2, np.int64)
     at = results.ctypes.data
     _function(address, len(numbers))(at, at + 8, memory.ctypes.data, *numbers)

@@ -11,7 +11,7 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, inlined, kernel
+from fastnet._jit import emitted, inlined, kernel
 from fastnet.kernels.activations import activate
 from fastnet.kernels.emit import Vectors, call_intrinsic, itemsize, llvm_float, loop, whole
 
@@ -74,12 +74,6 @@ def multiply_row(_typing: Any, x: Any, x0: Any, w: Any, w0: Any, n_in: Any, n_ou
 
     i64 = types.int64
     return types.void(x, i64, w, i64, i64, i64, z), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    multiply_row = interpreted.multiply_row
 
 
 @inlined

@@ -9,7 +9,6 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastnet._jit import INTERPRETED
 from fastnet.kernels import (
     clipping,
     epoch,
@@ -34,13 +33,13 @@ def state_type(state: State) -> Any:
     """Return a key of the state's type: all of it follows from the dtypes of parameters and inputs."""
     key = (state.weights.flat.dtype, state.samples.x.dtype)
     if key not in _STATE_TYPES:
-        _STATE_TYPES[key] = None if INTERPRETED else numba.typeof(state)
+        _STATE_TYPES[key] = numba.typeof(state)
     return key
 
 
 def _table(addresses: Sequence[Any]) -> Any:
     """Make addresses, one for each layer, a field of a state."""
-    return tuple(addresses) if INTERPRETED else np.array(addresses, np.int64)
+    return np.array(addresses, np.int64)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted, is_x86, vector_bits
+from fastnet._jit import emitted, is_x86, vector_bits
 from fastnet.kernels.emit import (
     Vectors,
     call_intrinsic,
@@ -31,7 +31,7 @@ from fastnet.kernels.emit import (
     whole,
 )
 from fastnet.kernels.updates import FORMULAS, NONE
-from fastnet.kernels.vector_updates import Update, update_run, update_vectors
+from fastnet.kernels.vector_updates import Update, update_vectors
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,
@@ -231,13 +231,3 @@ row_tile_rest = _make_row_tile(_wide_rows, 1)
 """For the rows of a panel of one vector that are too few for a tall tile."""
 
 weight_tile_wide, weight_tile_tall = _make_weight_tile(_wide_rows, TILE_VECTORS), _make_weight_tile(tall_rows, 1)
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    row_tile_wide = interpreted.make_row_tile(_wide_rows, panel_width, panel_width)
-    row_tile_tall = interpreted.make_row_tile(tall_rows, panel_width, lanes)
-    row_tile_rest = interpreted.make_row_tile(_wide_rows, panel_width, lanes)
-    weight_tile_wide = interpreted.make_weight_tile(_wide_rows, panel_width, panel_width, update_run)
-    weight_tile_tall = interpreted.make_weight_tile(tall_rows, panel_width, lanes, update_run)

@@ -11,9 +11,9 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted
+from fastnet._jit import emitted
 from fastnet.kernels.bits import WORD, emit_lowest
-from fastnet.kernels.emit import I64, Vectors, call_intrinsic, lanes, llvm_float, loop, loop_while, whole
+from fastnet.kernels.emit import I64, Vectors, call_intrinsic, llvm_float, loop, loop_while, whole
 from fastnet.kernels.simd import TILE_VECTORS
 
 MOST_PANELS = 7
@@ -146,9 +146,3 @@ def column_sums(
         return context.get_dummy_value()
 
     return types.void(i64, types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    row_sums, column_sums = interpreted.make_sums(lanes, TILE_VECTORS)

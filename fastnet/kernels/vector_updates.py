@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from numba.core import types
 
-from fastnet._jit import INTERPRETED, emitted
-from fastnet.kernels.emit import Vectors, call_intrinsic, lanes, llvm_float, loop, whole
+from fastnet._jit import emitted
+from fastnet.kernels.emit import Vectors, call_intrinsic, llvm_float, loop, whole
 from fastnet.kernels.updates import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
 
 
@@ -76,9 +76,3 @@ def update_run(
 
     i64 = types.int64
     return types.void(code, penalised, i64, coefficients, p, slot0, slot1, i64, g, i64, i64, i64), codegen
-
-
-if INTERPRETED:
-    from fastnet.kernels import interpreted
-
-    update_run = interpreted.make_update(lanes)

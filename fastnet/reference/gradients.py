@@ -22,12 +22,13 @@ def loss_gradient(
     l2: float = 0.0,
     bias: bool = True,
     out: FloatArray | None = None,
+    n_threads: int | None = None,
 ) -> tuple[float, FloatArray]:
     """Mean loss over all samples with its penalty, and the gradient, as L-BFGS and other batch methods need them.
 
     Parameters
     ----------
-    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2, bias
+    parameters, x, y, sizes, activations, loss, scale, sample_weight, l2, bias, n_threads
         As in `train_epoch`, the batch being all samples; nothing is updated.
     out : ndarray of parameters' dtype and shape, optional
         Receives the gradient; shares no memory with another argument.
@@ -58,6 +59,7 @@ def loss_gradient(
     training_checks.supervision(parameters, x, y, int(sizes[-1]), loss)
     training_checks.penalties(len(x), sample_weight, l2)
     training_checks.biases(parameters, sizes, bias)
+    training_checks.threads(n_threads)
     weights = () if sample_weight is None else (sample_weight,)
     gradient = checks.output(out, parameters.shape, parameters.dtype, (parameters, x, y, *weights))
     layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)

@@ -40,6 +40,7 @@ def predict_logits(
     activations: Sequence[str],
     scale: float = 1.0,
     out: FloatArray | None = None,
+    n_threads: int | None = None,
 ) -> FloatArray:
     """Run a network forward.
 
@@ -58,6 +59,8 @@ def predict_logits(
         Factor on x, say 1 / 255 for pixels.
     out : ndarray of parameters' dtype, shape (n_samples, sizes[-1]), optional
         Receives the result; shares no memory with parameters or x.
+    n_threads : int, optional
+        Threads of the compiled twin; NumPy's own are no business of this one's.
 
     Returns
     -------
@@ -80,6 +83,7 @@ def predict_logits(
     array([[2.5]])
     """
     training_checks.network(parameters, x, sizes, activations, scale)
+    training_checks.threads(n_threads)
     logits = checks.output(out, (len(x), int(sizes[-1])), parameters.dtype, (parameters, x))
     logits[...] = passes.forward(
         passes.prepare(x, parameters.dtype, scale), passes.layers_of(parameters, sizes), activations
@@ -107,6 +111,7 @@ def train_epoch(
     dropout: Sequence[float] | None = None,
     seed: int = 0,
     bias: bool = True,
+    n_threads: int | None = None,
 ) -> Totals:
     """Minibatch descent over the chosen samples, updating parameters and optimizer state in place.
 
@@ -152,6 +157,8 @@ def train_epoch(
         In [0, 2**64); a mask depends on it, on the number of the step and of the layer, and on nothing else.
     bias : bool, default True
         Whether the layers have biases; if not, those in `parameters` must be 0, and stay so.
+    n_threads : int, optional
+        As in `predict_logits`.
 
     Returns
     -------
@@ -186,6 +193,7 @@ def train_epoch(
     training_checks.penalties(x.shape[0], sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
     training_checks.biases(parameters, sizes, bias)
+    training_checks.threads(n_threads)
     gradient = np.empty_like(parameters)
     layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
     name, setting = training_checks.loss_setting(loss)
@@ -223,6 +231,7 @@ def prepare_training(
     dropout: Sequence[float] | None = None,
     seed: int = 0,
     bias: bool = True,
+    n_threads: int | None = None,
 ) -> Callable[..., Totals]:
     """Prepare epochs over the same samples; the compiled twin does so once for all of them.
 
@@ -230,7 +239,7 @@ def prepare_training(
     ----------
     parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
         As in `train_epoch`.
-    sample_weight, l2, dropout, seed, bias
+    sample_weight, l2, dropout, seed, bias, n_threads
         As in `train_epoch`. Arrays are read when an epoch is taken, and must not be changed in between.
 
     Returns
@@ -258,7 +267,7 @@ def prepare_training(
         chosen = optimizer if lr is None else (optimizer[0], lr, *optimizer[2:])
         return train_epoch(
             parameters, slots, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
-            clip_value, sample_weight, l2, dropout, seed, bias,
+            clip_value, sample_weight, l2, dropout, seed, bias, n_threads,
         )  # fmt: skip
 
     epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used

@@ -60,6 +60,12 @@ def whole(name: str, value: int, least: int) -> None:
         raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
+def threads(n_threads: int | None) -> None:
+    """Check a count of threads: None, or at least one."""
+    if n_threads is not None:
+        whole("n_threads", n_threads, 1)
+
+
 def choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Check a name against the choices there are."""
     if value not in choices:
