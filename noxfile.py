@@ -14,6 +14,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # Examples in docstrings are tests too, those of the installed package; timed comparisons run once, as tests.
 WHAT = ("--pyargs", "tests", "benchmarks/comparison", "fastnet")
 
+# A process for each core; what one is short of, it takes from the other's tests.
+IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
+
 # A benchmark of every kind, and of every operation in float32: what shows that the asv suite works.
 ASV_SAMPLE = (
     r"^operations\..*float32",
@@ -35,9 +38,18 @@ def install(session: nox.Session, *groups: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on the installed package; arguments go to pytest."""
+    """Run the tests of every change on the installed package; arguments go to pytest instead."""
     install(session, "test")
-    session.run("pytest", *(session.posargs or WHAT))
+    session.run("pytest", *(session.posargs or (*IN_PARALLEL, "--cov", "--cov-report=", *WHAT)))
+    if not session.posargs:
+        session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session
+def exhaustive(session: nox.Session) -> None:
+    """Run all tests, and those of all sizes, layouts and vector widths too: for every night, not for every change."""
+    install(session, "test")
+    session.run("pytest", *(session.posargs or (*IN_PARALLEL, "-m", "exhaustive or not exhaustive", *WHAT)))
 
 
 @nox.session

@@ -110,9 +110,6 @@ def test_modules_offer_the_same_names():
 def test_signatures_are_the_same(name):
     expected = list(inspect.signature(getattr(reference, name)).parameters.values())
     actual = list(inspect.signature(getattr(kernels, name)).parameters.values())
-    if name in THREADED:
-        threads = actual.pop()
-        assert (threads.name, threads.default) == ("n_threads", None)
     kinds = [[(one.name, one.default, one.kind) for one in several] for several in (actual, expected)]
     assert kinds[0] == kinds[1]
 
