@@ -19,12 +19,29 @@ ROWS_AHEAD = 8
 
 
 @part
-def find_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+def gather_floats(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+    """Find the samples of a block, and gather a thread's columns of those that are not read where they are."""
+    _find_rows(s, thread, start, n_rows)
+    if s.layout.narrow.direct == 0:
+        _gather_columns(s, s.samples.x, thread, n_threads, start, n_rows)
+    return 0
+
+
+@part
+def gather_pixels(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+    """Gather a thread's columns of a block of pixels."""
+    _find_rows(s, thread, start, n_rows)
+    _gather_columns(s, s.samples.bytes, thread, n_threads, start, n_rows)
+    return 0
+
+
+@inlined
+def _find_rows(s: Any, thread: int, start: int, n_rows: int) -> None:
     """Write where the samples of a block begin, where those of the next one do, and what tiles bring nearer.
 
     Half of the next block's samples come from memory while the products are made, half during the gradients: spread
     out, they keep the tiles' own loads waiting least. What else the gradients bring nearer is the next chunk of
-    their own samples, from the second-level cache. Samples that are not read where they are get gathered.
+    their own samples, from the second-level cache.
     """
     narrow, samples, places, capacity = s.layout.narrow, s.samples, s.memory.places[thread], s.run.capacity
     n_in, chunk, following = s.layout.n_in[0], CHUNK_BYTES // s.memory.values.itemsize, start + n_rows
@@ -37,13 +54,10 @@ def find_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> i
         places[capacity + r] = ahead
         places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and narrow.groups == 1) else at + chunk
         places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunk
-    if narrow.direct == 0:
-        _gather_columns(s, thread, n_threads, start, n_rows)
-    return 0
 
 
 @inlined
-def _gather_columns(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> None:
+def _gather_columns(s: Any, x: Any, thread: int, n_threads: int, start: int, n_rows: int) -> None:
     """Copy a thread's columns of a block of samples, converted and scaled."""
     narrow, samples, values, n_in = s.layout.narrow, s.samples, s.memory.values, s.layout.n_in[0]
     chunk = CHUNK_BYTES // values.itemsize
@@ -51,17 +65,17 @@ def _gather_columns(s: Any, thread: int, n_threads: int, start: int, n_rows: int
     begin, count = first * chunk, min(last * chunk, n_in) - first * chunk
     real = values.dtype.type
     scale = real(samples.scale)
-    size = samples.x.itemsize
+    size = samples.itemsize
     for r in range(n_rows):
         at = samples.order[start + r] * n_in + begin
         soon = samples.order[min(start + r + ROWS_AHEAD, samples.order.size - 1)] * n_in + begin
         for line in range(0, count * size, CHUNK_BYTES):
-            prefetch(samples.x, soon * size + line)
+            prefetch(samples.bytes, soon * size + line)
         target = r * narrow.stride + begin
         for k in range(0, count - chunk + 1, chunk):
-            copy_chunk(samples.x, at + k, values, target + k, scale)
+            copy_chunk(x, at + k, values, target + k, scale)
         for k in range(count // chunk * chunk, count):
-            values[target + k] = real(samples.x[at + k]) * scale
+            values[target + k] = real(x[at + k]) * scale
 
 
 @part

@@ -70,8 +70,21 @@ def transpose_all(s: Any, thread: int, n_threads: int) -> int:
 
 
 @part
-def gather(s: Any, start: int, first: int, last: int) -> int:
-    """Copy rows [first, last) of the block of samples at `start` into panels, converted and scaled."""
+def gather_floats(s: Any, start: int, first: int, last: int) -> int:
+    """Copy rows [first, last) of the block of samples at `start` into panels, scaled."""
+    _gather(s, s.samples.x, start, first, last)
+    return 0
+
+
+@part
+def gather_pixels(s: Any, start: int, first: int, last: int) -> int:
+    """Copy rows of pixels, converted and scaled."""
+    _gather(s, s.samples.bytes, start, first, last)
+    return 0
+
+
+@inlined
+def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
     samples, values = s.samples, s.memory.values
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     n_in, step = s.layout.n_in[0], s.run.capacity * width
@@ -80,14 +93,12 @@ def gather(s: Any, start: int, first: int, last: int) -> int:
     for r in range(first, last):
         sample = samples.order[start + r]
         at = sample * n_in
-        source = samples.x[at : at + n_in]
         prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
         for panel in range(n_in // width):
-            copy_row(samples.x, at + panel * width, values, panel * step + r * width, scale)
+            copy_row(x, at + panel * width, values, panel * step + r * width, scale)
         for j in range(n_in // width * width, n_in):
-            values[(n_in // width) * step + r * width + j % width] = real(source[j]) * scale
+            values[(n_in // width) * step + r * width + j % width] = real(x[at + j]) * scale
     write_ones(s.run.ones, n_in, first, last, values, s.layout.values[0], step)
-    return 0
 
 
 @inlined

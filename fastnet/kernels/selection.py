@@ -30,8 +30,8 @@ _STATE_TYPES: dict[Any, Any] = {}
 
 
 def state_type(state: State) -> Any:
-    """Return a key of the state's type: all of it follows from the dtypes of parameters and inputs."""
-    key = (state.weights.flat.dtype, state.samples.x.dtype)
+    """Return a key of the state's type: all of it follows from the dtype of the parameters."""
+    key = state.weights.flat.dtype
     if key not in _STATE_TYPES:
         _STATE_TYPES[key] = numba.typeof(state)
     return key
@@ -42,10 +42,15 @@ def _table(addresses: Sequence[Any]) -> Any:
     return np.array(addresses, np.int64)
 
 
+def _gather(module: Any, of_pixels: bool) -> Any:
+    """Return the part that fetches samples, floats or pixels."""
+    return module.gather_pixels if of_pixels else module.gather_floats
+
+
 @functools.cache
 def training_parts(
     state_key: Any, layers: tuple[tuple[int, int], ...], loss: int, optimizer: int, stores: bool, penalised: bool,
-    clips: bool, narrow: bool, is_sparse: bool, drops: bool,
+    clips: bool, narrow: bool, is_sparse: bool, drops: bool, of_pixels: bool,
 ) -> Parts:  # fmt: skip
     """Compile or load the parts of a training step."""
 
@@ -77,7 +82,7 @@ def training_parts(
             squares=address(clipping.sum_gradients), clipped=address(clipping.make_update(optimizer))
         )
     if not narrow and not is_sparse:
-        return parts._replace(gather=address(passes.gather), first_multiply=parts.multiply)
+        return parts._replace(gather=address(_gather(passes, of_pixels)), first_multiply=parts.multiply)
     make_update = sparse_passes.make_update if is_sparse else narrow_passes.make_update
     if fused:
         parts = parts._replace(first_update=address(make_update(optimizer, int(penalised))))
@@ -88,13 +93,13 @@ def training_parts(
             gather=address(sparse_passes.find_entries), first_multiply=address(sparse_passes.multiply)
         )
     return parts._replace(
-        narrow_gather=address(narrow_passes.find_rows), narrow_multiply=address(narrow_passes.dot_products),
-        narrow_add=address(narrow_passes.add_sums),
+        narrow_gather=address(_gather(narrow_passes, of_pixels)),
+        narrow_multiply=address(narrow_passes.dot_products), narrow_add=address(narrow_passes.add_sums),
     )  # fmt: skip
 
 
 @functools.cache
-def inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Parts:
+def inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...], of_pixels: bool) -> Parts:
     """Compile or load the parts of inference."""
 
     def address(part: Any) -> Any:
@@ -102,6 +107,7 @@ def inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...]) -> Part
 
     finish = [address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]
     return NO_PARTS._replace(
-        drive=address(epoch.predict), pack=address(passes.pack_weights), gather=address(passes.gather),
-        multiply=address(passes.multiply), finish=_table(finish), unpack=address(passes.unpack_logits),
+        drive=address(epoch.predict), pack=address(passes.pack_weights),
+        gather=address(_gather(passes, of_pixels)), multiply=address(passes.multiply), finish=_table(finish),
+        unpack=address(passes.unpack_logits),
     )  # fmt: skip

@@ -9,9 +9,14 @@ from fastnet.kernels.sparse import Sparse
 
 
 class Samples(NamedTuple):
-    """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs."""
+    """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs.
 
-    x: Any  # all rows, one after the other
+    Its type follows from the parameters' dtype alone, so that parts which do not read inputs are compiled once.
+    """
+
+    x: Any  # all rows, one after the other; empty for pixels
+    bytes: Any  # the same memory, or the pixels
+    itemsize: int  # bytes of an input
     sparse: Sparse  # the inputs that are not zero, where a first layer reads these instead
     rows: Any  # what a narrow first layer reads: the same, or the rows gathered
     labels: Any

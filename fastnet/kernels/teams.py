@@ -65,10 +65,13 @@ def make_samples(
         labels = y.astype(np.int32, copy=False)
     elif y is not None:
         targets = y
-    rows = flat(x)
+    inputs = flat(x)
+    rows = inputs if inputs.dtype == dtype else flat(np.empty(0, dtype))
     own = locked(np.empty(0) if weights is None else weights)
     return Samples(
         rows,
+        inputs.view(np.uint8),
+        inputs.itemsize,
         sparse or no_sparse(dtype),
         rows,
         locked(labels),
@@ -126,7 +129,8 @@ def training_state(
 ) -> State:
     """Return the state of a team that trains; parameters and slots are contiguous."""
     dtype, n_samples, sizes = parameters.dtype, samples.order.size, task.sizes
-    as_they_are = samples.x.dtype == dtype and samples.scale == 1.0
+    of_pixels = samples.itemsize == 1
+    as_they_are = not of_pixels and samples.scale == 1.0
     is_sparse = samples.sparse.n_words > 0
     narrow = PANELS if is_sparse else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
     layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow, is_sparse)
@@ -151,7 +155,7 @@ def training_state(
     parts = training_parts(
         state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
         run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
-        narrow.groups > 0, is_sparse, any(task.dropout),
+        narrow.groups > 0, is_sparse, any(task.dropout), of_pixels,
     )  # fmt: skip
     return State(run, parts, layout, samples, weights, memory)
 
@@ -206,7 +210,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
-    parts = inference_parts(state_type(State(run, NO_PARTS, layout, samples, weights, memory)), _layers(task))
+    key = state_type(State(run, NO_PARTS, layout, samples, weights, memory))
+    parts = inference_parts(key, _layers(task), samples.itemsize == 1)
     return State(run, parts, layout, samples, weights, memory)
 
 

@@ -55,7 +55,7 @@ def rows_of(n_rows: int, thread: int, n_threads: int) -> tuple[int, int, int]:
 def _lines_per_tile(s: Any, ahead: Ahead, n_threads: int) -> int:
     """Spread the rows ahead over a thread's tiles of the first layer."""
     tiles = s.layout.depth[0] // TILE_ROWS * panels_of(s.layout.n_out[0], s.memory.values.itemsize) // n_threads
-    lines = (s.layout.n_in[0] * s.samples.x.itemsize + CACHE_LINE - 1) // CACHE_LINE
+    lines = (s.layout.n_in[0] * s.samples.itemsize + CACHE_LINE - 1) // CACHE_LINE
     return min(MAX_LINES_PER_TILE, (ahead.last - ahead.row) * lines // max(tiles, 1) + 1)  # type: ignore[no-any-return]
 
 
@@ -63,11 +63,11 @@ def _lines_per_tile(s: Any, ahead: Ahead, n_threads: int) -> int:
 def _prefetch_lines(samples: Any, n_in: int, count: int, ahead: Ahead) -> Ahead:
     """Ask for some cache lines more of the samples ahead; return how far that came."""
     row, line, last = ahead
-    row_bytes = n_in * samples.x.itemsize
+    row_bytes = n_in * samples.itemsize
     for _ in range(count):
         if row >= last:
             break
-        prefetch(samples.x, samples.order[row] * row_bytes + line)
+        prefetch(samples.bytes, samples.order[row] * row_bytes + line)
         line += CACHE_LINE
         if line >= row_bytes:
             row, line = row + 1, 0
