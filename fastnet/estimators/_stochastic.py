@@ -89,6 +89,8 @@ class Descent:
         optimizer = (self.state.name, self.state.schedule.rate(), *self.state.settings)
         prepare = self.model._backend().prepare_training
         epoch: Callable[..., Any] = prepare(x=X, y=y, sample_weight=weights, optimizer=optimizer, **self.common)
+        if self.model.max_time is not None:
+            epoch(np.empty(0, np.int64))  # compiles, before the clock starts
         return epoch
 
     def _train_parts(self, rows: Array, step: int, lr: float) -> Any:

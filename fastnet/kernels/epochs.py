@@ -64,15 +64,26 @@ class Epochs:
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
 
     def _leave_out_zeros(self, n_samples: int) -> None:
-        """Find the entries of samples that are mostly zeros, as soon as a good part of them have been asked for."""
+        """Find the entries of samples that are mostly zeros, as soon as a good part of them have been asked for.
+
+        An epoch of no samples is there to compile what others need, and compiles what these will.
+        """
         x, before = self._data.x, self._n_seen
         self._n_seen += n_samples
-        if self._sparse is not None or not before < len(x) * PART_TO_SEARCH <= self._n_seen:
+        if self._sparse is not None:
             return
+        enough = before < len(x) * PART_TO_SEARCH <= self._n_seen
+        if (enough or n_samples == 0) and sparse.pays(x, int(self._task.sizes[1]), self._work[0].dtype):
+            self._describe(x if enough else x[:1])
+            if not enough:
+                self.team(0)
+                self._sparse = None
+                self._teams.clear()
+
+    def _describe(self, x: npt.NDArray[Any]) -> None:
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
-        if sparse.pays(x, n_out, dtype):
-            self._sparse = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
-            self._teams.clear()
+        self._sparse = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
+        self._teams.clear()
 
     def team(self, n_samples: int) -> Team:
         """Return the team for so many samples: epochs have one length, and perhaps another at their end."""
