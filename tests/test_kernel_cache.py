@@ -1,0 +1,206 @@
+"""Where compiled kernels are kept, and installations without sources or a place to write: in processes of their own."""
+
+import compileall
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import fastnet
+from fastnet import _kernel_cache
+
+PACKAGE = Path(fastnet.__file__).parent
+
+COMPUTE = """
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import fastnet.kernels, numpy as np
+    y = fastnet.kernels.relu_forward(np.array([-1.5, 0.0, 2.0], np.float32))
+    fastnet.kernels.softmax_forward(np.array([[-1.5, 0.0, 2.0]], np.float32))
+assert y.tolist() == [0.0, 0.0, 2.0], y
+print(fastnet.__file__)
+print(fastnet._jit.cache_directory())
+for one in caught:
+    print(one.category.__name__, one.message)
+"""
+VARIABLES = ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "PYTHONPATH", "FASTNET_VECTOR_BITS")
+
+
+def python(script, site=PACKAGE.parent, **environment):
+    """Run a script that imports fastnet from a place; return the lines it printed."""
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    environment = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**kept, **{name: str(value) for name, value in environment.items()}},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.splitlines()
+
+
+def copy_of_the_package(folder):
+    shutil.copytree(PACKAGE, folder / "fastnet", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def files_below(folder):
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
+
+
+def no_folder(tmp_path):
+    """Return a path that not even root can make a folder of."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "below"
+
+
+def test_kernels_are_kept_where_the_environment_says_and_damage_is_repaired(tmp_path):
+    _, folder, *warned = python(COMPUTE, FASTNET_CACHE_DIR=tmp_path)
+    assert warned == []
+    assert Path(folder).parent == tmp_path / "fastnet"
+    before = files_below(tmp_path)
+    kept = {path: path.read_bytes() for path in before if path.is_file()}
+    assert {path.suffix for path in kept} == {".nbi", ".nbc"}
+    assert python(COMPUTE, FASTNET_CACHE_DIR=tmp_path) == [_, folder]
+    assert files_below(tmp_path) == before, "what is there is read, and not written again"
+    for i, (path, content) in enumerate(kept.items()):
+        path.write_bytes((b"", content[: len(content) // 2], b"\x80\x05]" + content)[i % 3])
+    assert python(COMPUTE, FASTNET_CACHE_DIR=tmp_path) == [_, folder]
+    assert {path for path in files_below(tmp_path) if path.is_file()} == set(kept)
+    after = files_below(tmp_path)
+    assert python(COMPUTE, FASTNET_CACHE_DIR=tmp_path) == [_, folder]
+    assert files_below(tmp_path) == after, "damaged files were replaced by sound ones"
+
+
+def test_all_that_compiled_code_may_be_made_from_is_in_the_digest():
+    """What kernels import of fastnet, directly or through others, is what an edit may change them by."""
+    script = """
+import sys, pkgutil, importlib, fastnet.kernels as kernels
+for found in pkgutil.iter_modules(kernels.__path__, "fastnet.kernels."):
+    importlib.import_module(found.name)
+print(*(name for name in sys.modules if name.startswith("fastnet.")), sep="\\n")
+"""
+    needed = set(python(script))
+    assert {"fastnet.kernels.simd", "fastnet._threads", "fastnet.reference.rectifiers"} <= needed
+    assert needed <= set(_kernel_cache.sources())
+
+
+def test_a_change_of_any_of_it_changes_the_folder(tmp_path):
+    site = copy_of_the_package(tmp_path)
+    script = "from fastnet import _jit; print(_jit.__file__, _jit.digest())"
+    digests = python(script, site)
+    assert str(site) in digests[0]
+    for source in ("kernels/simd.py", "_threads.py", "reference/dropout.py", "_jit.py"):
+        with (site / "fastnet" / source).open("a") as file:
+            file.write("\n# a change\n")
+        digests += python(script, site)
+    assert len(set(digests)) == 5
+
+
+def test_vector_width_and_processor_change_the_folder():
+    script = "from fastnet import _jit; print(_jit.digest())"
+    settings = [{"FASTNET_VECTOR_BITS": bits} for bits in (128, 256, 512)] + [{"NUMBA_CPU_NAME": "generic"}]
+    digests = [python(script, **setting)[0] for setting in settings]
+    assert len(set(digests)) == len(settings)
+
+
+def test_a_kernel_that_no_digest_covers_is_not_kept():
+    from fastnet._jit import kernel
+
+    @kernel
+    def double(x):
+        return x + x
+
+    assert double(1.5) == 3.0
+    assert double.stats.cache_path is None
+    assert fastnet.kernels.activations._activate.stats.cache_path is not None
+
+
+def test_a_cache_that_cannot_be_written_is_one_warning(tmp_path):
+    _, _, *warned = python(COMPUTE, FASTNET_CACHE_DIR=no_folder(tmp_path))
+    assert len(warned) == 1
+    assert warned[0].startswith("RuntimeWarning compiled kernels are not cached")
+    assert "FASTNET_CACHE_DIR" in warned[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_full_disk_is_one_warning_and_leaves_no_half_a_file(tmp_path):
+    limit = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+    )
+    _, _, *warned = python(limit + COMPUTE, FASTNET_CACHE_DIR=tmp_path)
+    assert [one.split()[0] for one in warned] == ["RuntimeWarning"]
+    assert not list(tmp_path.rglob("*.tmp.*"))
+    _, _, *warned = python(COMPUTE, FASTNET_CACHE_DIR=tmp_path)
+    assert warned == []
+
+
+def test_a_read_only_installation_computes_and_is_left_as_it_was(tmp_path):
+    site = copy_of_the_package(tmp_path / "site")
+    folders = [path for path in (site, *site.rglob("*")) if path.is_dir()]
+    before = files_below(site)
+    for path in (*before, *folders):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        where, _, *warned = python(COMPUTE, site, HOME=no_folder(tmp_path))
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    assert Path(where).is_relative_to(site)
+    assert [one.split()[0] for one in warned] == ["RuntimeWarning"]
+    assert files_below(site) == before
+
+
+def test_an_installation_without_sources_computes_and_keeps_its_kernels(tmp_path):
+    site = copy_of_the_package(tmp_path / "site")
+    assert compileall.compile_dir(site, quiet=1, legacy=True)
+    for source in site.rglob("*.py"):
+        source.unlink()
+    where, folder, *warned = python(COMPUTE, site, FASTNET_CACHE_DIR=tmp_path)
+    assert where.endswith("__init__.pyc")
+    assert warned == []
+    assert list(Path(folder).glob("*.nbc"))
+
+
+def test_a_package_in_a_zip_computes_and_keeps_its_kernels(tmp_path):
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        for source in PACKAGE.rglob("*.py"):
+            archive.write(source, source.relative_to(PACKAGE.parent))
+    where, folder, *warned = python(COMPUTE, tmp_path / "site.zip", FASTNET_CACHE_DIR=tmp_path)
+    assert Path(where).is_relative_to(tmp_path / "site.zip")
+    assert warned == []
+    assert list(Path(folder).glob("*.nbc"))
+
+
+def test_without_compilation_kernels_are_the_reference():
+    script = """
+from fastnet import kernels, reference
+assert kernels.__all__ == sorted(reference.__all__, key=lambda name: (not name[0].isupper(), name)), kernels.__all__
+print(all(getattr(kernels, name) is getattr(reference, name) for name in kernels.__all__))
+import numpy as np
+from fastnet import MLPClassifier, Predictor, Network, Trainer
+X, y = np.eye(4, dtype=np.float32), np.arange(4)
+network = Network([4, 4], seed=0)
+Trainer(network, seed=0).fit(X, y, epochs=2)
+predictor = Predictor(network)
+print([predictor(x) for x in X] == Trainer(network).predict(X).tolist(), predictor.logits.dtype)
+print(MLPClassifier((2,), max_iter=1000, random_state=0, solver="lbfgs").fit(X, y).score(X, y))
+try:
+    import fastnet.roofline
+except ImportError as error:
+    print(error)
+"""
+    twins, same, score, message = python(script, NUMBA_DISABLE_JIT=1)
+    assert twins == "True"
+    assert same == "True float32"
+    assert float(score) == 1.0
+    assert "NUMBA_DISABLE_JIT is set" in message
