@@ -42,7 +42,7 @@ def info(json: options.Json = False) -> int:
     print_rows(
         {
             "folder": str(root),
-            "in use": f"{current.name}, {megabytes['in_use_bytes']}" if current else "none can be written",
+            "in use": f"{current.name}, {megabytes['in_use_bytes']}" if current else "no place for one",
             "stale": f"{len(others)} of other versions, {megabytes['stale_bytes']}",
         }
     )

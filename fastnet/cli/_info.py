@@ -32,7 +32,7 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
         "platform": facts["platform"],
         "processor": f"{name}, {cpu['vector_registers']} vector registers of {cpu['vector_bits']} bits",
         "threads": f"{threads['available']} available; {threads['layer']}",
-        "kernel cache": facts["kernel_cache"] or "none can be written: every process compiles anew",
+        "kernel cache": facts["kernel_cache"] or "no place for one: every process compiles anew",
         "NumPy's BLAS": "; ".join(f"{b['name']} {b['version']}, {b['threads']} threads" for b in blas) or "unknown",
         "FMA peak": "not measured: NUMBA_DISABLE_JIT is set"
         if peak is None
