@@ -1,4 +1,4 @@
-"""What NUMBA_DISABLE_JIT leaves, in a process of its own: the reference under the kernels' names, and no measurement."""
+"""What NUMBA_DISABLE_JIT leaves: the reference under the kernels' names, and nothing to measure."""
 
 import os
 import subprocess
@@ -25,10 +25,11 @@ def test_the_kernels_are_the_reference():
 
 
 def test_training_ends_with_a_report_that_knows_no_peak(tmp_path):
-    arguments = ["train", "--hidden", "4", "--epochs", "1", "--out", tmp_path / "m.npz", "--report", tmp_path / "r.html"]
-    finished = uncompiled("-m", "fastnet", *map(str, arguments))
+    model, report = tmp_path / "model.npz", tmp_path / "report.html"
+    training = ["train", "--hidden", "4", "--epochs", "1", "--out", str(model), "--report", str(report)]
+    finished = uncompiled("-m", "fastnet", *training)
     assert finished.returncode == 0, finished.stderr
-    assert "the peak of float32 was not measured: NUMBA_DISABLE_JIT is set" in (tmp_path / "r.html").read_text("utf-8")
+    assert "the peak of float32 was not measured: NUMBA_DISABLE_JIT is set" in report.read_text("utf-8")
 
 
 @pytest.mark.parametrize("command", ["compare", "bench"])

@@ -5,13 +5,14 @@ LLVM instructions on vectors instead. They are machinery and have no twin in the
 
 A tile of C = A @ B, `TILE_ROWS` rows by a panel of columns, is kept in registers while the reduction goes on; a row
 of B is loaded once, A is broadcast one element at a time. Then the tile is stored: what follows a product, such as an
-activation, or the update of weights with their gradient, reads it from memory. All three lie in panels (`fastnet.kernels.layout`
-says why): column j of row i is element i * width + j % width of panel j // width. A tile of C is then one
-contiguous run, B is read from front to back, and so is A.
+activation, or the update of weights with their gradient, reads it from memory.
+
+All three lie in panels (`fastnet.kernels.layout` says why): column j of row i is element i * width + j % width of
+panel j // width. A tile of C is then one contiguous run, B is read from front to back, and so is A.
 
 Each element of C is one chain of fused multiply-adds in ascending order of the reduction, whatever the width of
-the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without changing a bit of the result:
-`fastnet.kernels.gemm` cuts long ones, so that what they read of B stays in the first-level cache.
+the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without changing a bit
+of the result: `fastnet.kernels.gemm` cuts long ones, so that what they read of B stays in the first-level cache.
 """
 
 from __future__ import annotations

@@ -119,7 +119,8 @@ def _add_bias(bias: Any, ones: float, first: int, last: int, panel: Any) -> None
 def make_update(code: int, penalised: int) -> Any:
     """Return the part that makes the gradient of a thread's own weights and updates them, or stores it.
 
-    Threads take turns at halves of words of columns and groups of panels; or share out the panels, if they did so forward.
+    Threads take turns at halves of words of columns and groups of panels; or share out the panels, if they did so
+    forward.
     """
 
     @part
