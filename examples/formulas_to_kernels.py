@@ -71,8 +71,8 @@ b1, b2 = np.zeros(n_hidden, np.float32), np.zeros(n_classes, np.float32)
 #
 # $$y_1 = \max(0,\; x W_1 + b_1), \qquad z_2 = y_1 W_2 + b_2$$
 #
-# In NumPy that is `np.maximum(x @ W1 + b1, 0)`: three passes over memory. The kernel adds the bias and takes the
-# maximum while the product is still in registers, and writes once.
+# In NumPy that is `np.maximum(x @ W1 + b1, 0)`: three passes over memory. The kernel multiplies up to 96 rows at a
+# time, and adds the bias and takes the maximum while they are still in the cache.
 
 # %%
 y1 = beside("linear_relu_forward", x, W1, b1)

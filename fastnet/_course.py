@@ -15,7 +15,7 @@ from fastnet._plan import Data, Origin, Plan
 from fastnet._sampling import Sampler
 from fastnet.history import Epoch
 from fastnet.reference.training import Totals
-from fastnet.schedules import SCHEDULES
+from fastnet.schedules import SCHEDULES, factor_of
 
 if TYPE_CHECKING:
     from fastnet.trainer import Trainer
@@ -24,7 +24,7 @@ CHUNK_FLOP = 5_000_000_000
 """Work between two looks at Python, for Ctrl-C and progress: some tens of milliseconds."""
 
 RATES_PER_EPOCH = 32
-"""Learning rates that a schedule gives in an epoch, at most."""
+"""Learning rates that a schedule gives in an epoch of many steps, about."""
 
 Progress = Callable[[int, int], object]
 
@@ -109,24 +109,25 @@ class Course:
         while self._done < end and not self._stopped:
             left = end - self._done if plan.by_steps else plan.round_size - self._done % plan.round_size  # of the epoch
             order = self._sampler.take(min(chunk, left))
-            totals = self._train(order, trainer._steps, self._rate())
+            n_steps = math.ceil(len(order) / plan.n_batch)
+            totals = self._train(order, trainer._steps, self._rate(n_steps))
             loss, n_correct, penalty = (a + b for a, b in zip(sums, totals, strict=True))
             sums = Totals(loss, int(n_correct), penalty)
-            trainer._steps += math.ceil(len(order) / plan.n_batch)
+            trainer._steps += n_steps
             self._done += len(order)
             self._stopped = time.monotonic() > self._deadline
             if on_chunk is not None and on_chunk(self._done - begin, end - begin):
                 self._stopped = True
         return sums
 
-    def _rate(self) -> float | None:
-        """Return the learning rate where a schedule sets it."""
+    def _rate(self, n_steps: int) -> float | None:
+        """Return the learning rate of the next steps where a schedule sets it."""
         if self._constant:
             return None
         trainer = self._trainer
         assert trainer._origin is not None
-        progress = (trainer._steps - trainer._origin.step) / self._plan.n_steps
-        return float(trainer.optimizer.as_tuple()[1]) * trainer.schedule(progress)
+        factor = factor_of(trainer.schedule, trainer._steps - trainer._origin.step, n_steps, self._plan.n_steps)
+        return float(trainer.optimizer.as_tuple()[1]) * factor
 
     def _chunk_samples(self, n_samples: int) -> int:
         """Count the samples of a chunk, whole batches of them."""

@@ -3,7 +3,7 @@
 A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `called`); no flag is spelled anywhere else.
 
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
-  (`fastnet.kernels.simd.fma`), so results do not depend on what a compiler chose to contract.
+  (LLVM's `fma`), so results do not depend on what a compiler chose to contract.
 * No reference counting inside kernels: they allocate nothing, and threads never meet at a counter.
 * What was compiled is kept for the next process (`fastnet._kernel_cache`).
 """

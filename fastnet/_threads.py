@@ -25,7 +25,7 @@ STOP = 2 * LINE
 
 
 def available_cores() -> int:
-    """Processors that this process may use: its affinity, and not more than `FASTNET_NUM_THREADS`."""
+    """Processors that this process may use, by its affinity; or as many as `FASTNET_NUM_THREADS` says."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows

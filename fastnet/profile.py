@@ -17,7 +17,6 @@ import numpy as np
 
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, Optimizer
-from fastnet.roofline import fma_peak
 
 OPTIMIZERS: dict[str, Optimizer] = {"sgd": SGD(0.01), "momentum": SGD(0.01, 0.9), "adam": Adam()}
 
@@ -81,6 +80,7 @@ def profile(
     from fastnet._threads import resolve_threads
     from fastnet.kernels.epoch import PHASES
     from fastnet.kernels.training import phase_ticks
+    from fastnet.roofline import fma_peak
 
     team = resolve_threads(n_threads)
     rng = np.random.default_rng(0)

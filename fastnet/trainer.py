@@ -65,7 +65,8 @@ class Trainer:
         Whether every sample comes once in an epoch, or each is drawn from all of them.
     schedule : str or callable, default "constant"
         A name of `fastnet.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function that
-        gives, for the share of the steps of a `fit` that are done, a factor on the learning rate.
+        gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate. That
+        holds for a step, or for about a 32nd of an epoch where that is more.
 
     Raises
     ------

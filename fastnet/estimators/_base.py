@@ -48,8 +48,9 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs. A sparse matrix is trained on as it is, beside which a bit is kept for each input. If those took
-            more than 1 GiB, and by "lbfgs" and to predict, it is made dense some batches at a time, never as a whole.
+            Inputs. A sparse matrix is trained on as it is, beside which a bit for each input and a copy of its values
+            are kept. If the bits took more than 1 GiB, and by "lbfgs" and to predict, it is made dense some batches at
+            a time, never as a whole.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or an indicator matrix of labels, for the classifier; numbers for the regressor.
         sample_weight : array-like of shape (n_samples,), default=None

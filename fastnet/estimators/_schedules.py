@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-RISE = 0.3
-"""Share of the epochs in which the rate of "onecycle" rises, and how far it starts and ends below its peak."""
-START, END = 25.0, 1e4
+from fastnet.schedules import END, cosine, factor_of, one_cycle
 
 SMALLEST_ADAPTIVE = 1e-6
 
@@ -43,10 +41,10 @@ class Schedule:
 
     def rate(self) -> float:
         """Return the rate of the epoch that is about to begin."""
-        if self.kind == "cosine":
-            rate = self.least + (self.initial - self.least) * _half_wave(self._progress(self.epoch))
-        elif self.kind == "onecycle":
-            rate = self._one_cycle(self._progress(self.epoch))
+        if self.kind in ("cosine", "onecycle"):
+            end = min(1.0, self.least / self.initial)
+            wave = partial(cosine, end=end) if self.kind == "cosine" else partial(one_cycle, end=max(END, end))
+            rate = max(self.least, self.initial * factor_of(wave, self.epoch, 1, self.n_epochs))
         elif self.kind == "step":
             rate = max(self.least, self.initial * self.decay ** (self.epoch // self.decay_every))
         else:
@@ -67,18 +65,3 @@ class Schedule:
             return False
         self.current /= 5.0
         return True
-
-    def _progress(self, epoch: int) -> float:
-        return min(1.0, epoch / max(self.n_epochs - 1, 1))
-
-    def _one_cycle(self, progress: float) -> float:
-        if progress < RISE:
-            low = self.initial / START
-            return low + (self.initial - low) * (1 - _half_wave(progress / RISE))
-        low = max(self.least, self.initial / START / END)
-        return low + (self.initial - low) * _half_wave((progress - RISE) / (1 - RISE))
-
-
-def _half_wave(progress: float) -> float:
-    """From 1 to 0 along half a cosine."""
-    return 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,4 +1,7 @@
-"""Elementwise activations, compiled. The maths stands in `fastnet.reference.activations`."""
+"""Elementwise activations, compiled. The maths stands in `fastnet.reference.activations`.
+
+Outside of training they copy, and then work in place.
+"""
 
 from __future__ import annotations
 
@@ -130,40 +133,40 @@ def elementwise_backward(code: int, out: FloatArray, dy: FloatArray, y: FloatArr
 
 
 def identity_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Copy: y = x; one pass of vector code."""
+    """Copy: y = x; vector code."""
     return elementwise_forward(IDENTITY, checks.alike(out, x=x), x)
 
 
 def identity_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dx = dy; one pass of vector code."""
+    """dx = dy; vector code."""
     return elementwise_backward(IDENTITY, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Rectify, y = max(x, 0); one pass of vector code."""
+    """Rectify, y = max(x, 0); vector code."""
     return elementwise_forward(RELU, checks.alike(out, x=x), x)
 
 
 def relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy where y > 0, else 0; one pass of vector code."""
+    """dy where y > 0, else 0; vector code."""
     return elementwise_backward(RELU, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def sigmoid_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Logistic function, y = 1 / (1 + exp(-x)); one pass of vector code."""
+    """Logistic function, y = 1 / (1 + exp(-x)); vector code."""
     return elementwise_forward(SIGMOID, checks.alike(out, x=x), x)
 
 
 def sigmoid_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy * y * (1 - y); one pass of vector code."""
+    """dy * y * (1 - y); vector code."""
     return elementwise_backward(SIGMOID, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def tanh_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Hyperbolic tangent; one pass of vector code."""
+    """Hyperbolic tangent; vector code."""
     return elementwise_forward(TANH, checks.alike(out, x=x), x)
 
 
 def tanh_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy * (1 - y**2); one pass of vector code."""
+    """dy * (1 - y**2); vector code."""
     return elementwise_backward(TANH, checks.alike(out, dy=dy, y=y), dy, y)

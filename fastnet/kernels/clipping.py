@@ -2,7 +2,7 @@
 
 A clipped update cannot be fused into the tiles: its norm needs the whole gradient first. Gradients of all blocks are
 stored. Between one meeting and the next, threads share out slabs of the gradient and sum the squares of each; after
-that, every thread adds up these sums, and updates the weights that it owns in a fused step too. Slabs, and the order
+that, every thread adds up these sums, and updates those weights that it owns in every step. Slabs, and the order
 within them, depend on the network alone: neither on the threads nor on the width of a panel. Elements are limited on
 the way, once for the norm and once for the update, so that nobody writes to a gradient that another thread owns.
 

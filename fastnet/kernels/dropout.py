@@ -93,14 +93,14 @@ def _dropped(out: FloatArray, values: FloatArray, rate: float, key: int) -> Floa
 
 
 def dropout_forward(x: FloatArray, rate: float, key: int, out: FloatArray | None = None) -> FloatArray:
-    """Drop a share of the elements, scale the others; a mask from counters, one pass of vector code."""
+    """Drop a share of the elements, scale the others; a mask from counters, row by row in vector code."""
     y = checks.alike(out, checks.FEATURES, x=x)
     training_checks.dropout(rate, key)
     return _dropped(y, x, rate, key)
 
 
 def dropout_backward(dy: FloatArray, rate: float, key: int, out: FloatArray | None = None) -> FloatArray:
-    """Map dy like the forward does x, the mask drawn anew; one pass of vector code."""
+    """Map dy like the forward does x, the mask drawn anew, row by row in vector code."""
     dx = checks.alike(out, checks.FEATURES, dy=dy)
     training_checks.dropout(rate, key)
     return _dropped(dx, dy, rate, key)

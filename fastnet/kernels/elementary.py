@@ -199,16 +199,6 @@ def like(_typing: Any, value: Any, x: Any) -> Any:
     return x(types.float64, x), codegen
 
 
-@emitted
-def fma(_typing: Any, x: Any, y: Any, z: Any) -> Any:
-    """x * y + z, rounded once."""
-
-    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return call_intrinsic(builder, "fma", *args)
-
-    return x(x, x, x), codegen
-
-
 def _scalar_function(name: str) -> Any:
     @emitted
     def function(_typing: Any, x: Any) -> Any:

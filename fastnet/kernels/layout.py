@@ -6,8 +6,10 @@ front to back. Row-major activations and weights would touch another page of mem
 and rows at a distance of a power of two would fall on the same few sets of the first-level cache.
 
 A layer's W (n_in, n_out) and b are one matrix of n_in + 1 rows, as they are in the flat parameter vector; activations
-carry a column of ones to match. So the bias needs no code of its own: neither forward, nor in the gradient, nor in
-the update. What pads a panel, or a tile's last rows, is never read into a result and may hold anything.
+carry a column of ones to match, which is written after each layer's activation. So in these products, gradients and
+updates the bias is one more row. First layers whose outputs are few, or whose inputs are mostly zeros, have no such
+column, and add the bias and sum its gradient apart. What pads a panel, or a tile's last rows, is never read into a
+result and may hold anything.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def linear_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray 
 def linear_backward(
     dz: FloatArray, x: FloatArray, W: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray] | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """dz @ W.T, x.T @ dz and the sum of dz over samples, none of them transposed in memory."""
+    """dz @ W.T, x.T @ dz and the sum of dz over samples; transposed as they are packed."""
     dx, dW, db = checks.linear_backward(x, W, out, dz=dz)
     return _gradients(dz, x, W, dx, dW, db)
 

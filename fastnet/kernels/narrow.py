@@ -1,9 +1,9 @@
 """How the first layer lies where its outputs are few, for tiles whose lanes run along the inputs.
 
-Weights are transposed: a row for each output, then the biases. Threads share out the inputs, forward as well as in
-the gradient, so that each reads its own columns of the samples, twice, and owns its columns of the weights; what it
-passes on is a few sums for each sample. These sums come from a fixed number of slabs of the inputs, and are added in
-order, so they do not depend on the threads.
+Weights are transposed: a row for each output, then the biases. A thread owns columns of the weights: it makes their
+gradient and updates them. Forward, the inputs are cut into a fixed number of slabs, one or two, whose sums for each
+sample are added in order, so they do not depend on the threads. Two threads take a slab each, which are the columns
+that they own; other teams share out the samples of the slabs.
 
 Samples are read where they are if nothing is to be done to them; else, or where a row ends within a chunk, they are
 converted and scaled into rows of whole chunks first.

@@ -1,7 +1,7 @@
 """Optimizer steps, compiled, in place. The maths stands in `fastnet.reference.optimizers`.
 
-The formulas are those of `fastnet.kernels.updates`, which the training step applies to a tile of weights while
-its gradient is still in registers; here loops run them over whole vectors.
+The formulas are those of `fastnet.kernels.updates`, which the training step applies to one tile of weights while it
+computes the gradient of the next; here loops run them over whole vectors.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def adamw_step(
     weight_decay: float,
     t: int,
 ) -> None:
-    """Adam with decoupled weight decay; one pass of vector code after that of the decay."""
+    """Adam with decoupled weight decay; one pass of vector code, decay and all."""
     checks.vectors(("p", "m", "v"), p=p, g=g, m=m, v=v)
     checks.hyperparameters(lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
     checks.whole("t", t, 1)

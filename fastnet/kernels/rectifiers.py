@@ -37,47 +37,47 @@ def _backward_of_input(code: int, out: FloatArray, dy: FloatArray, x: FloatArray
 
 
 def leaky_relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = x where x > 0, else 0.01 x; one pass of vector code."""
+    """y = x where x > 0, else 0.01 x; vector code."""
     return elementwise_forward(LEAKY_RELU, checks.alike(out, x=x), x)
 
 
 def leaky_relu_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy where y > 0, else 0.01 dy; one pass of vector code."""
+    """dy where y > 0, else 0.01 dy; vector code."""
     return elementwise_backward(LEAKY_RELU, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def elu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = x where x > 0, else exp(x) - 1; one pass of vector code."""
+    """y = x where x > 0, else exp(x) - 1; vector code."""
     return elementwise_forward(ELU, checks.alike(out, x=x), x)
 
 
 def elu_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy where y > 0, else dy * (y + 1); one pass of vector code."""
+    """dy where y > 0, else dy * (y + 1); vector code."""
     return elementwise_backward(ELU, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def selu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = 1.0507 x where x > 0, else 1.7581 * (exp(x) - 1); one pass of vector code."""
+    """y = 1.0507 x where x > 0, else 1.7581 * (exp(x) - 1); vector code."""
     return elementwise_forward(SELU, checks.alike(out, x=x), x)
 
 
 def selu_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """1.0507 dy where y > 0, else dy * (y + 1.7581); one pass of vector code."""
+    """1.0507 dy where y > 0, else dy * (y + 1.7581); vector code."""
     return elementwise_backward(SELU, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def softplus_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """log(1 + exp(x)) without overflow; one pass of vector code."""
+    """log(1 + exp(x)) without overflow; vector code."""
     return elementwise_forward(SOFTPLUS, checks.alike(out, x=x), x)
 
 
 def softplus_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dy * (1 - exp(-y)); one pass of vector code."""
+    """dy * (1 - exp(-y)); vector code."""
     return elementwise_backward(SOFTPLUS, checks.alike(out, dy=dy, y=y), dy, y)
 
 
 def silu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = x * sigmoid(x); one pass of vector code."""
+    """y = x * sigmoid(x); vector code."""
     return elementwise_forward(SILU, checks.alike(out, x=x), x)
 
 
@@ -87,7 +87,7 @@ def silu_backward(dy: FloatArray, x: FloatArray, out: FloatArray | None = None) 
 
 
 def gelu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """y = x * sigmoid(v(x)), the tanh form; one pass of vector code."""
+    """y = x * sigmoid(v(x)), the tanh form; vector code."""
     return elementwise_forward(GELU, checks.alike(out, x=x), x)
 
 

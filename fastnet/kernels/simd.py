@@ -3,14 +3,16 @@
 Numba's SLP vectoriser is off, so unrolled scalar code never becomes a register tile. The intrinsics here emit
 LLVM instructions on vectors instead. They are machinery and have no twin in the reference.
 
-A tile of C = A @ B, `TILE_ROWS` rows by a panel of columns, is kept in registers over the whole reduction; a
-row of B is loaded once, A is broadcast one element at a time. All three lie in panels (`fastnet.kernels.layout`
-says why): column j of row i is element i * width + j % width of panel j // width. A tile of C is then one
-contiguous run, B is read from front to back, and so is A.
+A tile of C = A @ B, `TILE_ROWS` rows by a panel of columns, is kept in registers while the reduction goes on; a row
+of B is loaded once, A is broadcast one element at a time. Then the tile is stored: what follows a product, such as an
+activation, or the update of weights with their gradient, reads it from memory.
+
+All three lie in panels (`fastnet.kernels.layout` says why): column j of row i is element i * width + j % width of
+panel j // width. A tile of C is then one contiguous run, B is read from front to back, and so is A.
 
 Each element of C is one chain of fused multiply-adds in ascending order of the reduction, whatever the width of
-the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without
-changing a bit of the result.
+the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without changing a bit
+of the result: `fastnet.kernels.gemm` cuts long ones, so that what they read of B stays in the first-level cache.
 """
 
 from __future__ import annotations
@@ -132,8 +134,9 @@ def _emit_weight_tile(
 ) -> None:  # fmt: skip
     """Columns of A times a panel of B, summed over rows; meanwhile, the update of the tile before, if one waits.
 
-    An update is a chain of square root and division, or waits for the second-level cache; in the shade of products
-    that are independent of it, one vector every few steps, it costs little.
+    That tile's gradient was stored, and is read again. An update is a chain of square root and division, or waits for
+    the second-level cache; interleaved with products that are independent of it, one vector every four rows, it costs
+    little. Vectors for which there are too few rows follow.
     """
     builder, width, unrolled = tile.builder, tile.width, UNROLLED // 2
     rounds = builder.sdiv(n_rows, whole(unrolled))

@@ -2,8 +2,8 @@
 
 Forward, the entries of a sample pick rows of W, whose sum the sample's outputs are. For the gradient it is the other
 way round: the entries of a column pick samples, whose gradients are summed. Where these are tells the same square of
-bits, transposed. Forward goes through all rows a block of columns at a time, the gradient through all columns 64 rows
-at a time, so that what is picked lies in the first-level cache.
+bits, transposed. Forward goes through all rows a block of columns at a time, the gradient of 32 columns through up to
+64 rows at a time, so that what is picked lies in the first-level cache.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def _add_bias(bias: Any, ones: float, first: int, last: int, panel: Any) -> None
 def make_update(code: int, penalised: int) -> Any:
     """Return the part that makes the gradient of a thread's own weights and updates them, or stores it.
 
-    Threads take turns at words of columns and groups of panels; or share out the panels, if they did so forward.
+    Threads take turns at halves of words of columns and groups of panels; or share out the panels, if they did so
+    forward.
     """
 
     @part

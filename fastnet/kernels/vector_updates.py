@@ -1,4 +1,4 @@
-"""The optimizer's update of vectors of parameters with their gradient, emitted: in a weight tile's shade, or alone."""
+"""The optimizer's update of vectors of parameters with their gradient, emitted: among a tile's products, or alone."""
 
 from __future__ import annotations
 

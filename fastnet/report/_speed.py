@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
+from fastnet import _jit
+from fastnet.profile import step_flop
 from fastnet.report._html import Html, table
 from fastnet.report._tables import percent
 from fastnet.trainer import Trainer
@@ -30,21 +32,29 @@ def _prediction_speed(trainer: Trainer, X: npt.NDArray[Any]) -> float:
 
 
 def speed(trainer: Trainer, X: npt.NDArray[Any], run: Mapping[str, Any]) -> Html:
-    """Hold the speed of training, where it is known, and of prediction against the peak measured now."""
-    from fastnet.profile import step_flop
-    from fastnet.roofline import fma_peak
+    """Hold the speed of training, where it is known, and of prediction against the peak measured now.
 
+    Where nothing is compiled, there is no peak to measure.
+    """
     network = trainer.network
-    peak = fma_peak(network.dtype, trainer.n_threads)
+    peak = _peak(trainer) if _jit.COMPILES else None
     flop = step_flop(network.sizes)
     rows = []
     if run.get("samples_per_second"):
         rows.append(_row("training", float(run["samples_per_second"]), sum(flop.values()), peak))
     rows.append(_row("prediction", _prediction_speed(trainer, X), flop["forward"], peak))
-    caption = f"Multiply-adds count as two operations; the peak of {network.dtype} here is {peak:,.0f} GFLOP/s"
+    what = "was not measured: NUMBA_DISABLE_JIT is set" if peak is None else f"here is {peak:,.0f} GFLOP/s"
+    caption = f"Multiply-adds count as two operations; the peak of {network.dtype} {what}"
     return table(caption, ("", "samples/s", "operations/sample", "GFLOP/s", "of the peak"), rows)
 
 
-def _row(name: str, samples_per_second: float, flop: int, peak: float) -> list[str]:
+def _peak(trainer: Trainer) -> float:
+    from fastnet.roofline import fma_peak
+
+    return fma_peak(trainer.network.dtype, trainer.n_threads)
+
+
+def _row(name: str, samples_per_second: float, flop: int, peak: float | None) -> list[str]:
     gflops = samples_per_second * flop / 1e9
-    return [name, f"{samples_per_second:,.0f}", f"{flop:,}", f"{gflops:,.1f}", percent(gflops / peak)]
+    of_peak = "-" if peak is None else percent(gflops / peak)
+    return [name, f"{samples_per_second:,.0f}", f"{flop:,}", f"{gflops:,.1f}", of_peak]
