@@ -179,28 +179,3 @@ def test_a_package_in_a_zip_computes_and_keeps_its_kernels(tmp_path):
     assert Path(where).is_relative_to(tmp_path / "site.zip")
     assert warned == []
     assert list(Path(folder).glob("*.nbc"))
-
-
-def test_without_compilation_kernels_are_the_reference():
-    script = """
-from fastnet import kernels, reference
-assert kernels.__all__ == sorted(reference.__all__, key=lambda name: (not name[0].isupper(), name)), kernels.__all__
-print(all(getattr(kernels, name) is getattr(reference, name) for name in kernels.__all__))
-import numpy as np
-from fastnet import MLPClassifier, Predictor, Network, Trainer
-X, y = np.eye(4, dtype=np.float32), np.arange(4)
-network = Network([4, 4], seed=0)
-Trainer(network, seed=0).fit(X, y, epochs=2)
-predictor = Predictor(network)
-print([predictor(x) for x in X] == Trainer(network).predict(X).tolist(), predictor.logits.dtype)
-print(MLPClassifier((2,), max_iter=1000, random_state=0, solver="lbfgs").fit(X, y).score(X, y))
-try:
-    import fastnet.roofline
-except ImportError as error:
-    print(error)
-"""
-    twins, same, score, message = python(script, NUMBA_DISABLE_JIT=1)
-    assert twins == "True"
-    assert same == "True float32"
-    assert float(score) == 1.0
-    assert "NUMBA_DISABLE_JIT is set" in message

@@ -6,10 +6,18 @@ import sys
 
 import pytest
 
-KERNELS_ARE_THE_REFERENCE = """
-from fastnet import kernels, reference
+USED = """
+import numpy as np
+from fastnet import MLPClassifier, Network, Predictor, Trainer, kernels, reference
 assert set(kernels.__all__) == set(reference.__all__)
 assert all(getattr(kernels, name) is getattr(reference, name) for name in kernels.__all__)
+X, y = np.eye(4, dtype=np.float32), np.arange(4)
+network = Network([4, 4], seed=0)
+trainer, predictor = Trainer(network, seed=0), Predictor(network)
+trainer.fit(X, y, epochs=2)
+assert [predictor(x) for x in X] == trainer.predict(X).tolist()
+assert predictor.logits.dtype == np.float32
+assert MLPClassifier((8,), max_iter=1000, random_state=0, solver="lbfgs").fit(X, y).score(X, y) == 1.0
 """
 
 
@@ -19,8 +27,8 @@ def uncompiled(*arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_kernels_are_the_reference():
-    finished = uncompiled("-c", KERNELS_ARE_THE_REFERENCE)
+def test_the_kernels_are_the_reference_and_all_that_uses_them_works():
+    finished = uncompiled("-c", USED)
     assert finished.returncode == 0, finished.stderr
 
 
