@@ -81,7 +81,7 @@ class Network:
         and biases from [-0.5, 0.5], "scaled_uniform" weights from [-1, 1] / sqrt(n_in n_out), biases zero. "auto" is
         "he_uniform" before a ReLU and "glorot_uniform" elsewhere.
     seed : int, optional
-        Seed of the drawing; the same seed gives the same parameters on every machine.
+        Seed of the drawing; the same seed gives the same parameters.
     dtype : {float32, float64}, default float32
         Precision of parameters and arithmetic.
     input_scale : float, default 1.0
