@@ -46,6 +46,7 @@ class Case:
     updates: tuple[str, ...] = ()  # arguments that the operation writes to
     in_place: tuple[str, ...] = ()  # arguments that `out` may be
     realistic: bool = False  # a size that people train at: worth timing
+    exhaustive: bool = False  # pairs what other cases hold one by one: left to the exhaustive tests
     then: Callable[[Any], Any] = lambda returned: returned  # what is done with what the operation returns
 
     def __str__(self) -> str:
