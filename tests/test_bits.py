@@ -1,6 +1,7 @@
 """The same bits: for any count of threads, any cut of the work, any vector width and processor."""
 
 import hashlib
+import itertools
 import os
 import platform
 import subprocess
@@ -34,38 +35,57 @@ def train(training, dtype, **more):
     return [*returned, arguments["parameters"], *arguments["slots"]]
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 64, 300, 700], ids=lambda n: f"batch of {n}")
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+def check_threads(training, dtype, counts=(*THREADS[1:], 8)):
+    """Train with some counts of threads; one thread has the same bits, and they are numbers."""
+    expected = train(training, dtype, n_threads=1)
+    assert np.isfinite(expected[3]).all()
+    for n_threads in counts:
+        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected), n_threads
+
+
+def paired(chosen, second):
+    """Return the pairs of a dictionary as parameters, and all other pairs for the exhaustive tests."""
+    pairs = itertools.product(chosen, second)
+    return [pytest.param(*pair, marks=[] if pair in chosen.items() else pytest.mark.exhaustive) for pair in pairs]
+
+
+def exhaustive(values):
+    return [pytest.param(value, marks=pytest.mark.exhaustive) for value in values]
+
+
+BATCHES = {1: "adam", 7: "nesterov", 64: "adamw", 300: "momentum", 700: "sgd"}
+
+
+@pytest.mark.parametrize(("batch_size", "optimizer"), paired(BATCHES, HYPERPARAMETERS))
+@pytest.mark.parametrize("loss", [LOSSES[0], *exhaustive(LOSSES[1:])])
 @dtypes
-def test_training_for_any_count_of_threads(dtype, optimizer, loss, batch_size):
+def test_training_for_any_count_of_threads(dtype, loss, batch_size, optimizer):
     n_samples = 40 if batch_size == 1 else 620
-    training = Training(n_samples, SIZES, ACTIVATIONS, loss, optimizer, batch_size)
-    expected = train(training, dtype, n_threads=1)
-    assert np.isfinite(expected[3]).all()
-    for n_threads in (*THREADS[1:], 8) if batch_size == 64 else THREADS[1:]:
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    check_threads(Training(n_samples, SIZES, ACTIVATIONS, loss, optimizer, batch_size), dtype)
 
 
-LIMITS = [{"clip_norm": 0.1}, {"clip_value": 0.005}, {"clip_norm": 0.1, "clip_value": 0.02}]
-
-
-@pytest.mark.parametrize("limits", LIMITS, ids=str)
-@pytest.mark.parametrize("batch_size", [64, 300])
-@pytest.mark.parametrize("sizes", [SIZES, (150, 96, 33, 2), (784, 10, 10), (300, 7, 12, 4)], ids=str)
+@pytest.mark.parametrize("loss", LOSSES[1:])
 @dtypes
-def test_clipped_training_for_any_count_of_threads(dtype, sizes, batch_size, limits):
+def test_losses_of_targets_for_any_count_of_threads(dtype, loss):
+    check_threads(Training(620, SIZES, ACTIVATIONS, loss, "momentum", 300), dtype)
+
+
+LIMITS = {"norm": {"clip_norm": 0.1}, "value": {"clip_value": 0.005}, "both": {"clip_norm": 0.1, "clip_value": 0.02}}
+CLIPPED = {SIZES: "norm", (150, 96, 33, 2): "both", (784, 10, 10): "both", (300, 7, 12, 4): "value"}
+
+
+@pytest.mark.parametrize(("sizes", "limits"), paired(CLIPPED, LIMITS), ids=str)
+@pytest.mark.parametrize("batch_size", [64, 300])
+@dtypes
+def test_clipped_training_for_any_count_of_threads(dtype, batch_size, sizes, limits):
     activations = ("relu",) * (len(sizes) - 2)
-    training = Training(330, sizes, activations, "cross_entropy", "adam", batch_size, **limits)
-    expected = train(training, dtype, n_threads=1)
-    assert np.isfinite(expected[3]).all()
-    for n_threads in (*THREADS[1:], 8):
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    training = Training(330, sizes, activations, "cross_entropy", "adam", batch_size, **LIMITS[limits])
+    check_threads(training, dtype)
 
 
 OPTIONS = [
-    {"weighted": True}, {"l2": 0.1}, {"dropout": (0.3,)}, {"weighted": True, "l2": 0.2, "dropout": (0.5,)},
-    {"l2": 0.2, "clip_norm": 0.1},
+    {"weighted": True, "l2": 0.2, "dropout": (0.5,)}, {"l2": 0.2, "clip_norm": 0.1},
+    *exhaustive([{"weighted": True}, {"l2": 0.1}, {"dropout": (0.3,)}]),
 ]  # fmt: skip
 
 
@@ -74,11 +94,7 @@ OPTIONS = [
 @pytest.mark.parametrize("batch_size", [64, 300])
 @dtypes
 def test_weights_penalty_and_dropout_for_any_count_of_threads(dtype, batch_size, sizes, options):
-    training = Training(330, sizes, ("gelu",), ("cross_entropy", 0.1), "adam", batch_size, **options)
-    expected = train(training, dtype, n_threads=1)
-    assert np.isfinite(expected[3]).all()
-    for n_threads in (*THREADS[1:], 8):
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    check_threads(Training(330, sizes, ("gelu",), ("cross_entropy", 0.1), "adam", batch_size, **options), dtype)
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
@@ -106,53 +122,44 @@ def test_epochs_prepared_once_are_those_taken_one_by_one(dtype, n_threads):
 @pytest.mark.parametrize("sizes", [SIZES, (300, 7, 4)], ids=str)
 @dtypes
 def test_limits_that_nothing_reaches_change_no_bit(dtype, sizes, limits):
-    arguments = (620, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", "adamw", 290)
+    arguments = (620, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", "adam", 290)
     expected = train(Training(*arguments), dtype, n_threads=2)
     assert bits_of(train(Training(*arguments, **limits), dtype, n_threads=2)) == bits_of(expected)
 
 
 @dtypes
 def test_training_on_pixels_for_any_count_of_threads(dtype):
-    training = Training(300, (50, 9, 3), ("sigmoid",), "cross_entropy", "adam", 32, np.uint8)
-    expected = train(training, dtype, n_threads=1)
-    for n_threads in THREADS[1:]:
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    check_threads(Training(300, (50, 9, 3), ("relu",), "cross_entropy", "adam", 32, np.uint8), dtype)
 
 
 @pytest.mark.parametrize("sizes", [(3, 1), (1, 1), (2, 1, 2), (130, 2)], ids=str)
 def test_training_of_nets_with_fewer_tiles_than_threads(sizes):
     training = Training(30, sizes, ("relu",) * (len(sizes) - 2), "squared_error", "adamw", 8)
-    expected = train(training, np.float32, n_threads=1)
-    for n_threads in (2, 5, 9):
-        assert bits_of(train(training, np.float32, n_threads=n_threads)) == bits_of(expected)
+    check_threads(training, np.float32, (2, 5, 9))
 
 
-@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+@pytest.mark.parametrize("optimizer", ["adam", *exhaustive(name for name in HYPERPARAMETERS if name != "adam")])
 @pytest.mark.parametrize("sizes", [(400, 10, 3), (300, 3), (784, 7, 12, 4)], ids=str)
 @pytest.mark.parametrize("x_dtype", [np.uint8, None])
 @dtypes
 def test_training_of_a_first_layer_with_few_outputs(dtype, x_dtype, sizes, optimizer):
     """Its lanes run along the inputs, and threads share those out."""
-    training = Training(330, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", optimizer, 129, x_dtype)
-    expected = train(training, dtype, n_threads=1)
-    for n_threads in (*THREADS[1:], 8):
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    check_threads(Training(330, sizes, ("relu",) * (len(sizes) - 2), "cross_entropy", optimizer, 129, x_dtype), dtype)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @dtypes
 def test_layers_shared_out_by_columns_for_some_counts_of_threads(dtype, optimizer):
     """Wide layers and few rows: two threads share out columns, three cannot evenly and share out rows."""
-    training = Training(90, (30, 96, 64, 5), ("relu", "tanh"), "cross_entropy", optimizer, 24)
-    expected = train(training, dtype, n_threads=1)
-    for n_threads in (2, 3, 4, 6):
-        assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected)
+    check_threads(Training(90, (30, 96, 64, 5), ("relu", "tanh"), "cross_entropy", optimizer, 24), dtype, (2, 3, 4, 6))
 
 
-@pytest.mark.parametrize("batch_size", [1, 16, 280])
-@pytest.mark.parametrize("optimizer", HYPERPARAMETERS)
+CHUNKED = {1: "momentum", 16: "adam", 280: "adamw"}
+
+
+@pytest.mark.parametrize(("batch_size", "optimizer"), paired(CHUNKED, HYPERPARAMETERS))
 @dtypes
-def test_training_in_chunks_wherever_they_end(dtype, optimizer, batch_size):
+def test_training_in_chunks_wherever_they_end(dtype, batch_size, optimizer):
     """Weights, state and counts of correct answers have the same bits; the loss is the sum of two sums."""
     n_samples = 2 * batch_size + batch_size // 2 + 5
     training = Training(n_samples, SIZES, ACTIVATIONS, "cross_entropy", optimizer, batch_size)

@@ -12,9 +12,11 @@ from fastnet.cases.case import (
 )
 from fastnet.cases.dropout import dropout_cases
 from fastnet.cases.losses import loss_cases
-from fastnet.cases.networks import Training, inference_case, network, network_cases, training_case
+from fastnet.cases.networks import inference_case, inference_cases, network
 from fastnet.cases.optimizers import HYPERPARAMETERS, SLOTS, optimizer_cases
 from fastnet.cases.products import product_cases
+from fastnet.cases.training import Training
+from fastnet.cases.trainings import training_case, training_cases
 
 CASES = [
     *product_cases(),
@@ -22,7 +24,8 @@ CASES = [
     *dropout_cases(),
     *loss_cases(),
     *optimizer_cases(),
-    *network_cases(),
+    *inference_cases(),
+    *training_cases(),
 ]
 
 __all__ = [

@@ -30,6 +30,15 @@ DTYPES = (np.float32, np.float64)
 ROUNDINGS = 8
 """What one operation may differ by, in units of eps: some three for exp or tanh on either side."""
 
+REPRESENTATIVE = {
+    "13x1100x35", "2x1x13x9 @ 3x9x17", "5x13", "12x33", "12x33-smoothed", "33", "33 nesterov",
+    "1x20-33-10-relu-pixels", "12x9-31-17-4-sigmoid-tanh-floats",
+    "21x20-33-10-relu-cross_entropy-adam-7-pixels", "21x256-10-absolute_error-adam-5-floats-weighted-l2 2.0",
+    "41x64-150-5-2-elu-relu-cross_entropy-nesterov-16-floats-dropout 0.3 0.0-0.3 filled",
+    "40x70-7-3-tanh-binary_cross_entropy-sgd-40-floats-weighted", "17x5-33-17-2-sigmoid-tanh-squared_error-adam-5-floats",
+}  # fmt: skip
+"""Sizes that stand for the others of an operation in what does not depend on them: most have edges of tiles."""
+
 Arguments = dict[str, Any]
 Bound = tuple[int, Any]  # terms, magnitude
 EXACT: Bound = (0, 0.0)
@@ -46,10 +55,16 @@ class Case:
     updates: tuple[str, ...] = ()  # arguments that the operation writes to
     in_place: tuple[str, ...] = ()  # arguments that `out` may be
     realistic: bool = False  # a size that people train at: worth timing
+    exhaustive: bool = False  # pairs what other cases hold one by one: left to the exhaustive tests
     then: Callable[[Any], Any] = lambda returned: returned  # what is done with what the operation returns
 
     def __str__(self) -> str:
         return f"{self.operation}-{self.size}"
+
+    @property
+    def representative(self) -> bool:
+        """Whether it stands for the operation's other cases where all are treated alike: layouts, `out`, NaN."""
+        return self.size in REPRESENTATIVE
 
     def arguments(self, dtype: Any) -> Arguments:
         """Make the arguments, new arrays on every call, of the same values."""
