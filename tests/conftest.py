@@ -1,5 +1,7 @@
 """Fixtures that several test modules share."""
 
+import signal
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -14,3 +16,11 @@ IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     return request.param
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let SIGINT interrupt, here and in processes that are started, though the tests may run where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

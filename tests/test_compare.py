@@ -1,5 +1,6 @@
 """The gate: `fastnet compare` finds what is wrong or slow, and says so with its exit code."""
 
+import itertools
 import json
 import time
 
@@ -7,12 +8,19 @@ import numpy as np
 import pytest
 
 from fastnet import kernels
-from fastnet.bench import gate, results, tables
+from fastnet.bench import gate, operations, results, tables, timing
 from fastnet.bench.operations import Measured, network_cases, realistic_cases
 from fastnet.bench.timing import CONFIDENCE, FEWEST_PAIRS, Spread, alternate, limited_threads, loops_for, pairs, spread
 from fastnet.cli import main
 
-ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.5"]
+ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.01"]
+BOTH = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.01"]
+
+
+@pytest.fixture
+def steady(monkeypatch):
+    """A machine on which the reference takes three times as long as the kernels, every time."""
+    monkeypatch.setattr(operations, "pairs", lambda *_: itertools.repeat((3e-3, 1e-3)))
 
 
 def measured(ratio, operation="relu_forward", wrong=None, best=0.0):
@@ -61,9 +69,17 @@ def test_rounds_alternate():
     assert "".join(order) == "abccba"
 
 
-def test_short_calls_are_repeated_within_a_timing():
-    assert loops_for(lambda: time.sleep(0.002), 0.001) == 1
-    assert loops_for(lambda: None, 0.001) > 100
+def test_times_are_those_of_one_call(monkeypatch):
+    monkeypatch.setattr(timing, "seconds_of", lambda call, loops: loops * call())
+    one = pairs(lambda: 0.5, lambda: 0.25, (3, 7))
+    assert [next(one) for _ in range(4)] == [(0.5, 0.25)] * 4
+
+
+def test_short_calls_are_repeated_within_a_timing(monkeypatch):
+    assert timing.seconds_of(lambda: time.sleep(0.002), 3) >= 0.006
+    monkeypatch.setattr(timing, "seconds_of", lambda call, loops: loops * call())
+    assert loops_for(lambda: 0.002, 0.001) == 1
+    assert 100 <= loops_for(lambda: 1e-5, 0.001) <= 200
 
 
 def test_threads_are_limited_for_a_while(monkeypatch):
@@ -151,14 +167,16 @@ def test_the_table_of_cases_is_what_is_measured():
     assert names == ["predict_logits", "predict_logits", "train_epoch", "train_epoch"]
 
 
+@pytest.mark.usefixtures("steady")
 def test_unchanged_kernels_pass(tmp_path, capsys):
     saved = tmp_path / "now.json"
     assert main([*ONE, "--json", str(saved)]) == 0
     assert "all 1 passed" in capsys.readouterr().out
     (row,) = json.loads(saved.read_text())["operations"]
     assert (row["operation"], row["passed"], row["disagreement"]) == ("sigmoid_forward", True, None)
-    assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
-    assert main([*ONE, str(saved), "--factor", "3"]) == 0
+    assert (row["ratio"]["low"], row["ratio"]["median"], row["ratio"]["high"]) == pytest.approx((3, 3, 3))
+    assert (row["reference_seconds"], row["compiled_seconds"]) == pytest.approx((3e-3, 1e-3))
+    assert main([*ONE, str(saved)]) == 0
     assert main(["compare", str(saved), str(saved)]) == 0
 
 
@@ -174,7 +192,7 @@ def slowed(function, times):
 def test_a_kernel_made_slower_on_purpose_fails(tmp_path, capsys, monkeypatch):
     """Eight times as slow, against what was saved a moment ago: far enough on a machine that does other things too."""
     saved, later = tmp_path / "before.json", tmp_path / "after.json"
-    both = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "1"]
+    both = [*BOTH[:-1], "1"]
     assert main([*both, "--json", str(saved)]) == 0
     monkeypatch.setattr(kernels, "sigmoid_forward", slowed(kernels.sigmoid_forward, 8))
     assert main([*both, str(saved), "--factor", "2", "--json", str(later)]) == 1
@@ -213,15 +231,16 @@ def test_a_kernel_that_spoils_what_it_updates_fails(capsys, monkeypatch):
         m.flat[-1] += m.dtype.type(0.01)
 
     monkeypatch.setattr(kernels, "adam_step", wrong)
-    assert main(["compare", "--operations", "adam_step", "--dtype", "float32", "--budget", "0.1"]) == 1
+    assert main(["compare", "--operations", "adam_step", "--dtype", "float32", "--budget", "0.01"]) == 1
     assert "FAILED: wrong: result 1: 1 of 101770 differ; at (101769,)" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("steady")
 def test_training_with_a_part_left_out_fails(capsys, monkeypatch):
     """What an option does is compared, too: here dropout is forgotten."""
     right = kernels.train_epoch
     monkeypatch.setattr(kernels, "train_epoch", lambda dropout, **rest: right(**rest))
-    command = ["compare", "--operations", "train_epoch", "--dtype", "float32", "--budget", "0.1"]
+    command = ["compare", "--operations", "train_epoch", "--dtype", "float32", "--budget", "0.01"]
     assert main(command) == 1
     shown = capsys.readouterr().out
     (failed,) = [line for line in shown.splitlines() if "FAILED" in line]
@@ -229,29 +248,32 @@ def test_training_with_a_part_left_out_fails(capsys, monkeypatch):
     assert "1 of 4 fell short" in shown
 
 
+@pytest.mark.usefixtures("steady")
 def test_rows_that_the_saved_results_do_not_have_must_be_right_and_are_named(tmp_path, capsys):
     saved = tmp_path / "before.json"
     assert main([*ONE, "--json", str(saved)]) == 0
-    both = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.5"]
-    assert main([*both, str(saved), "--factor", "8"]) == 0
+    assert main([*BOTH, str(saved)]) == 0
     shown = capsys.readouterr().out
     assert "1 have no saved ratio: tanh_forward" in shown
     assert "all 2 passed" in shown
-    assert main([*both, str(saved), "--factor", "8", "--fail-under", "1e6"]) == 1
+    assert main([*BOTH, str(saved), "--fail-under", "3.01"]) == 1
+    assert "measured 4 times" in capsys.readouterr().out
     command = ["compare", "--operations", "tanh_forward", "--dtype", "float32", str(saved)]
     assert main(command) == 2
     assert "have nothing in common with what would be measured" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("steady")
 def test_a_network_of_the_users_own(capsys):
-    command = ["compare", "--network", "12-8-3", "--batch-size", "16", "--dtype", "float32", "--budget", "0.2"]
-    assert main([*command, "--fail-under", "0"]) == 0
-    assert main([*command, "--fail-under", "1e6"]) == 1
+    command = ["compare", "--network", "12-8-3", "--batch-size", "16", "--dtype", "float32", "--budget", "0.01"]
+    assert main([*command, "--fail-under", "2.99"]) == 0
+    assert main([*command, "--fail-under", "3.01"]) == 1
     shown = capsys.readouterr().out
     assert "64x12-8-3" not in shown  # at least 256 samples
     assert "256x12-8-3-relu-cross_entropy-adam-16-floats" in shown
 
 
+@pytest.mark.usefixtures("steady")
 @pytest.mark.filterwarnings("default")
 def test_results_of_another_machine_are_no_limits(tmp_path, capsys):
     saved = tmp_path / "other.json"
