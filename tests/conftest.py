@@ -1,10 +1,14 @@
 """Fixtures that several test modules share."""
 
+import os
 import signal
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+
+# A process of tests for each processor: threads of NumPy's would take it from each other, and wait by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import fastnet.kernels
 import fastnet.reference

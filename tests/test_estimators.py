@@ -28,6 +28,15 @@ each_pair = pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["classifier"
 each_estimator = pytest.mark.parametrize("estimator", OURS, ids=lambda estimator: estimator.__name__)
 
 
+def tiered(names, cases, of_every_change):
+    """Parametrize a test: a case runs with every change if `of_every_change` is true of it, and else at night."""
+    ids = ["-".join(str(getattr(part, "__name__", part)) for part in case) for case in cases]
+    marks = [() if of_every_change(*case) else pytest.mark.exhaustive for case in cases]
+    return pytest.mark.parametrize(
+        names, [pytest.param(*case, id=id, marks=mark) for case, id, mark in zip(cases, ids, marks, strict=True)]
+    )
+
+
 def problem(kind, n_samples=90):
     """Data of one of the PROBLEMS, of 7 features."""
     settings = {"n_samples": n_samples, "n_features": 7, "random_state": 0}
