@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import fastnet.kernels
 import fastnet.reference
 
+pytest.register_assert_rewrite("data_files")
+
 # Every module here offers the same operations; tests that take `implementation` run once for each.
 IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 
@@ -20,6 +23,12 @@ IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     return request.param
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_both_libraries_do_the_same(solver, dtype):
 def test_no_epoch_is_left_out_although_nothing_is_learned(key):
     fit = replace(TINY, epochs=40)
     X, y = fit.data()
-    X[:] = 0
+    X[:] = 1
     model = fit.model(key).set_params(learning_rate_init=1e-12).fit(X, y)
     assert model.n_iter_ == 40
     assert np.ptp(model.loss_curve_) < model.get_params()["tol"] + 1e-6

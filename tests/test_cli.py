@@ -18,17 +18,14 @@ from fastnet.network import ACTIVATIONS, INITS
 from fastnet.reference.training_checks import HYPERPARAMETERS
 from fastnet.trainer import BACKENDS
 
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
 QUICK = ["train", "--backend", "numpy", "--epochs", "3"]
 
 
 def run_json(capsys, *argv):
     assert main([*argv, "--json"]) == 0
     return json.loads(capsys.readouterr().out)
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from test_estimators import BACKENDS, each_estimator, pair_for, problem, tiered
+from test_estimators import BACKENDS, each_estimator, pair_for, problem
+from tiers import tiered
 
 from fastnet import MLPClassifier
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
-from test_estimators import BACKENDS, PROBLEMS, pair_for, problem, tiered
+from test_estimators import BACKENDS, PROBLEMS, each_backend, pair_for, problem
+from tiers import tiered
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # The reference is held to all numbers of scikit-learn's, and the kernels to those of the reference
-# (test_estimators_backends.py), so that some of scikit-learn's are enough for them.
-each_backend = pytest.mark.parametrize("backend", BACKENDS)
+# (test_estimators_backends.py), so that some of scikit-learn's are enough for them with every change.
 
 EPOCHS = 20
 SOLVERS = {
@@ -154,7 +154,7 @@ def test_cases_hold_every_pair_of_settings():
 
 @tiered(
     ("backend", "kind", "way", "activation"),
-    list(itertools.product(BACKENDS, PROBLEMS, [plain, weighted, sparse], ACTIVATIONS)),
+    itertools.product(BACKENDS, PROBLEMS, [plain, weighted, sparse], ACTIVATIONS),
     lambda backend, kind, way, activation: activation == "tanh" and (backend == "numpy" or way is weighted),
 )
 def test_lbfgs_follows_scikit_learn(kind, way, activation, backend):
@@ -166,7 +166,7 @@ def test_lbfgs_follows_scikit_learn(kind, way, activation, backend):
 
 @tiered(
     ("backend", "kind", "way"),
-    list(itertools.product(BACKENDS, PROBLEMS, [plain, stopping_early])),
+    itertools.product(BACKENDS, PROBLEMS, [plain, stopping_early]),
     lambda backend, kind, way: backend == "numpy" or kind == "two outputs",
 )
 def test_training_stops_at_the_epoch_where_scikit_learn_stops(kind, way, backend):
@@ -191,7 +191,7 @@ def test_the_adaptive_rate_falls_to_its_floor_and_stops_there(kind, backend):
 
 @tiered(
     ("backend", "kind"),
-    list(itertools.product(BACKENDS, PROBLEMS)),
+    itertools.product(BACKENDS, PROBLEMS),
     lambda backend, kind: backend == "numpy" or kind == "multiclass",
 )
 def test_single_precision_follows_scikit_learn_as_far_as_it_carries(kind, backend):
@@ -238,7 +238,7 @@ def test_curves_grow_over_calls_while_iterations_restart(way, backend):
 
 @tiered(
     ("backend", "kind", "solver"),
-    list(itertools.product(BACKENDS, PROBLEMS, ["sgd", "adam", "lbfgs"])),
+    itertools.product(BACKENDS, PROBLEMS, ["sgd", "adam", "lbfgs"]),
     lambda backend, kind, solver: backend == "numpy" and (solver == "adam" or kind == "multilabel"),
 )
 def test_fitted_attributes_have_the_names_types_and_shapes_of_scikit_learn(kind, solver, backend):
