@@ -1,11 +1,20 @@
 """Fixtures that several test modules share."""
 
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+# A process of tests for each processor: threads of NumPy's would take it from each other, and wait by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import fastnet.kernels
 import fastnet.reference
+
+pytest.register_assert_rewrite("data_files")
 
 # Every module here offers the same operations; tests that take `implementation` run once for each.
 IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
@@ -14,3 +23,17 @@ IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda module: module.__name__)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     return request.param
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let SIGINT interrupt, here and in processes that are started, though the tests may run where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fastnet import MLPClassifier
-from fastnet.bench import estimators, gate, page, results
+from fastnet.bench import estimators, gate, inference, page, results, workloads
 from fastnet.bench.estimators import FULL, QUICK, Fit
 from fastnet.bench.timing import spread
+from fastnet.bench.workloads import Workload
 from fastnet.cli import main
 
 TINY = Fit(30, 4, 3)
@@ -39,7 +40,7 @@ def test_both_libraries_do_the_same(solver, dtype):
 def test_no_epoch_is_left_out_although_nothing_is_learned(key):
     fit = replace(TINY, epochs=40)
     X, y = fit.data()
-    X[:] = 0
+    X[:] = 1
     model = fit.model(key).set_params(learning_rate_init=1e-12).fit(X, y)
     assert model.n_iter_ == 40
     assert np.ptp(model.loss_curve_) < model.get_params()["tol"] + 1e-6
@@ -148,16 +149,15 @@ def test_results_that_were_saved_before_there_were_estimators_can_be_read(tmp_pa
 
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_the_command_measures_estimators_beside_scikit_learn(tmp_path, monkeypatch, capsys):
-    from fastnet.bench import workloads
-    from fastnet.bench.workloads import Workload
-
     monkeypatch.setattr(workloads, "QUICK", (Workload((12, 8, 3), 32, samples=500),))
+    monkeypatch.setattr(inference, "MANY_ROWS", 200)
     monkeypatch.setattr(estimators, "QUICK", (TINY,))
+    monkeypatch.setattr(estimators, "ONE_ROW", TINY)
     path, other = tmp_path / "results.json", tmp_path / "other.json"
     assert main(["bench", "--rounds", "2", "--json", str(path)]) == 0
     assert "scikit-learn / fastnet" in capsys.readouterr().out
     names = [row["name"] for row in results.load(path)["estimators"]]
-    assert names == [TINY.name, "predict_proba of 1 x 784"]
+    assert names == [TINY.name, "predict_proba of 1 x 4"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert main(["bench", "--rounds", "2", "--peers", "none", "--json", str(other)]) == 0

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tiers import tiered
 
 from fastnet import SGD, Adam, Network, Trainer
 from fastnet.checkpoints import load_checkpoint, save_checkpoint
@@ -33,8 +34,11 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
-@pytest.mark.parametrize(("settings", "length"), RUNS)
+@tiered(
+    ("backend", "settings", "length"),
+    [(backend, *run) for run in RUNS for backend in ("numpy", "numba")],
+    lambda backend, *run: backend == "numpy" or run == RUNS[0],
+)
 def test_a_resumed_run_ends_with_the_same_bits(settings, length, backend, tmp_path):
     path = tmp_path / "run.checkpoint"
     whole = a_trainer(backend, **settings)

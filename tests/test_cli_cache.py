@@ -1,33 +1,28 @@
 """`fastnet cache`."""
 
 import json
-import os
-import subprocess
-import sys
+from pathlib import Path
 
-import pytest
-
-
-@pytest.fixture
-def fastnet(tmp_path):
-    """A command in a process of its own, whose kernels are kept in a folder of its own."""
-
-    def run(*words):
-        environment = {**os.environ, "FASTNET_CACHE_DIR": str(tmp_path)}
-        command = [sys.executable, "-m", "fastnet", *words]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    return run
+from fastnet import _jit
+from fastnet.cli import main
 
 
-def test_what_is_kept_is_shown_and_removed(fastnet, tmp_path):
+def test_what_is_kept_is_shown_and_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FASTNET_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(_jit, "cache_directory", _jit.cache_directory.__wrapped__)  # which remembers another folder
+
+    def fastnet(*words):
+        assert main(list(words)) == 0
+        return capsys.readouterr().out
+
     other, mine = tmp_path / "fastnet" / "kernels-0123456789abcdef", tmp_path / "fastnet" / "notes"
     other.mkdir(parents=True)
     (other / "kernel.nbc").write_bytes(b"\0" * 1500)
     mine.mkdir()
     facts = json.loads(fastnet("cache", "info", "--json"))
     assert (facts["stale"], facts["stale_bytes"]) == (1, 1500)
-    in_use = tmp_path / "fastnet" / os.path.basename(facts["in_use"])
+    in_use = Path(facts["in_use"])
+    assert in_use.parent == tmp_path / "fastnet"
     in_use.mkdir()
     (in_use / "kernel.nbc").write_bytes(b"\0" * 10)
     assert "1 of other versions" in fastnet("cache", "info")

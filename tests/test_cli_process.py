@@ -1,11 +1,13 @@
 """The command line as a process: start-up, terminals, pipes, Ctrl-C."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from importlib import import_module
@@ -18,65 +20,95 @@ import pytest
 import fastnet
 from fastnet import Model, Network, load_model, save_model
 from fastnet.checkpoints import load_checkpoint
+from fastnet.cli import main
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")
 ROOT = Path(fastnet.__file__).parents[1]
 COMMAND = [sys.executable, "-m", "fastnet"]
 QUICK = ["train", "--backend", "numpy", "--epochs", "3"]
+TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "80"}
+CHANGING = ("CI", "NO_COLOR", "FORCE_COLOR")
+"""Variables that change what a terminal is shown."""
 
 
 def environment(**changes):
-    kept = {name: text for name, text in os.environ.items() if name not in ("CI", "NO_COLOR", "FORCE_COLOR")}
-    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "80", **changes}
+    kept = {name: text for name, text in os.environ.items() if name not in CHANGING}
+    return {**kept, "PYTHONPATH": str(ROOT), **TERMINAL, **changes}
 
 
-def start(*argv, cwd, env=None, **options):
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
-    return subprocess.Popen([*COMMAND, *argv], cwd=cwd, env=env or environment(), **streams)
+@pytest.fixture
+def start(tmp_path):
+    """Start the command in a process that ends with the test at the latest."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*argv, env=None, **options):
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+            process = subprocess.Popen([*COMMAND, *argv], cwd=tmp_path, env=env or environment(), **streams)
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
 
 
-def run_on_terminal(*argv, cwd, env):
-    """Run with standard error on a pseudo-terminal; return the code, standard output and what the terminal got."""
-    import pty
-
-    terminal, end = pty.openpty()
-    process = start(*argv, cwd=cwd, env=env, stderr=end)
-    os.close(end)
+def everything_from(terminal):
+    """Read a pseudo-terminal until its other end is closed."""
     received = b""
-    try:
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
         while piece := os.read(terminal, 1 << 16):
             received += piece
-    except OSError:  # Linux's way to say that the other end is closed
-        pass
     os.close(terminal)
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output, received.decode()
+    return received.decode()
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"], ["--version"], ["train", "--bogus"]])
-def test_help_and_errors_of_usage_load_nothing_heavy(tmp_path, argv):
+@pytest.fixture
+def run_on_terminal(tmp_path, monkeypatch):
+    """Run the command with standard error on a pseudo-terminal; return the code and what the terminal got."""
+    import pty
+
+    def run(*argv, **changes):
+        monkeypatch.chdir(tmp_path)
+        for name in CHANGING:
+            monkeypatch.delenv(name, raising=False)
+        for name, text in (TERMINAL | changes).items():
+            monkeypatch.setenv(name, text)
+        terminal, end = pty.openpty()
+        received = []
+        reader = threading.Thread(target=lambda: received.append(everything_from(terminal)))
+        reader.start()
+        with open(end, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", stream)
+            code = main(argv)
+        reader.join()
+        return code, *received
+
+    return run
+
+
+def test_help_and_errors_of_usage_load_nothing_heavy(tmp_path):
     code = (
-        "import sys; from fastnet.cli import main; main(sys.argv[1:]); "
-        "print([name for name in ('numba', 'sklearn', 'numpy', 'safetensors') if name in sys.modules])"
+        "import sys; from fastnet.cli import main; "
+        "codes = [main(words.split()) for words in ('--help', 'train --help', '--version', 'train --bogus')]; "
+        "print(codes, [name for name in ('numba', 'sklearn', 'numpy', 'safetensors') if name in sys.modules])"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code, *argv], cwd=tmp_path, env=environment(), capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "[]"
+    assert result.stdout.splitlines()[-1] == "[0, 0, 0, 2] []"
 
 
-def test_help_names_commands_options_and_defaults(tmp_path):
-    output, _ = start("--help", cwd=tmp_path).communicate()
+def test_help_names_commands_options_and_defaults(capsys):
+    assert main(["--help"]) == 0
+    output = capsys.readouterr().out
     assert all(f"  {name} " in output for name in ("train", "predict", "evaluate", "info"))
-    assert start(cwd=tmp_path).communicate()[0] == output
-    output = " ".join(start("train", "--help", cwd=tmp_path).communicate()[0].split())
+    assert main([]) == 0
+    assert capsys.readouterr().out == output
+    assert main(["train", "--help"]) == 0
+    output = " ".join(capsys.readouterr().out.split())
     for words in ("embedded digits", "--hidden", "--optimizer", "[default: 128,64]", "fastnet train mnist/"):
         assert words in output
-
-
-def test_version(tmp_path):
-    assert start("--version", cwd=tmp_path).communicate() == (f"fastnet {fastnet.__version__}\n", "")
+    assert main(["--version"]) == 0
+    assert capsys.readouterr() == (f"fastnet {fastnet.__version__}\n", "")
 
 
 def test_the_script_is_the_main_function():
@@ -90,16 +122,22 @@ def test_the_script_is_the_main_function():
         assert getattr(import_module(module), name) is import_module("fastnet.cli").main
 
 
-def test_exit_codes_reach_the_shell(tmp_path):
-    process = start("train", "missing.csv", cwd=tmp_path)
+def test_exit_codes_reach_the_shell(start):
+    process = start("train", "missing.csv")
     assert process.communicate() == ("", "fastnet: error: missing.csv: no such file\n")
     assert process.returncode == 2
 
 
 @POSIX
-def test_a_bar_and_the_last_figures_on_a_terminal(tmp_path):
-    code, output, shown = run_on_terminal(*QUICK, cwd=tmp_path, env=environment())
-    assert code == 0
+def test_a_bar_and_the_last_figures_on_a_terminal(start):
+    import pty
+
+    terminal, end = pty.openpty()
+    process = start(*QUICK, stderr=end)
+    os.close(end)
+    shown = everything_from(terminal)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
     assert [line.split()[0] for line in output.splitlines()] == ["data", "network", "test", "speed", "saved"]
     assert "epoch 1/3" in shown
     assert "100%" in shown
@@ -108,39 +146,41 @@ def test_a_bar_and_the_last_figures_on_a_terminal(tmp_path):
 
 
 @POSIX
-def test_json_with_a_bar(tmp_path):
-    code, output, shown = run_on_terminal(*QUICK, "--json", cwd=tmp_path, env=environment(COLUMNS="40"))
+def test_json_with_a_bar(run_on_terminal, capsys):
+    code, shown = run_on_terminal(*QUICK, "--json", COLUMNS="40")
     assert code == 0
-    assert len(json.loads(output)["history"]) == 3
+    assert len(json.loads(capsys.readouterr().out)["history"]) == 3
     assert "100%" in shown
 
 
 @POSIX
-def test_kernels_are_announced_on_a_terminal(tmp_path):
-    argv = ["train", "--epochs", "1", "--threads", "1"]
-    _, _, shown = run_on_terminal(*argv, cwd=tmp_path, env=environment(COLUMNS="120"))
+def test_kernels_are_announced_on_a_terminal(run_on_terminal):
+    _, shown = run_on_terminal("train", "--epochs", "1", "--threads", "1", COLUMNS="120")
     assert "once per machine" in shown
 
 
 @POSIX
-def test_no_color_where_none_is_wanted(tmp_path):
-    _, _, shown = run_on_terminal(*QUICK, cwd=tmp_path, env=environment(NO_COLOR="1"))
-    assert "100%" in shown
-    assert not re.search(r"\x1b\[(\d+;)*[349]\d", shown)
+def test_no_color_where_none_is_wanted(run_on_terminal):
+    colour = r"\x1b\[(\d+;)*[349]\d"
+    for changes, expected in (({}, True), ({"NO_COLOR": "1"}, False)):
+        _, shown = run_on_terminal(*QUICK, **changes)
+        assert "100%" in shown
+        assert bool(re.search(colour, shown)) is expected
 
 
 @POSIX
 @pytest.mark.parametrize("changes", [{"TERM": "dumb"}, {"CI": "true"}])
-def test_plain_lines_where_a_terminal_is_none(tmp_path, changes):
-    code, output, shown = run_on_terminal(*QUICK, cwd=tmp_path, env=environment(**changes))
-    assert (code, shown) == (0, "")
-    assert [line.split()[:2] for line in output.splitlines()[2:5]] == [["epoch", f"{i}/3"] for i in (1, 2, 3)]
+def test_plain_lines_where_a_terminal_is_none(run_on_terminal, capsys, changes):
+    assert run_on_terminal(*QUICK, **changes) == (0, "")
+    lines = capsys.readouterr().out.splitlines()[2:5]
+    assert [line.split()[:2] for line in lines] == [["epoch", f"{i}/3"] for i in (1, 2, 3)]
 
 
 @POSIX
-def test_ctrl_c_saves_what_there_is(tmp_path):
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_saves_what_there_is(start, tmp_path):
     ways = ["--epochs", "1000000", "--checkpoint", "run.ckpt", "--checkpoint-every", "1000000"]
-    process = start("train", "--backend", "numpy", *ways, "--json", cwd=tmp_path)
+    process = start("train", "--backend", "numpy", *ways, "--json")
     assert process.stderr.readline().startswith("epoch ")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
@@ -155,9 +195,10 @@ def test_ctrl_c_saves_what_there_is(tmp_path):
 
 
 @POSIX
-def test_ctrl_c_before_training_saves_nothing(tmp_path):
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_before_training_saves_nothing(start, tmp_path):
     os.mkfifo(tmp_path / "never.csv")
-    process = start("train", "never.csv", cwd=tmp_path)
+    process = start("train", "never.csv")
     with open(tmp_path / "never.csv", "wb"):  # returns once the other side reads
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
@@ -167,22 +208,20 @@ def test_ctrl_c_before_training_saves_nothing(tmp_path):
 
 
 @POSIX
-def test_a_reader_that_leaves_early(tmp_path):
+def test_a_reader_that_leaves_early(start, tmp_path):
     save_model(tmp_path / "m.safetensors", Model(Network([1, 2], seed=0)))
     np.save(tmp_path / "many.npy", np.zeros((200_000, 1), np.float32))
-    argv = ["predict", "m.safetensors", "many.npy", "--backend", "numpy"]
-    process = start(*argv, cwd=tmp_path)
+    process = start("predict", "m.safetensors", "many.npy", "--backend", "numpy")
     assert process.stdout.readline() == "label\n"
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 141
-    process.stderr.close()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
-def test_output_that_cannot_be_written(tmp_path):
+def test_output_that_cannot_be_written(start, tmp_path):
     with open("/dev/full", "w") as full:
-        process = start(*QUICK, cwd=tmp_path, stdout=full)
+        process = start(*QUICK, stdout=full)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert errors == "fastnet: error: No space left on device\n"
@@ -190,10 +229,9 @@ def test_output_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes")
-def test_names_that_are_not_text(tmp_path):
-    (tmp_path / "caf\udce9.csv").write_text("label,a\n0,1\n1,2\n0,1\n1,2\n")
-    env = environment(PYTHONIOENCODING="ascii")
-    process = start("train", "caf\udce9.csv", "--backend", "numpy", "--epochs", "1", cwd=tmp_path, env=env)
+def test_names_that_are_not_text(start, tmp_path):
+    (tmp_path / "caf\udce9.csv").write_text("label,a\n0,1\n1,2\n")
+    process = start("data", "info", "caf\udce9.csv", env=environment(PYTHONIOENCODING="ascii"))
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
-    assert "caf\\udce9: " in output
+    assert "caf\\udce9.csv" in output

@@ -10,12 +10,9 @@ from fastnet import Network, Trainer, load_model
 from fastnet.checkpoints import save_checkpoint
 from fastnet.cli import main
 
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
 SMALL = ["--hidden", "12", "--backend", "numpy"]
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def parameters(path):

@@ -9,14 +9,11 @@ import pytest
 
 from fastnet import Model, Network, load_model, save_model
 from fastnet.cli import main
-from fastnet.datasets import Dataset, load, load_digits, save, stratified_split
+from fastnet.datasets import Dataset, load, load_digits, save
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 QUICK = ["--backend", "numpy", "--epochs", "2", "--hidden", "16"]
-
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -160,32 +157,6 @@ def test_cached_copy_serves_the_next_run(capsys, kaggle, monkeypatch):
     assert first["test_loss"] == second["test_loss"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 50, 95, 96, 97])
-def test_split_by_count_follows_the_sizes_of_classes(count):
-    y = np.repeat([0, 1, 2], [10, 30, 60])
-    train, test = stratified_split(y, count=count, seed=0)
-    assert (len(train), len(test)) == (100 - count, count)
-    taken = np.bincount(y[test], minlength=3)
-    assert (taken <= [9, 29, 59]).all()
-    if count <= 95:
-        assert (abs(taken - count * np.array([0.1, 0.3, 0.6])) < 1.5).all()
-    np.testing.assert_array_equal(stratified_split(y, count=count, seed=0)[1], test)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"count": 0}, "count: got 0, expected 1 to 2"),
-        ({"count": 3}, "count: got 3"),
-        ({}, "expected one of them"),
-        ({"count": 1, "fraction": 0.5}, "expected one of them"),
-    ],
-)
-def test_split_by_count_that_leaves_a_class_empty(arguments, words):
-    with pytest.raises(ValueError, match=words):
-        stratified_split([0, 0, 1, 1], **arguments)
-
-
 # Looking and converting
 
 
@@ -249,87 +220,3 @@ def test_data_commands_that_cannot_be_done(capsys, kaggle, argv, words):
     before = sorted(os.listdir())
     assert words in fails(capsys, "data", *argv.format(here=Path.cwd().name).split())
     assert sorted(os.listdir()) == before
-
-
-# Preprocessing and names of classes
-
-
-@pytest.fixture
-def trees():
-    """Write features on very different scales and labels that are names; return the features and labels."""
-    rng = np.random.default_rng(0)
-    y = np.arange(300) % 3
-    X = np.float32(rng.normal([5, 1000, 0] + y[:, None] * [1e-3, 50, 0], [3e-4, 20, 1]))
-    names = np.array(["oak, red", "elm", "fir"])
-    rows = [f'{a:.9g},{b:.9g},{c:.9g},"{name}"' for (a, b, c), name in zip(X.tolist(), names[y], strict=True)]
-    Path("trees.csv").write_text("\n".join(["a,b,c,kind", *rows]), encoding="utf-8")
-    return X, names[y]
-
-
-@pytest.mark.parametrize("preprocess", ["standardize", "minmax"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_preprocessing_is_learnt_from_the_training_part_and_kept_with_the_model(capsys, trees, preprocess, dtype):
-    argv = ["trees.csv", "--label", "kind"]
-    options = ["--preprocess", preprocess, "--dtype", dtype, "--backend", "numpy", "--epochs", "100", "--lr", "0.01"]
-    document = json.loads(run(capsys, "train", *argv, *options, "--json"))
-    assert document["test_accuracy"] > 0.9
-    model = load_model("model.safetensors")
-    X = load("trees.csv", label="kind").X
-    train, test = stratified_split(load("trees.csv", label="kind").y, 0.2, 0)
-    assert model.preprocessing is not None
-    prepared = model.preprocessing(X[train].astype(dtype))
-    if preprocess == "standardize":
-        np.testing.assert_allclose(prepared.mean(axis=0), 0, atol=1e-3)
-        np.testing.assert_allclose(prepared.std(axis=0), 1, rtol=1e-3)
-    else:
-        np.testing.assert_allclose(prepared.min(axis=0), 0, atol=1e-6)
-        np.testing.assert_allclose(prepared.max(axis=0), 1, rtol=1e-6)
-    evaluation = json.loads(run(capsys, "evaluate", "model.safetensors", *argv, "--backend", "numpy", "--json"))
-    assert evaluation["accuracy"] > 0.9
-    labels = run(capsys, "predict", "model.safetensors", *argv, "--backend", "numpy").splitlines()[1:]
-    predicted = np.array([label.strip('"') for label in labels])
-    assert (predicted == trees[1]).mean() == evaluation["accuracy"]
-    assert (predicted == trees[1])[test].mean() == document["test_accuracy"]
-
-
-def test_features_may_be_left_as_they_are(capsys):
-    scales = [
-        json.loads(run(capsys, "train", *QUICK, "--preprocess", how, "--json"))["settings"]["input_scale"]
-        for how in ("none", "scale")
-    ]
-    assert scales == [1.0, 1 / 16]
-    assert load_model("model.safetensors").preprocessing is None
-
-
-def test_mapped_features_are_not_preprocessed_into_a_copy(capsys):
-    digits = load_digits()
-    save("d.npz", Dataset(digits.X, digits.y, digits.X, digits.y))
-    assert "would copy the features" in fails(capsys, "train", "d.npz", "--mmap", "--preprocess", "minmax")
-
-
-def test_names_of_classes_are_kept_with_the_model(capsys, trees):
-    argv = ["trees.csv", "--label", "-1"]
-    run(capsys, "train", *argv, *QUICK, "--preprocess", "standardize")
-    model = load_model("model.safetensors")
-    assert model.labels == ("elm", "fir", "oak, red")
-    header = run(capsys, "predict", "model.safetensors", *argv, "--probabilities", "--backend", "numpy").splitlines()[0]
-    assert header == 'probability_elm,probability_fir,"probability_oak, red"'
-    document = json.loads(run(capsys, "evaluate", "model.safetensors", *argv, "--backend", "numpy", "--json"))
-    assert [row["class"] for row in document["classes"]] == ["elm", "fir", "oak, red"]
-    table = run(capsys, "evaluate", "model.safetensors", *argv, "--backend", "numpy").splitlines()[-4:]
-    assert [line[:8].strip() for line in table] == ["class", "elm", "fir", "oak, red"]
-    assert len({len(line) for line in table}) == 1
-
-
-def test_classes_of_other_data_are_found_by_their_names(capsys, trees):
-    run(capsys, "train", "trees.csv", "--label", "kind", *QUICK)
-    rows = Path("trees.csv").read_text(encoding="utf-8").splitlines()
-    Path("some.csv").write_text("\n".join([rows[0], *(row for row in rows if "fir" in row)]), encoding="utf-8")
-    argv = ["model.safetensors", "some.csv", "--label", "kind", "--backend", "numpy"]
-    document = json.loads(run(capsys, "evaluate", *argv, "--json"))
-    assert [(row["class"], row["samples"]) for row in document["classes"]] == [("fir", 100)]
-    Path("some.csv").write_text("\n".join([*rows, "1,2,3,yew"]), encoding="utf-8")
-    assert "class 'yew' is none of the 3 that model.safetensors was trained on" in fails(capsys, "evaluate", *argv)
-    run(capsys, "predict", *argv)
-    save_model("plain.safetensors", Model(Network([3, 3], seed=0)))
-    assert "labels are names, expected numbers" in fails(capsys, "evaluate", "plain.safetensors", *argv[1:])

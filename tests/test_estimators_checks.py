@@ -1,7 +1,8 @@
 """The checks that scikit-learn holds every estimator against, for several settings of ours; none may fail."""
 
 import pytest
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_estimators import BACKENDS, OURS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -16,6 +17,18 @@ EXTRAS = {
     "learning_rate": "cosine",
 }
 OF_EACH = [{"label_smoothing": 0.05}, {"loss": "huber", "huber_delta": 2.0}]
+
+# what settings can change: a good model, the same one again, of weights and of each dtype, that can be kept
+TELLING = {
+    "check_classifiers_train",
+    "check_regressors_train",
+    "check_fit_idempotent",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_methods_subset_invariance",
+    "check_estimators_dtypes",
+    "check_estimators_pickle",
+    "check_dict_unchanged",
+}
 
 # a row of weight 2 is two rows, but has one dropout mask
 WEIGHTS_AS_REPETITIONS = {
@@ -37,43 +50,38 @@ WITH_PARTIAL_FIT = {
 
 
 def configurations():
+    """Yield settings, the backend with which what tells most about them is checked, and the checks left out."""
     for estimator, own in zip(OURS, OF_EACH, strict=True):
+        # a probability of exactly 1, and a long search that magnifies rounding, would fail with scikit-learn's too
+        yield estimator(solver="lbfgs", alpha=0.1, max_iter=15), "numba", ()
+        yield estimator(solver="sgd", **QUICK), "numpy", ()
+        yield estimator(**(QUICK | EXTRAS | own)), "numpy", ()
+        yield estimator(dropout=0.1, **QUICK), "numpy", WEIGHTS_AS_REPETITIONS
+        yield estimator(dtype="float32", **QUICK), "numba", OF_DOUBLE_PRECISION
+    yield OURS[0](class_weight="balanced", **QUICK), "numpy", WITH_PARTIAL_FIT
+
+
+def checks(estimator, left_out, of_every_change):
+    """Yield an estimator's checks; those of which `of_every_change` is false are for the night."""
+    settings = "".join(str(estimator).split())
+    for model, check in estimator_checks_generator(estimator):
+        name = check.func.__name__
+        if name not in left_out:
+            marks = () if of_every_change(name) else pytest.mark.exhaustive
+            yield pytest.param(model, check, marks=marks, id=f"{settings}-{name}")
+
+
+def all_checks():
+    for estimator in OURS:
+        yield from checks(estimator(max_iter=100), (), lambda name: True)
+        yield from checks(estimator(max_iter=100, backend="numpy"), (), TELLING.__contains__)
+        yield from checks(estimator(n_threads=2, **QUICK), (), lambda name: False)
+    for settings, often, left_out in configurations():
         for backend in BACKENDS:
-            yield estimator(backend=backend, max_iter=100)
-            # a probability of exactly 1, and a long search that magnifies rounding, would fail with scikit-learn's too
-            yield estimator(backend=backend, solver="lbfgs", alpha=0.1, max_iter=30)
-            yield estimator(backend=backend, solver="sgd", **QUICK)
-            yield estimator(backend=backend, **(QUICK | EXTRAS | own))
-        yield from (estimator(n_threads=n_threads, **QUICK) for n_threads in (1, 2))
+            estimator = clone(settings).set_params(backend=backend)
+            yield from checks(estimator, left_out, TELLING.__contains__ if backend == often else lambda name: False)
 
 
-def all_but(left_out, estimators=OURS, **settings):
-    """Parametrize with the checks of estimators, for both backends, except those left out."""
-    checks = [
-        pytest.param(model, check, id=f"{estimator.__name__}-{backend}-{check.func.__name__}")
-        for estimator in estimators
-        for backend in BACKENDS
-        for model, check in estimator_checks_generator(estimator(backend=backend, **QUICK, **settings))
-        if check.func.__name__ not in left_out
-    ]
-    return pytest.mark.parametrize(("estimator", "check"), checks)
-
-
-@parametrize_with_checks(list(configurations()))
+@pytest.mark.parametrize(("estimator", "check"), list(all_checks()))
 def test_every_check_of_scikit_learn_passes(estimator, check):
-    check(estimator)
-
-
-@all_but(WEIGHTS_AS_REPETITIONS, dropout=0.1)
-def test_the_checks_pass_with_dropout(estimator, check):
-    check(estimator)
-
-
-@all_but(OF_DOUBLE_PRECISION, dtype="float32")
-def test_the_checks_pass_in_single_precision(estimator, check):
-    check(estimator)
-
-
-@all_but(WITH_PARTIAL_FIT, OURS[:1], class_weight="balanced")
-def test_the_checks_pass_with_balanced_classes(estimator, check):
     check(estimator)

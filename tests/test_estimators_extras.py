@@ -1,16 +1,16 @@
 """What the estimators add to scikit-learn's: each addition does what it says, and refuses what it cannot use."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_sample_weight
-from test_estimators import BACKENDS, each_estimator, problem
+from test_estimators import BACKENDS, each_backend, each_estimator, problem
+from tiers import tiered
 
 from fastnet import MLPClassifier, MLPRegressor, Trainer
 
-pytestmark = [
-    pytest.mark.parametrize("backend", BACKENDS),
-    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SETTINGS = {
     "hidden_layer_sizes": (8, 6),
@@ -47,6 +47,7 @@ def differ(actual, expected):
     return any((own != other).any() for own, other in zip(actual.coefs_, expected.coefs_, strict=True))
 
 
+@each_backend
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 @pytest.mark.parametrize("weights", [None, "some"])
 def test_class_weights_are_weights_of_samples(kind, weights, backend):
@@ -59,6 +60,7 @@ def test_class_weights_are_weights_of_samples(kind, weights, backend):
     assert_same_weights(actual, fit(MLPClassifier, backend, X, y, own if weights is None else own * weights), 1e-9)
 
 
+@each_backend
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_balanced_classes_have_equal_weights_in_all(kind, backend):
     X, y = problem(kind)
@@ -69,6 +71,7 @@ def test_balanced_classes_have_equal_weights_in_all(kind, backend):
         actual.partial_fit(X, y)
 
 
+@each_backend
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_balance_counts_a_sample_as_often_as_its_weight_says(kind, backend):
     X, y = problem(kind)
@@ -80,6 +83,7 @@ def test_balance_counts_a_sample_as_often_as_its_weight_says(kind, backend):
     assert_same_weights(actual, repeated, 1e-7)
 
 
+@each_backend
 def test_a_class_without_weight_is_left_out_of_the_balance(backend):
     X, y = problem("multiclass")
     weights = np.where(y == "fir", 0.0, 1.0)
@@ -90,6 +94,7 @@ def test_a_class_without_weight_is_left_out_of_the_balance(backend):
     assert_same_weights(actual, fit(MLPClassifier, backend, X, y, own, **settings), 1e-9)
 
 
+@each_backend
 def test_weights_of_classes_need_not_be_of_those_in_a_part_of_the_samples(backend):
     X, y = problem("multiclass")
     model = MLPClassifier(backend=backend, class_weight={"oak": 2.0}, **SETTINGS)
@@ -99,6 +104,7 @@ def test_weights_of_classes_need_not_be_of_those_in_a_part_of_the_samples(backen
     assert_same_weights(model, plain)
 
 
+@each_backend
 def test_weights_that_leave_nothing_to_train_on_are_refused_by_name(backend):
     X, y = problem("binary")
     with pytest.raises(ValueError, match="class_weight and sample_weight"):
@@ -107,7 +113,11 @@ def test_weights_that_leave_nothing_to_train_on_are_refused_by_name(backend):
         fit(MLPClassifier, backend, *problem("multilabel"), class_weight={0: 1.0})
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@tiered(
+    ("backend", "activation"),
+    itertools.product(BACKENDS, ACTIVATIONS),
+    lambda backend, activation: backend == "numpy" or activation in ("relu", "logistic"),
+)
 def test_transform_is_the_last_hidden_layer(activation, backend):
     X, y = problem("multiclass")
     model = fit(MLPClassifier, backend, X, y, activation=activation)
@@ -123,6 +133,7 @@ def test_transform_is_the_last_hidden_layer(activation, backend):
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+@each_backend
 @each_estimator
 def test_transform_gives_any_hidden_layer(estimator, backend):
     X, y = problem("binary")
@@ -135,6 +146,7 @@ def test_transform_gives_any_hidden_layer(estimator, backend):
         model.transform(X, layer=2)
 
 
+@each_backend
 @each_estimator
 def test_the_network_of_a_model_answers_as_the_model(estimator, backend):
     X, y = problem("multiclass" if estimator is MLPClassifier else "two outputs")
@@ -145,6 +157,7 @@ def test_the_network_of_a_model_answers_as_the_model(estimator, backend):
     np.testing.assert_allclose(logits, model.transform(X) @ model.coefs_[-1] + model.intercepts_[-1], rtol=1e-9)
 
 
+@each_backend
 @each_estimator
 def test_each_hidden_layer_may_have_its_own_activation(estimator, backend):
     X, y = problem("binary")
@@ -156,6 +169,7 @@ def test_each_hidden_layer_may_have_its_own_activation(estimator, backend):
     )
 
 
+@each_backend
 @pytest.mark.parametrize(("kind", "n_classes"), [("binary", 2), ("multiclass", 4)])
 def test_smoothed_labels_are_samples_of_every_class_in_proportion(kind, n_classes, backend):
     X, y = problem(kind, n_samples=48)
@@ -168,6 +182,7 @@ def test_smoothed_labels_are_samples_of_every_class_in_proportion(kind, n_classe
     np.testing.assert_allclose(actual.loss_curve_, spread.loss_curve_, rtol=1e-9)
 
 
+@each_backend
 def test_robust_losses_heed_an_outlier_less(backend):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
@@ -182,6 +197,7 @@ def test_robust_losses_heed_an_outlier_less(backend):
     assert errors["absolute_error"] < 0.2 * errors["squared_error"]
 
 
+@each_backend
 def test_huber_loss_is_the_squared_error_within_delta_and_the_absolute_error_beyond(backend):
     X, y = problem("one output")
     assert_same_weights(
@@ -193,6 +209,7 @@ def test_huber_loss_is_the_squared_error_within_delta_and_the_absolute_error_bey
     assert_same_weights(huber, absolute, rtol=1e-7)
 
 
+@each_backend
 @each_estimator
 def test_adamw_is_adam_with_weights_that_decay(estimator, backend):
     X, y = problem("binary")
@@ -202,6 +219,7 @@ def test_adamw_is_adam_with_weights_that_decay(estimator, backend):
     assert np.linalg.norm(decayed.coefs_[0]) < 0.5 * np.linalg.norm(still.coefs_[0])
 
 
+@each_backend
 @each_estimator
 @pytest.mark.parametrize("limit", ["clip_norm", "clip_value"])
 def test_a_clipped_step_is_no_longer_than_asked_for(estimator, limit, backend):
@@ -221,6 +239,7 @@ def test_a_clipped_step_is_no_longer_than_asked_for(estimator, limit, backend):
     assert np.linalg.norm(after - before, order) == pytest.approx(0.5 * 1e-3)
 
 
+@each_backend
 @each_estimator
 def test_dtype_says_in_which_precision_to_compute(estimator, backend):
     X, y = problem("binary")
@@ -230,28 +249,3 @@ def test_dtype_says_in_which_precision_to_compute(estimator, backend):
     assert single.transform(X).dtype == np.float32
     double = fit(estimator, backend, X.astype(np.float32), y, dtype="float64")
     assert_same_weights(double, fit(estimator, backend, X.astype(np.float32).astype(float), y))
-
-
-BAD = [
-    {"backend": "torch"}, {"n_threads": 0}, {"n_threads": 1.5}, {"dtype": "int32"}, {"dropout": 1.0}, {"dropout": -0.1},
-    {"dropout": "half"}, {"activation": ["relu"]}, {"activation": ["relu", "cube"]}, {"weight_decay": -1.0},
-    {"clip_norm": 0.0}, {"clip_value": -1.0}, {"learning_rate": "linear"}, {"callbacks": (3,)},
-    {"max_time": 0.0}, {"class_weight": "uneven"}, {"class_weight": {0: -1, 1: 1}}, {"class_weight": {0: 0, 1: 0}},
-    {"class_weight": {0: "one"}}, {"class_weight": {1: np.nan}}, {"class_weight": {7: 1.0}},
-    {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
-    {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
-    {"min_learning_rate": -1.0}, {"scoring": "beauty"}, {"scoring": "beauty", "solver": "lbfgs"},
-]  # fmt: skip
-
-
-@each_estimator
-@pytest.mark.parametrize("settings", BAD, ids=str)
-def test_what_an_addition_cannot_use_is_refused_by_name(estimator, settings, backend):
-    X, y = problem("binary")
-    name = next(iter(settings))
-    if name not in estimator().get_params():
-        with pytest.raises(TypeError, match=name):
-            estimator(**settings)
-        return
-    with pytest.raises((ValueError, TypeError), match=name):
-        estimator(**({"backend": backend, "hidden_layer_sizes": (8, 6)} | settings)).fit(X, y)

@@ -139,15 +139,6 @@ def test_two_threads_fit_what_they_fit_one_after_the_other(estimator, backend):
     np.testing.assert_array_equal(actual, expected)
 
 
-@each_estimator
-@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])
-def test_the_number_of_threads_changes_no_bit(estimator, solver, backend):
-    X, y = problem("binary")
-    models = [estimator(backend=backend, solver=solver, n_threads=n, **SETTINGS).fit(X, y) for n in (1, 2)]
-    np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
-    np.testing.assert_array_equal(models[0].predict(X), models[1].predict(X))
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork on this platform")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning", "ignore:.*fork:RuntimeWarning")
 def test_a_forked_child_predicts(digits, backend):

@@ -1,29 +1,22 @@
 """Models go to files and other libraries and come back with the same predictions."""
 
-import copy
-import json
-import sys
 import warnings
 
 import numpy as np
-import onnxruntime
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
-from fastnet import Model, Network, Trainer, load_model, save_model
+from fastnet import Model, Network, load_model, save_model
 from fastnet.models import (
-    export_onnx,
-    from_pytorch,
     from_sklearn,
     load_pytorch,
     save_pytorch,
-    to_pytorch,
     to_sklearn,
 )
 from fastnet.preprocessing import Preprocessing
-from fastnet.reference.training_checks import ACTIVATIONS, LABELLED, LOSSES
+from fastnet.reference.training_checks import LABELLED
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, (40, 6))
@@ -78,70 +71,6 @@ def test_a_round_trip_changes_no_prediction(trip, loss, n_out, tmp_path):
     if trip != "pytorch":  # which knows no names
         expected, actual = (one.predict(X, "numpy") for one in (model, again))
         np.testing.assert_array_equal(actual, expected) if loss != "squared_error" else None
-
-
-def onnx_outputs(path, x):
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(None, {"inputs": x}), strict=True))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_onnx_knows_every_activation(activation, dtype, tmp_path):
-    model = a_model(activation, dtype=dtype)
-    x = np.concatenate([X, 30 * X - 90]).astype(dtype)  # gentle, and far out on both sides
-    export_onnx(tmp_path / "model.onnx", model)
-    logits = onnx_outputs(tmp_path / "model.onnx", x)["logits"]
-    assert logits.dtype == dtype
-    tolerance = 1e-5 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(logits, model.predict_logits(x, "numpy"), rtol=tolerance, atol=tolerance)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_out", [1, 3])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_onnx_knows_what_every_loss_asks_for(loss, n_out, dtype, tmp_path):
-    model = a_model(loss=loss, n_out=n_out, dtype=dtype, preprocessed=n_out > 1)
-    export_onnx(tmp_path / "model.onnx", model)
-    for x in (X.astype(dtype), X[:1].astype(dtype)):
-        outputs = onnx_outputs(tmp_path / "model.onnx", x)
-        predicted = Trainer(model.network, loss=loss, backend="numpy").predict(model.prepare(x))
-        if "probabilities" in outputs:
-            proba = model.predict_proba(x, "numpy")
-            np.testing.assert_allclose(outputs["probabilities"], proba, rtol=1e-5, atol=1e-5)
-            np.testing.assert_array_equal(outputs["labels"].reshape(predicted.shape), predicted)
-        else:
-            np.testing.assert_allclose(outputs["predictions"].reshape(predicted.shape), predicted, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("preprocessed", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("input_dtype", ["float32", "float64", "uint8"])
-def test_onnx_takes_inputs_of_other_types(input_dtype, dtype, preprocessed, tmp_path):
-    x = np.random.default_rng(2).integers(0, 256, (20, 6)).astype(input_dtype)
-    network = Network([6, 5, 3], "relu", seed=0, dtype=dtype, input_scale=1 / 255)
-    model = Model(network, preprocessing=Preprocessing.fit(x, "standardize") if preprocessed else None)
-    export_onnx(tmp_path / "model.onnx", model, input_dtype)
-    actual = onnx_outputs(tmp_path / "model.onnx", x)["logits"]
-    np.testing.assert_allclose(actual, model.predict_logits(x, "numpy"), rtol=1e-5, atol=1e-6)
-
-
-def test_onnx_files_say_what_they_hold(tmp_path):
-    export_onnx(tmp_path / "model.onnx", a_model())
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    configuration = json.loads(session.get_modelmeta().custom_metadata_map["fastnet"])
-    assert configuration["labels"] == ["kind 0", "kind 1", "kind 2"]
-    assert session.get_inputs()[0].shape == ["n_samples", 6]
-    with pytest.raises(ValueError, match="input_dtype must be one of float32, float64, uint8, got 'int8'"):
-        export_onnx(tmp_path / "model.onnx", a_model(), "int8")
-
-
-def test_onnx_says_what_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModuleNotFoundError, match=r"fastnet\[onnx\]"):
-        export_onnx(tmp_path / "model.onnx", a_model())
-    assert not list(tmp_path.iterdir())
 
 
 FITTED = {
@@ -235,86 +164,3 @@ def test_what_is_no_fitted_network_of_scikit_learn_is_named(estimator, message):
 def test_models_that_scikit_learn_cannot_hold_are_named(model, message):
     with pytest.raises(ValueError, match=f"model: scikit-learn.*{message}"):
         to_sklearn(model)
-
-
-def test_pytorch_gives_the_same_outputs(tmp_path):
-    torch = pytest.importorskip("torch")
-    names = ["ReLU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Identity"]
-    sizes = [6, *range(12, 2, -1), 2]
-    torch.manual_seed(0)
-    layers = [
-        module
-        for n_in, n_out, name in zip(sizes, sizes[1:], names, strict=False)
-        for module in (
-            torch.nn.Linear(n_in, n_out),
-            getattr(torch.nn, name)(**({"approximate": "tanh"} if name == "GELU" else {})),
-        )
-    ]
-    theirs = torch.nn.Sequential(*layers, torch.nn.Linear(3, 2)).double()
-    ours = from_pytorch(theirs)
-    expected = theirs(torch.tensor(X)).detach().numpy()
-    np.testing.assert_allclose(ours.predict_logits(X, "numpy"), expected, rtol=1e-9, atol=1e-12)
-    theirs.load_state_dict({name: torch.tensor(array) for name, array in to_pytorch(ours).items()})
-    np.testing.assert_allclose(theirs(torch.tensor(X)).detach().numpy(), expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("modules", "message"),
-    [
-        ("Linear(2, 3), GELU(), Linear(3, 2)", "GELU must have approximate='tanh'"),
-        ("Linear(2, 3), LeakyReLU(0.2), Linear(3, 2)", r"LeakyReLU must have negative_slope=0\.01, got 0\.2"),
-        ("Linear(2, 3), Hardtanh(), Linear(3, 2)", "one known activation between, got Linear, Hardtanh, Linear"),
-        ("ReLU(), Linear(2, 3), Linear(3, 2)", "one known activation between, got ReLU, Linear, Linear"),
-        ("Linear(2, 3), ReLU(), ReLU(), Linear(3, 3), Linear(3, 2)", "one known activation between"),
-        ("Linear(2, 3), ReLU()", "one known activation between, got Linear, ReLU"),
-        ("", "one known activation between"),
-    ],
-)
-def test_modules_of_pytorch_that_are_no_network_of_ours_are_named(modules, message):
-    torch = pytest.importorskip("torch")
-    made = eval(f"[{modules}]", vars(torch.nn))
-    with pytest.raises(ValueError, match=message):
-        from_pytorch(torch.nn.Sequential(*made))
-
-
-def test_tensors_of_pytorch_are_read_with_gradients_and_in_half_precision():
-    torch = pytest.importorskip("torch")
-    layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 3), torch.nn.Dropout(0.5))
-    expected = layers.eval()(torch.tensor(X, dtype=torch.float32)).detach().numpy()
-    for state, tolerance in (
-        (layers, 1e-6),
-        (dict(layers.named_parameters()), 1e-6),
-        (copy.deepcopy(layers).bfloat16(), 0.1),
-    ):
-        ours = from_pytorch(state)
-        assert ours.network.dtype == np.float32
-        np.testing.assert_allclose(ours.predict_logits(X, "numpy"), expected, rtol=tolerance, atol=tolerance)
-    with pytest.raises(TypeError, match="state must be a state dict or a Sequential, got Linear"):
-        from_pytorch(torch.nn.Linear(6, 3))
-
-
-def test_layers_without_biases_stay_so():
-    state = {"net.0.weight": np.ones((3, 6)), "net.1.weight": np.ones((2, 3))}
-    assert from_pytorch(state).network.bias is False
-
-
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        ([1], "state must be a state dict or a Sequential, got list"),
-        ({"weight": np.ones((2, 2))}, "'weight' is no weight or bias of a numbered layer"),
-        ({"a.0.weight": np.ones((2, 2)), "b.0.weight": np.ones((2, 2))}, "layers of one Sequential, got 2"),
-        ({"0.weight": np.ones((2, 2)), "2.weight": np.ones((2, 3))}, "linear layers one after the other"),
-        ({"0.weight": np.ones((2, 2, 2))}, "linear layers one after the other"),
-        ({"0.bias": np.ones(2)}, "linear layers one after the other"),
-        ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(2), "1.weight": np.ones((2, 2))}, "a bias for every layer"),
-        ({"0.weight": np.ones((2, 2)), "0.bias": np.ones(3)}, r"bias of shape \(3,\), expected \(2,\)"),
-        ({"0.weight": np.full((2, 2), np.nan)}, "finite numbers"),
-        ({"0.weight": np.ones((2, 2), complex)}, r"state: 0\.weight must be real numbers, got complex128"),
-        ({"0.weight": np.full((2, 2), "1")}, r"state: 0\.weight must be real numbers"),
-        ({}, "layers of one Sequential, got 0"),
-    ],
-)
-def test_what_is_no_stack_of_layers_is_named(state, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        from_pytorch(state)

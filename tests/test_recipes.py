@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiers import tiered
 
 from fastnet.datasets import Dataset, load_digits
 from fastnet.recipes import RECIPES, find_recipe, prepare, run_recipe
@@ -28,7 +29,8 @@ def shortened(name):
     return replace(recipe, steps=6, every=2, print_every=4)
 
 
-@pytest.mark.parametrize(("name", "better"), SETTINGS)
+# All are run with the reference in test_recipes_command.py.
+@tiered(("name", "better"), SETTINGS, lambda *setting: setting in [("kaggle-relu", False), ("best", False)])
 def test_both_backends_tell_the_same_story(images, name, better):
     recipe = shortened(name)
     recipe = recipe.improved() if better else recipe

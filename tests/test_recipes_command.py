@@ -190,6 +190,7 @@ def test_options_that_do_not_fit_a_recipe_are_refused(capsys, tmp_path, argv, sa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_ends_training_and_saves_what_there_is(capsys, tmp_path, tiny, monkeypatch):
     def interrupt(recipe, look):
         signal.raise_signal(signal.SIGINT)

@@ -1,10 +1,12 @@
 """Datasets written and read again, and arrays that are mapped into memory instead of being read."""
 
 import io
+import itertools
 import tracemalloc
 
 import numpy as np
 import pytest
+from tiers import tiered
 
 from fastnet import SGD, Network, Trainer
 from fastnet._inputs import features
@@ -35,19 +37,25 @@ def assert_same(actual, expected, *names):
 # Written and read again
 
 
-@pytest.mark.parametrize("out", ["d.npz", "d.npy", "d"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("labels", [True, False])
-@pytest.mark.parametrize("test", [True, False])
+DTYPES = [np.uint8, np.float32, np.float64]
+
+
+@tiered(
+    ("out", "dtype", "labels", "test"),
+    itertools.product(["d.npz", "d.npy", "d"], DTYPES, [True, False], [True, False]),
+    lambda out, dtype, labels, test: dtype == np.uint8 or (labels and test),
+)
 def test_formats_of_arrays_keep_both_parts(tmp_path, out, dtype, labels, test):
     data = dataset(dtype, labels, test)
     assert save(tmp_path / out, data) == []
     assert_same(load(tmp_path / out, require_labels=labels), data, "name", "image_shape")
 
 
-@pytest.mark.parametrize("out", ["d.csv", "d.csv.gz", "d.parquet"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("labels", [True, False])
+@tiered(
+    ("out", "dtype", "labels"),
+    itertools.product(["d.csv", "d.csv.gz", "d.parquet"], DTYPES, [True, False]),
+    lambda out, dtype, labels: dtype == np.uint8 or labels,
+)
 def test_tables_keep_the_training_part(tmp_path, out, dtype, labels):
     if out == "d.parquet":
         pytest.importorskip("pyarrow")
@@ -111,7 +119,7 @@ def test_what_cannot_be_written_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("out", ["d.npz", "d.npy"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_saved_features_are_mapped(tmp_path, out, dtype):
     data = dataset(dtype)
     save(tmp_path / out, data)

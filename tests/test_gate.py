@@ -1,0 +1,140 @@
+"""What the gate decides by: intervals of ratios, timings that alternate, verdicts."""
+
+import time
+
+import numpy as np
+import pytest
+
+from fastnet.bench import gate, tables, timing
+from fastnet.bench.operations import Measured
+from fastnet.bench.timing import CONFIDENCE, FEWEST_PAIRS, Spread, alternate, limited_threads, loops_for, pairs, spread
+
+
+def measured(ratio, operation="relu_forward", wrong=None, best=0.0):
+    return Measured(operation, "8x8", "float32", wrong, 1.0, 1.0, None if wrong else ratio, best)
+
+
+def exactly(value):
+    return spread([value] * 9)
+
+
+# Figures
+
+
+def test_the_interval_of_a_median_is_that_of_the_sign_test():
+    assert spread(range(1, FEWEST_PAIRS + 1)) == Spread(4, 1, FEWEST_PAIRS, FEWEST_PAIRS, 1 - 2 / 2**FEWEST_PAIRS)
+    assert spread(range(1, FEWEST_PAIRS)).confidence < CONFIDENCE
+    wide = spread(range(1, 102))
+    assert wide.median == 51
+    assert (wide.low, wide.high) == (39, 63)
+    assert wide.confidence >= CONFIDENCE
+    with pytest.raises(ValueError, match="at least one measurement, got none"):
+        spread([])
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        one = spread(rng.exponential(size=15).tolist())
+        held += one.low <= np.log(2) <= one.high
+    assert held / 1000 >= CONFIDENCE - 0.015
+
+
+def test_pairs_alternate():
+    order = []
+    one = pairs(lambda: order.append("a"), lambda: order.append("b"), (1, 2))
+    for _ in range(4):
+        next(one)
+    assert "".join(order) == "abbbbaabbbba"
+
+
+def test_rounds_alternate():
+    order = []
+    runs = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
+    assert list(alternate(runs, 2)) == [dict.fromkeys("abc", 1.0)] * 2
+    assert "".join(order) == "abccba"
+
+
+def test_times_are_those_of_one_call(monkeypatch):
+    monkeypatch.setattr(timing, "seconds_of", lambda call, loops: loops * call())
+    one = pairs(lambda: 0.5, lambda: 0.25, (3, 7))
+    assert [next(one) for _ in range(4)] == [(0.5, 0.25)] * 4
+
+
+def test_short_calls_are_repeated_within_a_timing(monkeypatch):
+    assert timing.seconds_of(lambda: time.sleep(0.002), 3) >= 0.006
+    monkeypatch.setattr(timing, "seconds_of", lambda call, loops: loops * call())
+    assert loops_for(lambda: 0.002, 0.001) == 1
+    assert 100 <= loops_for(lambda: 1e-5, 0.001) <= 200
+
+
+def test_threads_are_limited_for_a_while(monkeypatch):
+    monkeypatch.delenv("FASTNET_NUM_THREADS", raising=False)
+    from fastnet._threads import available_cores
+
+    before = available_cores()
+    with limited_threads(1):
+        assert available_cores() == 1
+    with limited_threads(None):
+        assert available_cores() == before
+
+
+# Verdicts
+
+
+def test_a_verdict_says_who_decided():
+    fast, slow = gate.judge(measured(exactly(3.0)), 2.0), gate.judge(measured(exactly(1.5)), 2.0)
+    assert (fast.passed, fast.reason) == (True, "fast enough")
+    assert (slow.passed, slow.reason) == (False, "too slow")
+    unsure = gate.judge(measured(spread([1.0, 2.5, 2.6])), 2.0)
+    assert unsure.passed
+    assert "by the median alone" in unsure.reason
+    held_up, slow = (gate.judge(measured(exactly(1.5), best=best), 2.0) for best in (2.2, 1.9))
+    assert (held_up.passed, held_up.reason) == (True, "fast enough, 2.20 in its best moments")
+    assert not slow.passed
+    wrong = gate.judge(measured(None, wrong="result 0: 3 of 9 differ"), 0.0)
+    assert (wrong.passed, wrong.reason) == (False, "wrong: result 0: 3 of 9 differ")
+
+
+def test_a_change_counts_if_it_is_large_and_beyond_the_noise():
+    def document(ratio, wrong=None):
+        return {"operations": [measured(ratio, wrong=wrong).to_dict()], "networks": []}
+
+    def change(before, after, factor=1.1):
+        (one,) = gate.changes(document(before), document(after), factor)
+        return one.passed, one.reason
+
+    assert change(exactly(3.0), exactly(1.5)) == (False, "2.00 times slower")
+    assert change(exactly(3.0), exactly(1.5), 2.5) == (True, "2.00 times slower")
+    assert change(exactly(3.0), exactly(6.0)) == (True, "2.00 times faster")
+    noisy = spread([1.0, 1.5, 4.0])
+    assert change(exactly(3.0), noisy) == (True, "2.00 times slower, within the noise")
+    (one,) = gate.changes(document(exactly(3.0)), document(None, "result 1: shape"), 1.1)
+    assert (one.passed, one.reason) == (False, "wrong: result 1: shape")
+    (one,) = gate.changes(document(None, "result 1: shape"), document(None, "result 1: shape"), 1.1)
+    assert (one.passed, one.reason) == (False, "wrong: result 1: shape")
+    (one,) = gate.changes(document(None, "result 1: shape"), document(exactly(3.0)), 1.1)
+    assert (one.passed, one.reason) == (True, "was wrong before")
+    with pytest.raises(ValueError, match="nothing in common"):
+        gate.changes(document(exactly(1.0)), {"operations": [], "networks": []}, 1.1)
+
+
+def test_what_is_new_must_be_right_and_what_is_gone_is_named():
+    old = {"operations": [measured(exactly(3.0), name).to_dict() for name in ("kept", "gone")], "networks": []}
+    rows = [measured(exactly(3.0), "kept"), measured(None, "new", "result 0: shape"), measured(exactly(1.0), "newer")]
+    new = {"operations": [row.to_dict() for row in rows], "networks": []}
+    assert [(one.key[0], one.passed) for one in gate.changes(old, new, 1.1)] == [("kept", True), ("new", False)]
+    lines = gate.unmatched(gate.compared(old), gate.compared(new))
+    assert lines == ["2 have no saved ratio: new, newer", "1 saved ones are gone: gone"]
+    assert gate.unmatched(gate.compared(old), gate.compared(old)) == []
+
+
+def test_what_fell_short_stands_last():
+    verdicts = [
+        gate.judge(measured(exactly(1.0), "slow_one"), 2.0),
+        gate.judge(measured(exactly(3.0), "fast_one"), 2.0),
+    ]
+    lines = tables.verdicts_table(verdicts).splitlines()
+    assert [line.split()[0] for line in lines] == ["operation", "fast_one", "slow_one"]
+    assert "FAILED: too slow" in lines[-1]
