@@ -6,7 +6,6 @@ import sys
 import numba
 import numpy as np
 import pytest
-from tiers import tiered
 
 from fastnet import _jit, kernels
 from fastnet.cases import CASES, run
@@ -24,27 +23,26 @@ from fastnet.kernels import (
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, lanes
 
 
-def assembly_of(kernel, dtype):
-    """Return the optimised LLVM code of a kernel for arrays of a dtype; code from the cache has none."""
-    name = f"Array({np.dtype(dtype).name}"
-    signature = next(one for one in kernel.signatures if name in repr(one) or f"array({name[6:]}" in repr(one))
-    fresh = numba.njit(**_jit._FLAGS)(kernel.py_func)
-    fresh.compile(signature)
-    return next(iter(fresh.inspect_llvm().values()))
+def compiled(function, signature):
+    """Compile a function as kernels are; return the functions of its optimised code, as text.
 
-
-def functions_of(kernel, dtype, operation):
-    """Let the kernel meet the dtype in a small case; return the functions of its code, as text.
-
-    The boundary to Python is left out.
+    Code from the cache has none. The boundary to Python is left out.
     """
-    case = next(one for one in CASES if one.operation == operation and one.size.startswith(("7", "31", "13")))
-    run(kernels, case, case.arguments(dtype))
-    code = assembly_of(kernel, dtype)
+    fresh = numba.njit(**_jit._FLAGS)(function)
+    fresh.compile(signature)
+    code = next(iter(fresh.inspect_llvm().values()))
     functions = re.findall(r"^define [^\n]*\{\n.*?^\}", code, re.MULTILINE | re.DOTALL)
     own = [one for one in functions if "cpython" not in one.split("\n")[0]]
     assert own
     return own
+
+
+def functions_of(kernel, operation):
+    """Let a kernel meet float32 in a small case; return the functions of its code for that."""
+    case = next(one for one in CASES if one.operation == operation and one.size.startswith(("7", "31", "13")))
+    run(kernels, case, case.arguments(np.float32))
+    signature = next(one for one in kernel.signatures if "Array(float32" in repr(one) or "array(float32" in repr(one))
+    return compiled(kernel.py_func, signature)
 
 
 def vector_loops(functions):
@@ -53,10 +51,16 @@ def vector_loops(functions):
     return [block for block in blocks if re.search(r"load <\d+ x (float|double)>", block)]
 
 
-@tiered(("dtype", "kind"), [(np.float32, "f32"), (np.float64, "f64")], lambda dtype, _: dtype == np.float32)
+def multiply(a, b, c, k, m, n):
+    """Multiply panels, as every product does it between its other work."""
+    gemm.multiply_panels(a, 0, m, b, 0, k, k, c, 0, m, m, n, gemm.FIRST, n)
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("float32", "f32"), ("float64", "f64")])
 def test_the_tile_is_fused_multiply_adds_on_whole_vectors(dtype, kind):
     call = f"@llvm.fma.v{lanes(np.dtype(dtype).itemsize)}{kind}("
-    tiles = [one for one in functions_of(gemm._multiply, dtype, "linear_forward") if call in one]
+    array = numba.typeof(np.empty(0, dtype))
+    tiles = [one for one in compiled(multiply, (*[array] * 3, *[numba.int64] * 3)) if call in one]
     assert tiles
     for tile in tiles:
         assert tile.count(call) >= TILE_ROWS * (TILE_VECTORS + 1)  # the wide tile and the narrow one
@@ -80,7 +84,7 @@ def test_the_tile_is_fused_multiply_adds_on_whole_vectors(dtype, kind):
     ids=lambda value: value.py_func.__name__.strip("_") if hasattr(value, "py_func") else None,
 )
 def test_kernels_of_float32_hold_no_double_and_are_vector_code(kernel, operation):
-    functions = functions_of(kernel, np.float32, operation)
+    functions = functions_of(kernel, operation)
     assert not any("double" in one for one in functions)
     assert vector_loops(functions)
 
@@ -91,7 +95,7 @@ def test_softmax_backward_of_float32_holds_no_double():
         (softmax._log_softmax_backward, "log_softmax_backward"),
         (linear._sum_rows, "linear_backward"),
     ):
-        assert not any("double" in one for one in functions_of(kernel, np.float32, operation))
+        assert not any("double" in one for one in functions_of(kernel, operation))
 
 
 @pytest.mark.parametrize(
@@ -100,19 +104,19 @@ def test_softmax_backward_of_float32_holds_no_double():
     ids=["huber", "dropout"],
 )
 def test_settings_of_float32_kernels_are_double_and_their_loops_are_not(kernel, operation):
-    loops = vector_loops(functions_of(kernel, np.float32, operation))
+    loops = vector_loops(functions_of(kernel, operation))
     assert loops
     assert not any("double" in one for one in loops)
 
 
 def test_dropout_draws_whole_vectors_of_32_bits():
-    functions = functions_of(dropout._drop, np.float32, "dropout_forward")
+    functions = functions_of(dropout._drop, "dropout_forward")
     assert any(re.search(rf"mul <{lanes(4)} x i32>", one) for one in functions)
     assert not any(re.search(r"mul <\d+ x i64>", one) for one in functions)
 
 
 def test_optimizers_of_float32_use_double_for_settings_only():
-    functions = functions_of(optimizers._step, np.float32, "adam_step")
+    functions = functions_of(optimizers._step, "adam_step")
     assert not any(re.search(r"<\d+ x double>", one) for one in functions)
     loops = vector_loops(functions)
     assert any("@llvm.sqrt.v" in one for one in loops)
