@@ -1,16 +1,17 @@
 """The same bits: for any count of threads, any cut of the work, any vector width and processor."""
 
 import hashlib
-import itertools
 import os
 import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tiers import tiered
 
 from fastnet import kernels
 from fastnet._threads import available_cores
@@ -43,38 +44,25 @@ def check_threads(training, dtype, counts=(*THREADS[1:], 8)):
         assert bits_of(train(training, dtype, n_threads=n_threads)) == bits_of(expected), n_threads
 
 
-def paired(chosen, second):
-    """Return the pairs of a dictionary as parameters, and all other pairs for the exhaustive tests."""
-    pairs = itertools.product(chosen, second)
-    return [pytest.param(*pair, marks=[] if pair in chosen.items() else pytest.mark.exhaustive) for pair in pairs]
-
-
-def exhaustive(values):
-    return [pytest.param(value, marks=pytest.mark.exhaustive) for value in values]
-
-
 BATCHES = {1: "adam", 7: "nesterov", 64: "adamw", 300: "momentum", 700: "sgd"}
 
 
-@pytest.mark.parametrize(("batch_size", "optimizer"), paired(BATCHES, HYPERPARAMETERS))
-@pytest.mark.parametrize("loss", [LOSSES[0], *exhaustive(LOSSES[1:])])
+@tiered(
+    ("batch_size", "optimizer", "loss"),
+    product(BATCHES, HYPERPARAMETERS, LOSSES),
+    lambda batch_size, optimizer, loss: BATCHES[batch_size] == optimizer and (loss == LOSSES[0] or batch_size == 300),
+)
 @dtypes
-def test_training_for_any_count_of_threads(dtype, loss, batch_size, optimizer):
+def test_training_for_any_count_of_threads(dtype, batch_size, optimizer, loss):
     n_samples = 40 if batch_size == 1 else 620
     check_threads(Training(n_samples, SIZES, ACTIVATIONS, loss, optimizer, batch_size), dtype)
-
-
-@pytest.mark.parametrize("loss", LOSSES[1:])
-@dtypes
-def test_losses_of_targets_for_any_count_of_threads(dtype, loss):
-    check_threads(Training(620, SIZES, ACTIVATIONS, loss, "momentum", 300), dtype)
 
 
 LIMITS = {"norm": {"clip_norm": 0.1}, "value": {"clip_value": 0.005}, "both": {"clip_norm": 0.1, "clip_value": 0.02}}
 CLIPPED = {SIZES: "norm", (150, 96, 33, 2): "both", (784, 10, 10): "both", (300, 7, 12, 4): "value"}
 
 
-@pytest.mark.parametrize(("sizes", "limits"), paired(CLIPPED, LIMITS), ids=str)
+@tiered(("sizes", "limits"), product(CLIPPED, LIMITS), lambda sizes, limits: CLIPPED[sizes] == limits)
 @pytest.mark.parametrize("batch_size", [64, 300])
 @dtypes
 def test_clipped_training_for_any_count_of_threads(dtype, batch_size, sizes, limits):
@@ -84,12 +72,12 @@ def test_clipped_training_for_any_count_of_threads(dtype, batch_size, sizes, lim
 
 
 OPTIONS = [
-    {"weighted": True, "l2": 0.2, "dropout": (0.5,)}, {"l2": 0.2, "clip_norm": 0.1},
-    *exhaustive([{"weighted": True}, {"l2": 0.1}, {"dropout": (0.3,)}]),
+    {"weighted": True}, {"l2": 0.1}, {"dropout": (0.3,)}, {"weighted": True, "l2": 0.2, "dropout": (0.5,)},
+    {"l2": 0.2, "clip_norm": 0.1},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@tiered(("options",), ((one,) for one in OPTIONS), lambda options: len(options) > 1)
 @pytest.mark.parametrize("sizes", [(70, 96, 3), (784, 10, 10)], ids=str)
 @pytest.mark.parametrize("batch_size", [64, 300])
 @dtypes
@@ -138,7 +126,7 @@ def test_training_of_nets_with_fewer_tiles_than_threads(sizes):
     check_threads(training, np.float32, (2, 5, 9))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", *exhaustive(name for name in HYPERPARAMETERS if name != "adam")])
+@tiered(("optimizer",), ((name,) for name in HYPERPARAMETERS), lambda optimizer: optimizer == "adam")
 @pytest.mark.parametrize("sizes", [(400, 10, 3), (300, 3), (784, 7, 12, 4)], ids=str)
 @pytest.mark.parametrize("x_dtype", [np.uint8, None])
 @dtypes
@@ -157,7 +145,11 @@ def test_layers_shared_out_by_columns_for_some_counts_of_threads(dtype, optimize
 CHUNKED = {1: "momentum", 16: "adam", 280: "adamw"}
 
 
-@pytest.mark.parametrize(("batch_size", "optimizer"), paired(CHUNKED, HYPERPARAMETERS))
+@tiered(
+    ("batch_size", "optimizer"),
+    product(CHUNKED, HYPERPARAMETERS),
+    lambda batch_size, optimizer: CHUNKED[batch_size] == optimizer,
+)
 @dtypes
 def test_training_in_chunks_wherever_they_end(dtype, batch_size, optimizer):
     """Weights, state and counts of correct answers have the same bits; the loss is the sum of two sums."""

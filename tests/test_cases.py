@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from tiers import tiered
 
 from fastnet import reference
 from fastnet.cases import CASES, DTYPES, difference, run, tolerances
@@ -28,11 +29,6 @@ each_set = pytest.mark.parametrize(
         pytest.param(CASES, id="all cases", marks=pytest.mark.exhaustive),
     ],
 )
-
-
-def of_every_change(*values, case):
-    """Return parameters that are for the exhaustive tests if a case is."""
-    return pytest.param(*values, marks=pytest.mark.exhaustive if case.exhaustive else [], id="-".join(map(str, values)))
 
 
 @each_set
@@ -74,14 +70,14 @@ def parameters_differ(case, dtype, **wrong):
     return difference(actual[3], expected[3], tolerances(case, dtype, expected)[3]) is not None
 
 
-@pytest.mark.parametrize("case", [of_every_change(case, case=case) for case in LEARNING])
+@tiered(("case",), ((case,) for case in LEARNING), lambda case: not case.exhaustive)
 def test_tolerances_of_training_see_a_slightly_wrong_learning_rate(case):
     for dtype in DTYPES:
         name, rate, *others = case.arguments(dtype)["optimizer"]
         assert parameters_differ(case, dtype, optimizer=(name, 1.05 * rate, *others))
 
 
-@pytest.mark.parametrize(("case", "limit"), [of_every_change(*both, case=both[0]) for both in CLIPPED])
+@tiered(("case", "limit"), CLIPPED, lambda case, _: not case.exhaustive)
 def test_tolerances_of_training_see_a_limit_that_is_forgotten(case, limit):
     for dtype in DTYPES:
         assert parameters_differ(case, dtype, **{limit: None})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiers import tiered
 
 from fastnet import kernels, reference
 from fastnet.cases import CASES, DTYPES, Case, compare_results, run
@@ -20,17 +21,10 @@ ON_ARRAYS = [name for name in OPERATIONS if name not in OF_NETWORKS]
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def marked(cases, by_default):
-    """Return parameters of cases; those that are not run by default are for the exhaustive tests."""
-    return [
-        pytest.param(case, marks=[] if by_default(case) else pytest.mark.exhaustive, id=str(case)) for case in cases
-    ]
-
-
-def representative(condition):
-    """Return the representative cases for which a condition holds, and the others of small sizes marked."""
-    cases = [case for case in CASES if not case.realistic and condition(case)]
-    return marked(cases, lambda case: case.representative)
+def representative_cases(condition=lambda case: True):
+    """Parametrize a test with the small cases that a condition is true of, most of them for the exhaustive tests."""
+    cases = ((case,) for case in CASES if not case.realistic and condition(case))
+    return tiered(("case",), cases, lambda case: case.representative)
 
 
 def check(case, dtype, arguments, expected=None, **more):
@@ -141,14 +135,12 @@ def test_kernel_gives_the_result_of_the_reference_at_every_size(operation, dtype
 
 
 @dtypes
-@pytest.mark.parametrize(
-    "case", marked([case for case in CASES if case.operation in OF_NETWORKS], lambda case: not case.exhaustive)
-)
+@tiered(("case",), ((case,) for case in CASES if case.operation in OF_NETWORKS), lambda case: not case.exhaustive)
 def test_networks_have_the_results_of_the_reference(case, dtype):
     check_once(case, dtype)
 
 
-@pytest.mark.parametrize("case", representative(lambda case: True))
+@representative_cases()
 def test_layout_of_the_inputs_does_not_matter(case):
     for dtype in DTYPES:
         expected = run(reference, case, case.arguments(dtype))
@@ -157,7 +149,7 @@ def test_layout_of_the_inputs_does_not_matter(case):
             check(case, dtype, with_arrays(case.arguments(dtype), layout, but), expected)
 
 
-@pytest.mark.parametrize("case", representative(lambda case: case.updates))
+@representative_cases(lambda case: case.updates)
 def test_read_only_vectors_that_would_be_updated_are_left_alone(case):
     for dtype in DTYPES:
         arguments = with_arrays(case.arguments(dtype), as_read_only)
@@ -169,7 +161,7 @@ def takes_out(case):
     return "out" in inspect.signature(getattr(reference, case.operation)).parameters
 
 
-@pytest.mark.parametrize("case", representative(takes_out))
+@representative_cases(takes_out)
 def test_out_of_any_layout_receives_the_result(case):
     for dtype in DTYPES:
         expected = run(reference, case, case.arguments(dtype))
@@ -181,7 +173,7 @@ def test_out_of_any_layout_receives_the_result(case):
                 assert one is out
 
 
-@pytest.mark.parametrize("case", representative(lambda case: case.in_place))
+@representative_cases(lambda case: case.in_place)
 def test_out_may_be_an_input_or_another_view_of_it(case):
     layouts = np.array, as_strided, as_fortran
     for dtype, name, view, layout in product(DTYPES, case.in_place, (False, True), layouts):
@@ -201,9 +193,9 @@ def with_one_nan(case, dtype, name, i):
     return arguments
 
 
-# of mostly zeros, those times NaN are left out
-@pytest.mark.parametrize("case", representative(lambda case: "extremes" not in case.size and "filled" not in case.size))
+@representative_cases(lambda case: "extremes" not in case.size and "filled" not in case.size)
 def test_nan_stays_nan_at_the_same_places(case):
+    """Not of inputs that are mostly zeros: those times NaN are left out."""
     for dtype in DTYPES:
         for name, i in arrays_in(case.arguments(dtype)):
             arguments = [with_one_nan(case, dtype, name, i) for _ in range(2)]

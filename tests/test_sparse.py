@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse
+from tiers import tiered
 
 from fastnet import kernels, reference
 from fastnet.kernels import sparse
@@ -12,15 +13,13 @@ from fastnet.kernels.bits import WORD
 
 N_SAMPLES = 620
 THREADS = (1, 2, 3)
-SGD, MOMENTUM, ADAM = ("sgd", 0.2), ("momentum", 0.1, 0.9, True), ("adam", 0.01, 0.9, 0.999, 1e-8)
+OPTIMIZERS = {
+    "sgd": ("sgd", 0.2), "momentum": ("momentum", 0.1, 0.9, True), "adam": ("adam", 0.01, 0.9, 0.999, 1e-8)
+}  # fmt: skip
 N_SLOTS = {"sgd": 0, "momentum": 1, "adam": 2}
 SIZES = ((20, 33, 4), (64, 12, 3), (130, 150, 18, 3), (784, 100, 10))
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda dtype: dtype.__name__)
-
-
-def exhaustive(*values):
-    return [pytest.param(value, marks=pytest.mark.exhaustive) for value in values]
 
 
 def inputs(n_in, dtype=np.float32, n_samples=N_SAMPLES):
@@ -31,15 +30,15 @@ def inputs(n_in, dtype=np.float32, n_samples=N_SAMPLES):
     return x.astype(dtype)
 
 
-def prepare(module, x, sizes, dtype, optimizer=MOMENTUM, batch_size=64, bias=True, **more):
+def prepare(module, x, sizes, dtype, optimizer="momentum", batch_size=64, bias=True, **more):
     rng = np.random.default_rng(7)
     parts = [(rng.normal(0, 0.2, (a, b)), np.zeros(b)) for a, b in pairwise(sizes)]
     parameters = np.concatenate([part.ravel() for pair in parts for part in pair]).astype(dtype)
-    slots = tuple(np.zeros_like(parameters) for _ in range(N_SLOTS[optimizer[0]]))
+    slots = tuple(np.zeros_like(parameters) for _ in range(N_SLOTS[optimizer]))
     y = rng.integers(0, sizes[-1], x.shape[0]).astype(np.int32)
     activations = ["tanh"] * (len(sizes) - 2)
     loss = "cross_entropy"
-    more = {"optimizer": optimizer, "batch_size": batch_size, "bias": bias, **more}
+    more = {"optimizer": OPTIMIZERS[optimizer], "batch_size": batch_size, "bias": bias, **more}
     epoch = module.prepare_training(parameters, slots, x, y, list(sizes), activations, loss, **more)
     return epoch, parameters, slots
 
@@ -71,11 +70,7 @@ def dense(monkeypatch):
 
 @pytest.mark.parametrize("batch_size", [7, 64, 200, 600])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@pytest.mark.parametrize(
-    "optimizer",
-    [MOMENTUM, *exhaustive(SGD, ADAM)],
-    ids=lambda optimizer: optimizer[0],
-)
+@tiered(("optimizer",), ((name,) for name in OPTIMIZERS), lambda optimizer: optimizer == "momentum")
 @dtypes
 def test_training_gives_the_same_bits(dense, dtype, optimizer, sizes, batch_size):
     x, more = inputs(sizes[0], dtype), {"optimizer": optimizer, "batch_size": batch_size}
@@ -85,21 +80,20 @@ def test_training_gives_the_same_bits(dense, dtype, optimizer, sizes, batch_size
         assert_same(trained(x, sizes, dtype, **more, n_threads=n_threads), expected)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"bias": False, "sample_weight": np.linspace(0.5, 2, N_SAMPLES)},
-        {"optimizer": ADAM, "l2": 0.1},
-        {"clip_norm": 0.05},
-        {"clip_value": 0.01, "l2": 0.1},
-        *exhaustive({"dropout": (0.4,), "seed": 5}),
-    ],
-    ids=lambda more: ", ".join(more),
-)
+OPTIONS = {
+    "no biases, weights": {"bias": False, "sample_weight": np.linspace(0.5, 2, N_SAMPLES)},
+    "penalty": {"optimizer": "adam", "l2": 0.1},
+    "norm": {"clip_norm": 0.05},
+    "value, penalty": {"clip_value": 0.01, "l2": 0.1},
+    "dropout": {"dropout": (0.4,), "seed": 5},
+}
+
+
+@tiered(("options",), ((name,) for name in OPTIONS), lambda options: options != "dropout")
 @pytest.mark.parametrize("batch_size", [64, 300])
 @dtypes
-def test_everything_else_goes_with_it(dense, dtype, batch_size, more):
-    x, sizes = inputs(130, dtype), (130, 150, 3)
+def test_everything_else_goes_with_it(dense, dtype, batch_size, options):
+    x, sizes, more = inputs(130, dtype), (130, 150, 3), OPTIONS[options]
     expected = dense(x, sizes, dtype, batch_size=batch_size, **more, n_threads=1)
     for n_threads in THREADS[::2]:
         assert_same(trained(x, sizes, dtype, batch_size=batch_size, **more, n_threads=n_threads), expected)
