@@ -7,7 +7,8 @@ and rows at a distance of a power of two would fall on the same few sets of the 
 
 A layer's W (n_in, n_out) and b are one matrix of n_in + 1 rows, as they are in the flat parameter vector; activations
 carry a column of ones to match. So the bias needs no code of its own: neither forward, nor in the gradient, nor in
-the update. What pads a panel, or a tile's last rows, is never read into a result and may hold anything.
+the update. What pads a panel, or a tile's last rows, is never read into a result and may hold anything. A narrow first
+layer (`fastnet.kernels.narrow`) does not lie in panels, and is another matter.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ passes on is a few sums for each sample. These sums come from a fixed number of 
 order, so they do not depend on the threads.
 
 Samples are read where they are if nothing is to be done to them; else, or where a row ends within a chunk, they are
-converted and scaled into rows of whole chunks first.
+converted and scaled into rows of whole chunks first. What pads these rows, and those of the weights, is multiplied
+along: it is zero at first, and no step changes it.
 """
 
 from __future__ import annotations
