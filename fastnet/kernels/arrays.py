@@ -19,7 +19,10 @@ LINE_BYTES = 64
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = np.float64) -> Any:
-    """Return `np.zeros(shape, dtype)` at the beginning of a cache line; NumPy promises 16 bytes."""
+    """Return `np.zeros(shape, dtype)` at the beginning of a cache line; NumPy promises 16 bytes.
+
+    For memory that is read before it is written; `empty` is for memory that may hold anything.
+    """
     return _aligned(np.zeros, shape, dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels import sparse
+from fastnet.kernels import arrays, sparse
 from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
@@ -95,7 +95,7 @@ class Epochs:
 
     def _make_team(self, n_samples: int) -> tuple[Team, npt.NDArray[np.int64]]:
         """Make a team, and the vector from which it reads the order of the samples."""
-        places = np.zeros(n_samples, np.int64)
+        places = arrays.empty(n_samples, np.int64)
         parameters, *slots = self._work
         x, y, scale, weights = self._data
         if training_checks.is_csr(x):

@@ -6,7 +6,8 @@ sample are added in order, so they do not depend on the threads. Two threads tak
 that they own; other teams share out the samples of the slabs.
 
 Samples are read where they are if nothing is to be done to them; else, or where a row ends within a chunk, they are
-converted and scaled into rows of whole chunks first.
+converted and scaled into rows of whole chunks first. What pads these rows, and those of the weights, is multiplied
+along: it is zero at first, and no step changes it.
 """
 
 from __future__ import annotations

@@ -179,6 +179,16 @@ def _outer_products(s: Any, thread: int, n_threads: int, n_rows: int, goes_on: b
                 s.samples.rows, places, ahead, tile * chunk, n_rows, gradients, d_at[group * OUTPUTS :], width,
                 s.weights.gradient, g0, narrow.stride, goes_on,
             )  # fmt: skip
+    if last == narrow.chunks:
+        _clear_padding(narrow, s.layout.n_in[0], n_out, s.weights.gradient)
+
+
+@inlined
+def _clear_padding(narrow: Any, n_in: int, n_out: int, gradient: Any) -> None:
+    """Zero the gradients of what pads the weights: an infinite one of an output, times a sample's padding, is NaN."""
+    for o in range(n_out):
+        for k in range(n_in, narrow.stride):
+            gradient[o * narrow.stride + k] = 0
 
 
 @inlined

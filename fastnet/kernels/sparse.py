@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from fastnet._jit import kernel
 from fastnet._threads import run_team
+from fastnet.kernels import arrays
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import WORD, lowest_bit, row_word
 from fastnet.kernels.gemm import padded, share, threads_for
@@ -123,10 +124,10 @@ def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_thre
     """Describe an array (n_samples, n_in): read once, where room for half as many again as were probed is enough."""
     n_samples, n_in = x.shape
     team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
-    words, starts = np.empty((n_samples, -(-n_in // WORD)), np.uint64), np.empty(n_samples + 1, np.int64)
+    words, starts = arrays.empty((n_samples, -(-n_in // WORD)), np.uint64), arrays.empty(n_samples + 1, np.int64)
     counts = np.zeros(team, np.int64)
     for room in (min(int(1.5 * _count_entries(x) * n_samples), x.size), x.size):
-        values = np.empty(room + team * (n_in + 1), dtype)
+        values = arrays.empty(room + team * (n_in + 1), dtype)
         run_team(_describe, team, inputs, n_in, dtype.type(scale), words, starts, values, counts)
         if counts.min() >= 0:
             break
@@ -150,7 +151,7 @@ def _mark(thread: int, n_threads: int, _barrier: Any, starts: Any, columns: Any,
 def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
     """Describe a CSR matrix in canonical format. Zeros that it stores are entries too, and do no harm."""
     (n_samples, n_in), starts = x.shape, x.indptr.astype(np.int64)
-    words = np.empty((n_samples, -(-n_in // WORD)), np.uint64)
+    words = arrays.empty((n_samples, -(-n_in // WORD)), np.uint64)
     team = threads_for(FLOP_PER_INPUT * (x.nnz + words.size), n_threads)
     run_team(_mark, team, locked(starts), locked(x.indices.astype(np.int64, copy=False)), words)
     values = x.data.astype(dtype) * dtype.type(scale)

@@ -27,7 +27,11 @@ class Samples(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Parameters and optimizer state, flat and in panels; a stored gradient; W transposed."""
+    """Parameters and optimizer state, flat and in panels; a stored gradient; W transposed.
+
+    Panels and the stored gradient are zero at first: of the gradient, because no sample adds to that; of the others,
+    because a narrow first layer multiplies what pads its rows (`fastnet.kernels.narrow`).
+    """
 
     flat: Any
     flat0: Any  # optimizer state, empty where there is none
@@ -85,11 +89,14 @@ class Run(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Working memory of a team: shared by its threads, or with a part for each, as it says."""
+    """Working memory of a team: shared by its threads, or with a part for each, as it says.
+
+    It may hold anything at first, but for what is said to be zero.
+    """
 
     barrier: Any  # where the threads meet
     progress: Any  # steps taken before
-    values: Any  # activations of a block of rows
+    values: Any  # activations of a block of rows; zero at first, for a narrow first layer
     slopes: Any  # derivatives of activations, for layers that need them kept
     gradients: Any  # of the loss with respect to the activations
     row_losses: Any  # of a block
@@ -97,7 +104,7 @@ class Memory(NamedTuple):
     rows: Any  # (n_threads, ...): two rows of outputs
     sums: Any  # of a narrow first layer
     places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
-    words: Any  # of the rows of a block, where a first layer's inputs are mostly zeros
+    words: Any  # of the rows of a block, where a first layer's inputs are mostly zeros; zero at first, for more rows
     positions: Any  # of each word's first value
     cursors: Any  # (n_threads, ...): where the values of 64 rows are
     bits: Any  # (n_threads, ...): of 64 rows, by columns
@@ -108,9 +115,9 @@ class Memory(NamedTuple):
     half_gradients: Any  # (n_threads, ...): of the weights of half a word of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
-    chains: Any  # (n_threads, ...): sums of squares
+    chains: Any  # (n_threads, ...): sums of squares; zero before and after
     squares: Any  # of the slabs of a gradient
-    penalties: Any  # squares of the slabs of the weights
+    penalties: Any  # squares of the slabs of the weights; zero at first, for there may be fewer than there is room for
 
 
 class State(NamedTuple):

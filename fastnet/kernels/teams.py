@@ -147,7 +147,7 @@ def training_state(
         parameters, slot0, slot1, arrays.zeros(packed, dtype), arrays.zeros(packed if n_slots > 0 else 0, dtype),
         arrays.zeros(packed if n_slots > 1 else 0, dtype),
         arrays.zeros(packed if stores else packed_size(narrow, dtype.itemsize), dtype),
-        arrays.zeros(needed.transposed, dtype),
+        arrays.empty(needed.transposed, dtype),
     )  # fmt: skip
     memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
@@ -167,28 +167,28 @@ def _training_memory(
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
         barrier=make_barrier(),
-        progress=arrays.zeros(LINE, np.int64),
+        progress=arrays.empty(LINE, np.int64),
         values=arrays.zeros(capacity * needed.values, dtype),
-        slopes=arrays.zeros(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
-        gradients=arrays.zeros(capacity * needed.values, dtype),
-        row_losses=arrays.zeros(capacity),
+        slopes=arrays.empty(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
+        gradients=arrays.empty(capacity * needed.values, dtype),
+        row_losses=arrays.empty(capacity),
         logits=np.empty(0, dtype),
-        rows=arrays.zeros((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
-        sums=arrays.zeros(sums_size(narrow, capacity), dtype),
-        places=arrays.zeros((team, 4 * capacity + 2 * LINE), np.int64),
+        rows=arrays.empty((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
+        sums=arrays.empty(sums_size(narrow, capacity), dtype),
+        places=arrays.empty((team, 4 * capacity + 2 * LINE), np.int64),
         words=arrays.zeros(capacity * sparse.n_words, np.uint64),
-        positions=arrays.zeros(capacity * sparse.n_words, np.int64),
-        cursors=arrays.zeros((team, WORD + LINE), np.int64),
-        bits=arrays.zeros((team, HALF + LINE), np.uint64),
-        outputs=arrays.zeros((team, 2 * LINE), np.int64),
-        divisors=arrays.zeros((team, LINE)),
-        coefficients=arrays.zeros((team, 4 * LINE), dtype),
-        scratch=arrays.zeros((team, 2 * tile), dtype),
-        half_gradients=arrays.zeros((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
-        ticks=arrays.zeros((team, 2 * LINE), np.int64),
-        totals=arrays.zeros((team, 2 * LINE)),
+        positions=arrays.empty(capacity * sparse.n_words, np.int64),
+        cursors=arrays.empty((team, WORD + LINE), np.int64),
+        bits=arrays.empty((team, HALF + LINE), np.uint64),
+        outputs=arrays.empty((team, 2 * LINE), np.int64),
+        divisors=arrays.empty((team, LINE)),
+        coefficients=arrays.empty((team, 4 * LINE), dtype),
+        scratch=arrays.empty((team, 2 * tile), dtype),
+        half_gradients=arrays.empty((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
+        ticks=arrays.empty((team, 2 * LINE), np.int64),
+        totals=arrays.empty((team, 2 * LINE)),
         chains=arrays.zeros((team, clipping.CHAINS + LINE)),
-        squares=arrays.zeros(n_slabs if task.clips else 0),
+        squares=arrays.empty(n_slabs if task.clips else 0),
         penalties=arrays.zeros(n_slabs if task.l2 > 0 else 0),
     )
 
@@ -205,7 +205,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, arrays.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(LINE, np.int64), arrays.zeros(capacity * needed.values, dtype), empty, empty, line,
+        make_barrier(), np.zeros(LINE, np.int64), arrays.empty(capacity * needed.values, dtype), empty, empty, line,
         logits, table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table,
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
