@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,14 +43,19 @@ _FLAGS: dict[str, Any] = {
 }
 
 
+def architecture() -> str:
+    """Return LLVM's name of what code is compiled for: this process, whatever machine may emulate it on another."""
+    return str(llvm.get_process_triple()).partition("-")[0]
+
+
 def is_x86() -> bool:
     """Tell whether this is an x86 processor, with 16 vector registers unless it has AVX-512."""
-    return platform.machine().lower() in ("x86_64", "amd64", "i686", "x86")
+    return architecture() in ("x86_64", "i386", "i686")
 
 
 def is_arm() -> bool:
     """Tell whether this is a 64-bit Arm processor."""
-    return platform.machine().lower() in ("aarch64", "arm64")
+    return architecture() in ("aarch64", "arm64")
 
 
 def _features() -> set[str]:
@@ -87,8 +91,10 @@ def cpu_name() -> str:
 
 def digest() -> str:
     """Return a digest of everything that compiled code depends on."""
-    settings = (numba.__version__, llvmlite.__version__, sys.version, cpu_name(), str(vector_bits()))
-    return _kernel_cache.digest(*settings, ",".join(sorted(_features())), repr(sorted(_FLAGS.items())))
+    versions, target = (numba.__version__, llvmlite.__version__, sys.version), (architecture(), cpu_name())
+    return _kernel_cache.digest(
+        *versions, *target, str(vector_bits()), ",".join(sorted(_features())), repr(sorted(_FLAGS.items()))
+    )
 
 
 @functools.cache

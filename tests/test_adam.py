@@ -1,9 +1,11 @@
-"""Adam where it would divide zero by zero: what never had a gradient stays as it is."""
+"""Adam at its ends: where it would divide zero by zero, and in steps whose numbers are large."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
+
+from fastnet import kernels, reference
 
 SIZES = ((16, 33, 4), (20, 33, 4), (300, 7, 4), (70, 40, 3), (33, 3))
 
@@ -41,3 +43,17 @@ def test_biases_that_are_absent_stay(implementation, dtype, sizes, clip_norm):
         assert (parameters[weights] != before[weights]).any()
         start = weights.stop + n_out
         assert not parameters[weights.stop : start].any()
+
+
+@dtypes
+@pytest.mark.parametrize("t", [2**16 - 1, 2**16 + 1, 10**6, 2**40 + 1])
+def test_late_steps_have_the_powers_of_the_reference(dtype, t):
+    """A squaring doubles the error of a power: by as many roundings as it has factors, no more, do the two differ."""
+    expected, actual = ([np.ones(3, dtype), np.full(3, 0.5, dtype), np.full(3, 0.25, dtype)] for _ in range(2))
+    g, beta2 = np.array([-1, 0.5, 2], dtype), 1 - 2.0**-17
+    for implementation, vectors in ((reference, expected), (kernels, actual)):
+        p, m, v = vectors
+        implementation.adam_step(p, g, m, v, 0.1, 0.9, beta2, 1e-8, t)
+    rounding = min(t, 2**20) * np.finfo(np.float64).eps + 4 * np.finfo(dtype).eps
+    for one, wanted in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=rounding)

@@ -1,13 +1,6 @@
-"""The same bits: for any count of threads, any cut of the work, any vector width and processor."""
+"""The same bits: for any count of threads and any cut of the work. `test_digests.py` is about other machines."""
 
-import hashlib
-import os
-import platform
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +8,7 @@ from tiers import tiered
 
 from fastnet import kernels
 from fastnet._threads import available_cores
-from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, SLOTS, Training, network, run
+from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, Training, network, run
 from fastnet.kernels.gemm import threads_for
 
 THREADS = (1, 2, 3, 5)
@@ -233,87 +226,3 @@ def test_threads_of_the_environment_give_the_same_bits(operation, monkeypatch):
     for n_threads in THREADS:
         monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
         assert bits_of(run(kernels, case, case.arguments(np.float32))) == expected
-
-
-# What every vector width and processor computes, in processes of their own: each compiles all of it anew.
-
-
-def digest_of_all_bits():
-    """Hash the results of every small case: all operations, and training in float32 alone."""
-    digest = hashlib.sha256()
-    for case in CASES:
-        training = case.operation in ("train_epoch", "prepare_training", "predict_logits")
-        if case.realistic or (training and "pixels" in case.size):
-            continue  # another compilation
-        for dtype in DTYPES[:1] if training else DTYPES:
-            for bits in bits_of(run(kernels, case, case.arguments(dtype))):
-                digest.update(bits)
-    for optimizer in SLOTS:
-        for loss in LOSSES:
-            for bits in bits_of(train(Training(290, SIZES, ACTIVATIONS, loss, optimizer, 270), np.float32)):
-                digest.update(bits)
-        for bits in bits_of(train(Training(290, (784, 10, 10), ("relu",), "cross_entropy", optimizer, 70), np.float32)):
-            digest.update(bits)
-    for sizes in ((200, 130, 35, 3), (784, 10, 10)):
-        activations = ("relu",) * (len(sizes) - 2)
-        training = Training(290, sizes, activations, "cross_entropy", "sgd", 270, clip_norm=0.1, clip_value=0.02)
-        for bits in bits_of(train(training, np.float32)):
-            digest.update(bits)
-    return digest.hexdigest()
-
-
-SCRIPT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import test_bits
-from fastnet import _jit
-print(_jit.vector_bits(), _jit.cpu_name(), test_bits.digest_of_all_bits())
-"""
-
-MACHINES = {f"{bits} bits": {"FASTNET_VECTOR_BITS": str(bits)} for bits in (128, 256, 512)}
-IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
-if IS_X86:
-    MACHINES["haswell"] = {"NUMBA_CPU_NAME": "haswell"}
-
-
-def compute_as(more):
-    """Return vector width, processor and digest of a process with more in its environment."""
-    folder = Path(__file__).parent
-    kept = {name: value for name, value in os.environ.items() if name != "FASTNET_VECTOR_BITS"}
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, str(folder)],
-        env={**kept, **more, "PYTHONPATH": os.pathsep.join([str(folder.parent), *filter(None, sys.path)])},
-        capture_output=True,
-        text=True,
-        timeout=1500,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout.split()
-
-
-@pytest.fixture(scope="module")
-def computed():
-    """What each machine computes, two processes at a time; kernels stay in the user's cache for next time."""
-    with ThreadPoolExecutor(2) as pool:
-        started = {name: pool.submit(compute_as, more) for name, more in MACHINES.items()}
-    return started
-
-
-@pytest.fixture(scope="module")
-def own_digest():
-    return digest_of_all_bits()
-
-
-@pytest.mark.parametrize("bits", [128, 256, 512])
-def test_results_for_any_vector_width(bits, computed, own_digest):
-    width, _, digest = computed[f"{bits} bits"].result()
-    assert width == str(bits)
-    assert digest == own_digest
-
-
-@pytest.mark.skipif(not IS_X86, reason="a processor of the x86-64 family")
-def test_results_for_a_processor_without_avx512(computed, own_digest):
-    width, processor, digest = computed["haswell"].result()
-    assert (width, processor) == ("256", "haswell")
-    assert digest == own_digest

@@ -68,13 +68,13 @@ def _cpu() -> dict[str, Any]:
 
 
 def _model() -> str:
-    """Return what the maker calls the processor; Python itself knows that only on some systems."""
+    """Return what the maker calls the processor, where that is to be had; Linux on Arm, say, tells numbers only."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return platform.processor()
+        lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+    return next(names, platform.processor() or platform.machine())
 
 
 def _blas() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from fastnet.cases.case import Arguments, Bound, Case, normal
 
 def network(sizes: Sequence[int], dtype: Any, rng: np.random.Generator) -> Any:
     """Parameters that keep the scale of activations from layer to layer."""
-    layers = [(normal(rng, dtype, a, b) / dtype.type(a) ** 0.5, normal(rng, dtype, b)) for a, b in pairwise(sizes)]
+    layers = [(normal(rng, dtype, a, b) / np.sqrt(dtype.type(a)), normal(rng, dtype, b)) for a, b in pairwise(sizes)]
     return np.concatenate([part.ravel() for layer in layers for part in layer]).astype(dtype)
 
 

@@ -13,13 +13,13 @@ left out.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastnet._jit import inlined, part
+from fastnet.kernels.elementary import sqrt
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, share
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.narrow import biases, own_run
@@ -152,7 +152,7 @@ def _factor(norm_limit: float, layout: Layout, squares: Any) -> float:
         n_slabs += _count_slabs(layout, layer)
     for i in range(n_slabs):
         total += squares[i]
-    norm = math.sqrt(total)
+    norm = sqrt(total)
     return norm_limit / norm if norm > norm_limit else 1.0
 
 

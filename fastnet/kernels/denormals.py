@@ -23,7 +23,7 @@ FLUSH_ARM = 1 << 24
 FLUSH = FLUSH_X86 if is_x86() else FLUSH_ARM if is_arm() else 0
 
 
-def _read(builder: Any) -> Any:
+def read_state(builder: Any) -> Any:
     """Return the register that says what becomes of denormal numbers, as an int64; 0 where none is known."""
     if is_x86():
         place = builder.alloca(I32)
@@ -34,7 +34,7 @@ def _read(builder: Any) -> Any:
     return whole(0)
 
 
-def _write(builder: Any, state: Any) -> None:
+def write_state(builder: Any, state: Any) -> None:
     if is_x86():
         place = builder.alloca(I32)
         builder.store(builder.trunc(state, I32), place)
@@ -48,8 +48,8 @@ def flush(_typing: Any) -> Any:
     """Take denormal numbers as zero in this thread; return the state to restore."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
-        before = _read(builder)
-        _write(builder, builder.or_(before, whole(FLUSH)))
+        before = read_state(builder)
+        write_state(builder, builder.or_(before, whole(FLUSH)))
         return before
 
     return types.int64(), codegen
@@ -60,7 +60,7 @@ def restore(_typing: Any, state: Any) -> Any:
     """Go back to the state that `flush` returned."""
 
     def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        _write(builder, args[0])
+        write_state(builder, args[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen

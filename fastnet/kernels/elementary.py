@@ -160,6 +160,10 @@ class _Emitter:
         value = self.builder.fdiv(self.builder.fsub(self.real(-0.0), q), self.builder.fadd(self.real(2.0), q))
         return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
 
+    def sqrt(self, x: Any) -> Any:
+        """Square root by the processor's instruction, which rounds as IEEE 754 says."""
+        return call_intrinsic(self.builder, "sqrt", x)
+
     def relu(self, x: Any) -> Any:
         """0 where x <= 0, else x: a NaN is not <= 0 and stays."""
         return self.builder.select(self.builder.fcmp_ordered("<=", x, self.real(0.0)), self.real(0.0), x)
@@ -211,4 +215,4 @@ def _scalar_function(name: str) -> Any:
 
 
 exp, expm1, log, log1p = (_scalar_function(name) for name in ("exp", "expm1", "log", "log1p"))
-sigmoid, tanh, relu = (_scalar_function(name) for name in ("sigmoid", "tanh", "relu"))
+sigmoid, sqrt, tanh, relu = (_scalar_function(name) for name in ("sigmoid", "sqrt", "tanh", "relu"))

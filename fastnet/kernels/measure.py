@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, is_x86, kernel
+from fastnet._jit import emitted, is_arm, is_x86, kernel
 from fastnet._threads import LINE
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, llvm_float, loop
@@ -74,13 +74,20 @@ def read(thread: int, n_threads: int, barrier: Any, array: Any, times: int, step
             out[LINE * thread] += read_vectors(array, first * step, last - first)
 
 
+def read_clock(builder: Any) -> Any:
+    """Read a counter that runs at a steady rate, the same for all threads; 0 where none is known."""
+    if is_arm():
+        kind, name = ir.FunctionType(I64, [ir.MetaDataType()]), builder.module.add_metadata(["cntvct_el0"])
+        return call_function(builder, "llvm.read_volatile_register.i64", kind, [name])
+    name = "llvm.readcyclecounter" if is_x86() else "llvm.readsteadycounter"  # of cycles, yet steady, on x86
+    return call_function(builder, name, ir.FunctionType(I64, []), [])
+
+
 @emitted
 def clock(_typing: Any) -> Any:
-    """Ticks of a counter that runs at a steady rate, the same for all threads."""
+    """Return the ticks of `read_clock`."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
-        # the steady one is not to be had on x86, whose cycle counter is steady; where LLVM knows neither, it gives 0
-        name = "llvm.readcyclecounter" if is_x86() else "llvm.readsteadycounter"
-        return call_function(builder, name, ir.FunctionType(I64, []), [])
+        return read_clock(builder)
 
     return types.int64(), codegen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +64,7 @@ def _log_softmax(x: Any, exps: Any, y: Any) -> None:
         total = x.dtype.type(0)
         for j in range(source.size):
             total += exps[j]
-        log_total = x.dtype.type(math.log(total))
+        log_total = elementary.log(total)
         for j in range(source.size):
             target[j] = (source[j] - top) - log_total
 

@@ -7,13 +7,13 @@ constant during a step as a function that gives the i-th coefficient in their ty
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastnet._jit import inlined
+from fastnet.kernels.elementary import sqrt
 from fastnet.kernels.emit import call_intrinsic
 
 CODES = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 3}
@@ -31,6 +31,18 @@ State = tuple[Any, Any, Any]
 
 
 @inlined
+def _power(base: float, exponent: int) -> float:
+    """Square and multiply: the powers of C libraries differ in the last bit, and Numba takes theirs from 2**16 on."""
+    result = 1.0
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+@inlined
 def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> None:
     """Work out in float64 what is constant in step t, from settings as `train_epoch` takes them."""
     lr = settings[0]
@@ -42,7 +54,7 @@ def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> No
         coefficients[3] = 1.0 if nesterov else 0.0
     elif code != SGD:
         beta1, beta2 = settings[1], settings[2]
-        coefficients[0] = lr * math.sqrt(1.0 - beta2**t) / (1.0 - beta1**t)
+        coefficients[0] = lr * sqrt(1.0 - _power(beta2, t)) / (1.0 - _power(beta1, t))
         coefficients[1], coefficients[2] = beta1, 1.0 - beta1
         coefficients[3], coefficients[4] = beta2, 1.0 - beta2
         coefficients[5] = max(settings[3], np.float64(np.finfo(coefficients.dtype).tiny))
