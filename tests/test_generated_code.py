@@ -146,7 +146,6 @@ def test_every_kernel_is_compiled_once_for_a_dtype():
     for name, kernel in own.items():
         if name.startswith("_"):
             counts[name] = sum("float32" in repr(one) for one in kernel.signatures)
-    assert counts.pop("_place") == 2  # a state holds inputs of float32, or pixels
     assert counts.pop("_describe") <= 3  # entries of float32 are those of float32, float64 or pixels
     assert {name: count for name, count in counts.items() if count > 1} == {}
     assert counts["_multiply"] == 1

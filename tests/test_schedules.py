@@ -59,6 +59,10 @@ def test_schedules_at_the_quarters_of_a_run(schedule, expected):
     np.testing.assert_allclose(actual, expected, rtol=1e-12, atol=1e-16)
 
 
+def test_one_cycle_begins_no_lower_than_it_ends():
+    assert [one_cycle(progress, end=0.1) for progress in (0.0, 0.3, 1.0)] == pytest.approx([0.1, 1.0, 0.1])
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 9, 40])
 @pytest.mark.parametrize("name", NAMES)
 def test_trainer_and_estimators_have_the_same_rates(name, epochs, used):

@@ -35,6 +35,7 @@ def read_state(builder: Any) -> Any:
 
 
 def write_state(builder: Any, state: Any) -> None:
+    """Set that register; nothing where none is known."""
     if is_x86():
         place = builder.alloca(I32)
         builder.store(builder.trunc(state, I32), place)
