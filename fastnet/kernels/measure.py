@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, is_x86, kernel
+from fastnet._jit import emitted, is_arm, is_x86, kernel
 from fastnet._threads import LINE
 from fastnet.kernels.barrier import meet
 from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, llvm_float, loop
@@ -79,6 +79,9 @@ def clock(_typing: Any) -> Any:
     """Ticks of a counter that runs at a steady rate, the same for all threads."""
 
     def codegen(_context: Any, builder: Any, _signature: Any, _args: Any) -> Any:
+        if is_arm():  # whose counter of time LLVM offers by the register's name only
+            kind, register = ir.FunctionType(I64, [ir.MetaDataType()]), builder.module.add_metadata(["cntvct_el0"])
+            return call_function(builder, "llvm.read_volatile_register.i64", kind, [register])
         # the steady one is not to be had on x86, whose cycle counter is steady; where LLVM knows neither, it gives 0
         name = "llvm.readcyclecounter" if is_x86() else "llvm.readsteadycounter"
         return call_function(builder, name, ir.FunctionType(I64, []), [])

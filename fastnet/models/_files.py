@@ -119,7 +119,7 @@ def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
 
 def _npz(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{**tensors, METADATA: np.array(json.dumps(metadata))})
+    np.savez(buffer, **{**tensors, METADATA: np.array(json.dumps(metadata))})
     return buffer.getvalue()
 
 
