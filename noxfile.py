@@ -1,6 +1,8 @@
 """Development tasks: `nox -s tests`, `nox -s lint`, ...; `nox --list` shows them all."""
 
 import sys
+from itertools import chain
+from pathlib import Path
 
 import nox
 
@@ -9,7 +11,7 @@ nox.options.sessions = ["tests", "lint", "types", "docs", "compare"]
 nox.options.reuse_existing_virtualenvs = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-
+LOWEST_PYTHON = PROJECT["project"]["requires-python"].removeprefix(">=")
 
 # Examples in docstrings are tests too, those of the installed package; timed comparisons run once, as tests.
 WHAT = ("--pyargs", "tests", "benchmarks/comparison", "fastnet")
@@ -43,6 +45,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or (*IN_PARALLEL, "--cov", "--cov-report=", *WHAT)))
     if not session.posargs:
         session.run("coverage", "report", "--skip-covered")
+
+
+@nox.session(python=LOWEST_PYTHON)
+def minimum(session: nox.Session) -> None:
+    """Run the tests of every change with the lowest releases that pyproject.toml admits; arguments go to pytest."""
+    project = PROJECT["project"]
+    declared = chain(project["dependencies"], *project["optional-dependencies"].values())
+    lowest = Path(session.create_tmp()) / "lowest.txt"
+    lowest.write_text("\n".join(one.replace(">=", "==") for one in declared), "utf-8")
+    session.install(".", *nox.project.dependency_groups(PROJECT, "test"), "--constraint", str(lowest))
+    session.run("pytest", *(session.posargs or (*IN_PARALLEL, *WHAT)))
 
 
 @nox.session

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
-from test_estimators import BACKENDS, PROBLEMS, each_backend, pair_for, problem
+from test_estimators import BACKENDS, PROBLEMS, each_backend, need_weights_and_poisson, pair_for, problem
 from tiers import tiered
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -102,7 +102,12 @@ def fit_both(kind, way, backend, **settings):
     } | settings
     weights = np.random.default_rng(1).uniform(0.0, 3.0, len(y))
     ours, theirs = pair_for(kind)
-    return way(ours(backend=backend, **settings), X, y, weights), way(theirs(**settings), X, y, weights), X
+    try:
+        expected = way(theirs(**settings), X, y, weights)
+    except TypeError:  # of one without weights, Poisson's loss, or scores of classes that have names
+        need_weights_and_poisson()
+        raise
+    return way(ours(backend=backend, **settings), X, y, weights), expected, X
 
 
 def assert_same_model(actual, expected, X, rtol=1e-6):
@@ -209,9 +214,9 @@ def test_single_precision_follows_scikit_learn_as_far_as_it_carries(kind, backen
 
 @each_backend
 def test_a_random_state_is_left_where_scikit_learn_leaves_it(backend):
-    X, y = problem("multiclass")
+    X, y = problem("binary")
     drawn = []
-    for estimator, settings in zip(pair_for("multiclass"), ({"backend": backend}, {}), strict=True):
+    for estimator, settings in zip(pair_for("binary"), ({"backend": backend}, {}), strict=True):
         rng = np.random.RandomState(7)
         estimator(random_state=rng, max_iter=4, early_stopping=True, **settings).fit(X, y)
         drawn.append(rng.uniform())
@@ -245,6 +250,7 @@ def test_fitted_attributes_have_the_names_types_and_shapes_of_scikit_learn(kind,
     (X, y), (ours, theirs) = problem(kind), pair_for(kind)
     settings = {"solver": solver, "max_iter": 3, "random_state": 0}
     if kind == "poisson":
+        need_weights_and_poisson()
         settings["loss"] = "poisson"
     actual, expected = ours(backend=backend, **settings).fit(X, y), theirs(**settings).fit(X, y)
     public = {name for name in vars(expected) if name.endswith("_") and not name.startswith("_")}

@@ -151,7 +151,7 @@ def test_a_read_only_installation_computes_and_is_left_as_it_was(tmp_path):
     for path in (*before, *folders):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        where, _, *warned = python(COMPUTE, site, HOME=no_folder(tmp_path))
+        where, _, *warned = python(COMPUTE, site, **dict.fromkeys(("HOME", "LOCALAPPDATA"), no_folder(tmp_path)))
     finally:
         for path in folders:
             path.chmod(0o755)

@@ -41,6 +41,12 @@ def test_parquet_labels_may_be_text_or_categories(tmp_path):
         assert (data.y.tolist(), data.label_names) == ([1, 0, 1], ("a", "b"))
 
 
+def test_parquet_categories_of_numbers_are_features(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    path = write_parquet(tmp_path / "t.parquet", {"label": [1, 0], "a": pa.array([1.5, 2.0]).dictionary_encode()})
+    assert load(path).X.tolist() == [[1.5], [2.0]]
+
+
 @pytest.mark.parametrize(
     ("columns", "kind", "words"),
     [

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import typer
 
-# ClickException, which is the base of what the parser raises. Some releases of typer bring a click of their own.
+# ClickException, the base of what the parser raises: that of the click within typer, which has no public name.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
 

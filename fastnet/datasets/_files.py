@@ -28,9 +28,9 @@ def _open_raw(path: Path) -> io.BufferedReader:
         return open(path, "rb")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise IsADirectoryError(f"{path}: is a directory, expected a file") from None
     except OSError as error:
+        if path.is_dir():  # for which Windows says that permission is denied
+            raise IsADirectoryError(f"{path}: is a directory, expected a file") from None
         raise type(error)(f"{path}: {error.strerror or error}") from error
 
 

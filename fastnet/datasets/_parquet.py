@@ -79,7 +79,8 @@ def _features(table: Any, path: Path) -> Array:
     """Return the columns as an array: uint8 if they are integers that fit, else float32, or float64 if one is that."""
     import pyarrow as pa
 
-    dtypes = {field.name: np.dtype(field.type.to_pandas_dtype()) for field in table.schema}
+    no_rows = table.schema.empty_table()  # whose arrays have the dtypes, for which pyarrow may want pandas
+    dtypes = {name: no_rows[name].to_numpy().dtype for name in no_rows.column_names}
     text = next((name for name, dtype in dtypes.items() if dtype.kind not in "buif"), None)
     if text is not None:
         kind = table.schema.field(text).type

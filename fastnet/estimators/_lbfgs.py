@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
 
 from fastnet.estimators._samples import Samples, inputs
 from fastnet.estimators._watch import Watch, say, watching
@@ -76,14 +76,8 @@ def minimize(model: Any, samples: Samples) -> None:
             return
     model._parameters[...] = result.x
     model.loss_, model.n_iter_ = float(result.fun), min(int(result.nit), model.max_iter)
-    if result.status != 0 and not report.stopped:
-        raised = f"\nIncrease max_iter ({model.max_iter})." if model.n_iter_ == model.max_iter else ""
-        warnings.warn(
-            f"lbfgs failed to converge after {model.n_iter_} iteration(s) (status={result.status}):\n"
-            f"{result.message}\n{raised}\nScaled inputs may help it.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    if not report.stopped:
+        _check_optimize_result("lbfgs", result, model.max_iter)  # warns unless it has converged
 
 
 class _Report:

@@ -16,12 +16,12 @@ class Watch:
 
     def __init__(self, model: Any, callbacks: tuple[Any, ...]) -> None:
         self.model, self.callbacks = model, callbacks
-        self.started = time.monotonic()
+        self.started = time.perf_counter()
         self.limit = math.inf if model.max_time is None else self.started + float(model.max_time)
 
     def chunk(self, n_done: int, n_samples: int) -> bool:
         """Return whether to stop after this part of an epoch."""
-        stop = time.monotonic() > self.limit
+        stop = time.perf_counter() > self.limit
         for callback in self.callbacks:
             stop = bool(callback.on_chunk_end(self.model, n_done, n_samples)) or stop
         return stop
@@ -29,8 +29,8 @@ class Watch:
     def epoch(self, learning_rate: float, validation: tuple[float | None, float | None], n_samples: int) -> bool:
         """Return whether to stop after this epoch."""
         if not self.callbacks:
-            return time.monotonic() > self.limit
-        now = time.monotonic()
+            return time.perf_counter() > self.limit
+        now = time.perf_counter()
         record = EpochRecord(
             self.model.n_iter_, self.model.loss_, learning_rate, *validation, n_samples, now - self.started
         )

@@ -118,8 +118,9 @@ def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
 
 
 def _npz(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
+    arrays: dict[str, Any] = {**tensors, METADATA: np.array(json.dumps(metadata))}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{**tensors, METADATA: np.array(json.dumps(metadata))})
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
