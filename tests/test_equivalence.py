@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from operations import each_operation
 from tiers import tiered
 
 from fastnet import kernels, reference
@@ -16,9 +17,6 @@ from fastnet.kernels.simd import TILE_ROWS, panel_width
 SHARED = {"Totals", "dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)
 OF_NETWORKS = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
-ON_ARRAYS = [name for name in OPERATIONS if name not in OF_NETWORKS]
-
-dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def representative_cases(condition=lambda case: True):
@@ -126,15 +124,14 @@ def check_once(case, dtype):
             assert not any(np.may_share_memory(array, one) for one in results), (name, str(case))
 
 
-@dtypes
-@pytest.mark.parametrize("operation", ON_ARRAYS)
-def test_kernel_gives_the_result_of_the_reference_at_every_size(operation, dtype):
-    for case in CASES:
+@each_operation(name for name in OPERATIONS if name not in OF_NETWORKS)
+def test_kernel_gives_the_result_of_the_reference_at_every_size(operation):
+    for dtype, case in product(DTYPES, CASES):
         if case.operation == operation:
             check_once(case, dtype)
 
 
-@dtypes
+@pytest.mark.parametrize("dtype", DTYPES)
 @tiered(("case",), ((case,) for case in CASES if case.operation in OF_NETWORKS), lambda case: not case.exhaustive)
 def test_networks_have_the_results_of_the_reference(case, dtype):
     check_once(case, dtype)

@@ -5,6 +5,7 @@ import inspect
 
 import numpy as np
 import pytest
+from operations import each_operation
 
 from fastnet import kernels, reference
 from fastnet.cases import CASES, run
@@ -75,7 +76,7 @@ def assert_rejected_alike(operation, arguments):
     assert expected is not None
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@each_operation(OPERATIONS)
 def test_unsuitable_arrays_are_rejected_with_the_same_words(operation):
     case = first_case(operation)
     n_rejected = 0
@@ -94,7 +95,7 @@ def results_of(case):
     return tuple(one for one in run(reference, case, case.arguments(np.float64)) if isinstance(one, np.ndarray))
 
 
-@pytest.mark.parametrize("operation", TAKE_OUT)
+@each_operation(TAKE_OUT)
 def test_unsuitable_out_is_rejected_with_the_same_words(operation):
     case = first_case(operation)
     good = results_of(case)
@@ -124,7 +125,7 @@ def outcome_of_overlap(module, case, name, i):
     return outcome(module, case.operation, arguments)
 
 
-@pytest.mark.parametrize("operation", TAKE_OUT)
+@each_operation(TAKE_OUT)
 def test_out_that_overlaps_an_input_is_rejected_with_the_same_words(operation):
     case = first_case(operation)
     for (name, i), array in arrays_in(case.arguments(np.float64)).items():
@@ -163,7 +164,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@each_operation(OPERATIONS)
 def test_unsuitable_settings_are_rejected_with_the_same_words(operation):
     case = first_case(operation)
     for name in case.arguments(np.float64).keys() & SETTINGS.keys():

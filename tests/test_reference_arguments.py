@@ -1,7 +1,10 @@
 """What each operation of the reference accepts and rejects: dtypes, layouts, sizes, `out`."""
 
+from itertools import product
+
 import numpy as np
 import pytest
+from operations import each_operation
 
 from fastnet import reference
 
@@ -69,11 +72,10 @@ PURE = {**FORWARD, **BACKWARD}
 TABLE = {**PURE, **STEPS}
 WITH_OUT = [name for name, (_, _, results) in PURE.items() if results]
 WITH_LABELS = [name for name in PURE if name.startswith(("softmax_cross_entropy", "softmax_squared_error"))]
-ARGUMENTS = [(name, argument) for name, (shapes, _, _) in TABLE.items() for argument in shapes]
 # An elementwise operation of one argument takes any shape.
 ROWS = ("softmax_forward", "log_softmax_forward", "dropout_forward")
-SHAPED = [(name, argument) for name, argument in ARGUMENTS if TABLE[name][0] != {"x": (5, 3)} or name in ROWS]
-PAIRED = [(name, argument) for name, argument in ARGUMENTS if len(TABLE[name][0]) > 1]
+SHAPED = [name for name, (shapes, _, _) in TABLE.items() if shapes != {"x": (5, 3)} or name in ROWS]
+PAIRED = [name for name, (shapes, _, _) in TABLE.items() if len(shapes) > 1]
 PRODUCTS = [name for name in WITH_OUT if name.startswith(("linear", "matmul", "predict"))]
 IN_PLACE = [name for name in WITH_OUT if name not in PRODUCTS]
 
@@ -106,24 +108,18 @@ def test_table_holds_every_operation():
     assert set(TABLE) == set(reference.__all__) - apart
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", PURE)
-def test_dtype_is_kept_and_inputs_are_untouched(name, dtype):
-    arguments, before = make(name, dtype), make(name, dtype)
-    result = call(name, arguments)
-    actual = [(one.shape, one.dtype) for one in arrays_of(result)]
-    assert actual == [(shape, dtype) for shape in TABLE[name][2]]
-    if name.endswith(("entropy_forward", "error_forward", "huber_forward", "poisson_forward")):
-        assert type(result[0] if isinstance(result, tuple) else result) is float
-    for argument in TABLE[name][0]:
-        np.testing.assert_array_equal(arguments[argument], before[argument])
-
-
-@pytest.mark.parametrize("name", PURE)
-def test_results_do_not_share_memory_with_inputs(name):
-    arguments = make(name)
-    for one in arrays_of(call(name, arguments)):
-        assert not any(np.may_share_memory(one, arguments[argument]) for argument in TABLE[name][0])
+@each_operation(PURE)
+def test_dtype_is_kept_and_inputs_are_untouched(name):
+    for dtype in DTYPES:
+        arguments, before = make(name, dtype), make(name, dtype)
+        result = call(name, arguments)
+        actual = [(one.shape, one.dtype) for one in arrays_of(result)]
+        assert actual == [(shape, dtype) for shape in TABLE[name][2]]
+        if name.endswith(("entropy_forward", "error_forward", "huber_forward", "poisson_forward")):
+            assert type(result[0] if isinstance(result, tuple) else result) is float
+        for argument in TABLE[name][0]:
+            np.testing.assert_array_equal(arguments[argument], before[argument])
+            assert not any(np.may_share_memory(one, arguments[argument]) for one in arrays_of(result))
 
 
 def as_read_only(array):
@@ -141,53 +137,49 @@ def as_strided_view(array):
     return padded[..., 1::3]
 
 
-@pytest.mark.parametrize("layout", [as_read_only, np.asfortranarray, as_reversed_view, as_strided_view])
-@pytest.mark.parametrize("name", PURE)
-def test_layout_does_not_matter(name, layout):
-    arguments = make(name)
-    expected = arrays_of(call(name, arguments))
-    for argument in TABLE[name][0]:
-        arguments[argument] = layout(arguments[argument])
-    # BLAS may sum a product in another order for another layout: five terms below 1 each.
-    for actual, one in zip(arrays_of(call(name, arguments)), expected, strict=True):
-        np.testing.assert_allclose(actual, one, rtol=0, atol=10 * np.finfo(np.float64).eps)
+@each_operation(PURE)
+def test_layout_does_not_matter(name):
+    expected = arrays_of(call(name, make(name)))
+    for layout in (as_read_only, np.asfortranarray, as_reversed_view, as_strided_view):
+        arguments = make(name)
+        for argument in TABLE[name][0]:
+            arguments[argument] = layout(arguments[argument])
+        # BLAS may sum a product in another order for another layout: five terms below 1 each.
+        for actual, one in zip(arrays_of(call(name, arguments)), expected, strict=True):
+            np.testing.assert_allclose(actual, one, rtol=0, atol=10 * np.finfo(np.float64).eps)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_samples", [0, 1])
-@pytest.mark.parametrize("n_classes", [1, 3])
-@pytest.mark.parametrize("name", PURE)
-def test_no_sample_one_sample_and_one_class(name, n_classes, n_samples, dtype):
-    size = {5: n_samples, 3: n_classes}
-    arguments = make(name, dtype)
-    if name == "predict_logits":
-        size[3] = 3
-    for argument, shape in TABLE[name][0].items():
-        arguments[argument] = np.full([size.get(n, n) for n in shape], 0.5, dtype)
-    if name in WITH_LABELS:
-        arguments["labels"] = np.zeros(n_samples, int)
-    result = call(name, arguments)
-    actual = [one.shape for one in arrays_of(result)]
-    assert actual == [tuple(size.get(n, n) for n in shape) for shape in TABLE[name][2]]
-    assert all(np.isfinite(one).all() for one in arrays_of(result))
-    if n_samples == 0 and not arrays_of(result):
-        assert result == 0.0
-    if n_samples == 0 and name.endswith("entropy_forward"):
-        assert result[0] == 0.0
+@each_operation(PURE)
+def test_no_sample_one_sample_and_one_class(name):
+    for dtype, n_samples, n_classes in product(DTYPES, (0, 1), (1, 3)):
+        size = {5: n_samples, 3: 3 if name == "predict_logits" else n_classes}
+        arguments = make(name, dtype)
+        for argument, shape in TABLE[name][0].items():
+            arguments[argument] = np.full([size.get(n, n) for n in shape], 0.5, dtype)
+        if name in WITH_LABELS:
+            arguments["labels"] = np.zeros(n_samples, int)
+        result = call(name, arguments)
+        actual = [(one.shape, one.dtype) for one in arrays_of(result)]
+        assert actual == [(tuple(size.get(n, n) for n in shape), dtype) for shape in TABLE[name][2]]
+        assert all(np.isfinite(one).all() for one in arrays_of(result))
+        if n_samples == 0 and not arrays_of(result):
+            assert result == 0.0
+        if n_samples == 0 and name.endswith("entropy_forward"):
+            assert result[0] == 0.0
 
 
-@pytest.mark.parametrize("shape", [(), (4,), (2, 3, 4), (0, 2)])
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_elementwise_operations_take_any_number_of_dimensions(name, shape):
-    x = np.full(shape, 0.5, np.float32)
-    y = getattr(reference, f"{name}_forward")(x)
-    dx = getattr(reference, f"{name}_backward")(x, y)
-    for actual in (y, dx):
-        assert isinstance(actual, np.ndarray)
-        assert (actual.shape, actual.dtype) == (shape, np.float32)
+@each_operation(ELEMENTWISE)
+def test_elementwise_operations_take_any_number_of_dimensions(name):
+    for shape in ((), (4,), (2, 3, 4), (0, 2)):
+        x = np.full(shape, 0.5, np.float32)
+        y = getattr(reference, f"{name}_forward")(x)
+        dx = getattr(reference, f"{name}_backward")(x, y)
+        for actual in (y, dx):
+            assert isinstance(actual, np.ndarray)
+            assert (actual.shape, actual.dtype) == (shape, np.float32)
 
 
-@pytest.mark.parametrize("name", WITH_OUT)
+@each_operation(WITH_OUT)
 def test_out_receives_the_result(name):
     expected = arrays_of(call(name, make(name)))
     out = make_out(name)
@@ -198,7 +190,7 @@ def test_out_receives_the_result(name):
         np.testing.assert_array_equal(one, wanted)
 
 
-@pytest.mark.parametrize("name", IN_PLACE)
+@each_operation(IN_PLACE)
 def test_out_may_be_an_input_where_rows_do_not_mix(name):
     expected = arrays_of(call(name, make(name)))[0]
     for argument in TABLE[name][0]:
@@ -208,7 +200,7 @@ def test_out_may_be_an_input_where_rows_do_not_mix(name):
         np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize("name", WITH_OUT)
+@each_operation(WITH_OUT)
 def test_unsuitable_out_is_rejected(name):
     out = make_out(name)
     several = isinstance(out, tuple)
@@ -228,7 +220,7 @@ def test_unsuitable_out_is_rejected(name):
         attempt(as_read_only(last))
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_OUT if len(TABLE[name][2]) > 1])
+@each_operation([name for name in WITH_OUT if len(TABLE[name][2]) > 1])
 def test_out_of_several_results_is_a_tuple_of_arrays_apart(name):
     n = len(TABLE[name][2])
     with pytest.raises(TypeError, match=f"out must be a tuple of {n} arrays, got ndarray"):
@@ -241,19 +233,18 @@ def test_out_of_several_results_is_a_tuple_of_arrays_apart(name):
         call(name, make(name), out=tuple(views))
 
 
-@pytest.mark.parametrize(("name", "argument"), [(name, argument) for name in PRODUCTS for argument in TABLE[name][0]])
-def test_out_of_a_product_must_not_overlap_an_input(name, argument):
-    arguments = make(name)
-    memory = np.full(1000, 0.5)
-    size = arguments[argument].size
-    arguments[argument] = memory[:size].reshape(arguments[argument].shape)
-    first = memory[size - 1 :][: int(np.prod(TABLE[name][2][0]))].reshape(TABLE[name][2][0])
-    out = make_out(name)
-    with pytest.raises(ValueError, match="must not share memory"):
-        call(name, arguments, out=(first, *out[1:]) if isinstance(out, tuple) else first)
+@each_operation(PRODUCTS)
+def test_out_of_a_product_must_not_overlap_an_input(name):
+    for argument, shape in TABLE[name][0].items():
+        memory, size = np.full(1000, 0.5), int(np.prod(shape))
+        arguments = {**make(name), argument: memory[:size].reshape(shape)}
+        first = memory[size - 1 :][: int(np.prod(TABLE[name][2][0]))].reshape(TABLE[name][2][0])
+        out = make_out(name)
+        with pytest.raises(ValueError, match="must not share memory"):
+            call(name, arguments, out=(first, *out[1:]) if isinstance(out, tuple) else first)
 
 
-@pytest.mark.parametrize("name", IN_PLACE)
+@each_operation(IN_PLACE)
 def test_out_must_not_overlap_an_input_in_part(name):
     arguments = make(name)
     memory = np.full((6, 3), 0.5)
@@ -262,54 +253,57 @@ def test_out_must_not_overlap_an_input_in_part(name):
         call(name, arguments, out=memory[1:])
 
 
-@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
-def test_wrong_types_are_rejected(name, argument):
-    arguments = make(name)
-    array = arguments[argument]
-    wrong = [
-        (array.tolist(), "list"),
-        (array.astype(np.int64), "int64"),
-        (array.astype(np.float16), "float16"),
-        (array.astype(array.dtype.newbyteorder()), ".f8"),
-        (np.ma.masked_array(array), "MaskedArray"),
-        (None, "NoneType"),
-    ]
-    for value, got in wrong:
-        arguments[argument] = value
-        with pytest.raises(TypeError, match=rf"\b{argument} must be a float.*array, got {got}"):
+@each_operation(TABLE)
+def test_wrong_types_are_rejected(name):
+    for argument in TABLE[name][0]:
+        array = make(name)[argument]
+        wrong = [
+            (array.tolist(), "list"),
+            (array.astype(np.int64), "int64"),
+            (array.astype(np.float16), "float16"),
+            (array.astype(array.dtype.newbyteorder()), ".f8"),
+            (np.ma.masked_array(array), "MaskedArray"),
+            (None, "NoneType"),
+        ]
+        for value, got in wrong:
+            with pytest.raises(TypeError, match=rf"\b{argument} must be a float.*array, got {got}"):
+                call(name, {**make(name), argument: value})
+
+
+@each_operation(PAIRED)
+def test_mixed_dtypes_are_rejected(name):
+    for argument in TABLE[name][0]:
+        arguments = make(name)
+        arguments[argument] = arguments[argument].astype(np.float32)
+        # Whichever comes first sets the dtype, and the message names both dtypes.
+        message = rf"\b{argument}\b.*float64.*float32|{argument}.*float32 and float64"
+        if name == "predict_logits":
+            message = "x must be a float(32|64) or uint8 array, got float(64|32)"
+        with pytest.raises(TypeError, match=message):
             call(name, arguments)
 
 
-@pytest.mark.parametrize(("name", "argument"), PAIRED)
-def test_mixed_dtypes_are_rejected(name, argument):
-    arguments = make(name)
-    arguments[argument] = arguments[argument].astype(np.float32)
-    # Whichever comes first sets the dtype, and the message names both dtypes.
-    message = rf"\b{argument}\b.*float64.*float32|{argument}.*float32 and float64"
-    if name == "predict_logits":
-        message = "x must be a float(32|64) or uint8 array, got float(64|32)"
-    with pytest.raises(TypeError, match=message):
-        call(name, arguments)
+@each_operation(SHAPED)
+def test_wrong_numbers_of_dimensions_are_rejected(name):
+    for argument in TABLE[name][0]:
+        arguments = make(name)
+        array = arguments[argument]
+        arguments[argument] = array[0] if argument != "a" and array.ndim > 1 else array.reshape(-1, 1, 1, 1)
+        with pytest.raises(ValueError, match=r"must have (shape|batch dimensions) .*, got \("):
+            call(name, arguments)
 
 
-@pytest.mark.parametrize(("name", "argument"), SHAPED)
-def test_wrong_numbers_of_dimensions_are_rejected(name, argument):
-    arguments = make(name)
-    array = arguments[argument]
-    arguments[argument] = array[0] if argument != "a" and array.ndim > 1 else array.reshape(-1, 1, 1, 1)
-    with pytest.raises(ValueError, match=r"must have (shape|batch dimensions) .*, got \("):
-        call(name, arguments)
+FREE = {
+    "matmul_forward": {("a", 0), ("a", 1), ("b", 1)},
+    **{name: {("x", 0)} for name in ("linear_forward", "linear_relu_forward", "predict_logits")},
+}
+"""Axes of arguments that may have any length: samples, a batch dimension, m and n."""
 
 
-@pytest.mark.parametrize(("name", "argument"), PAIRED)
-def test_lengths_that_do_not_fit_are_rejected(name, argument):
-    for axis in range(len(TABLE[name][0][argument])):
-        if (name, argument, axis) in {("matmul_forward", "a", 1), ("matmul_forward", "b", 1)}:
-            continue  # m and n are free
-        if (name, argument, axis) in {("matmul_forward", "a", 0), ("linear_forward", "x", 0)}:
-            continue  # and so are the batch dimension and n_samples
-        if (name, argument, axis) in {("linear_relu_forward", "x", 0), ("predict_logits", "x", 0)}:
-            continue
+@each_operation(PAIRED)
+def test_lengths_that_do_not_fit_are_rejected(name):
+    axes = {(argument, axis) for argument, shape in TABLE[name][0].items() for axis in range(len(shape))}
+    for argument, axis in axes - FREE.get(name, set()):
         arguments = make(name)
         arguments[argument] = np.repeat(arguments[argument], 2, axis=axis)
         with pytest.raises(ValueError, match=r"must have shape \(.*\), got \("):
@@ -328,14 +322,13 @@ def test_message_names_argument_expectation_and_shape():
         reference.linear_forward(np.zeros((2, 3), np.float32), np.zeros((3, 5)), np.zeros(5))
 
 
-@pytest.mark.parametrize("name", [name for name in PURE if "softmax" in name])
+@each_operation([name for name in PURE if "softmax" in name])
 def test_rows_without_classes_are_rejected(name):
     arguments = {**make(name), **{argument: np.zeros((5, 0)) for argument in TABLE[name][0]}}
     with pytest.raises(ValueError, match="at least one class"):
         call(name, arguments)
 
 
-@pytest.mark.parametrize("name", WITH_LABELS)
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
@@ -348,17 +341,18 @@ def test_rows_without_classes_are_rejected(name):
         (LABELS - 1, ValueError, "got values from -1 to 1"),
     ],
 )
-def test_bad_labels_are_rejected(name, labels, error, message):
-    with pytest.raises(error, match=f"^labels must .*{message}"):
-        call(name, {**make(name), "labels": labels})
+def test_bad_labels_are_rejected(labels, error, message):
+    for name in WITH_LABELS:
+        with pytest.raises(error, match=f"^labels must .*{message}"):
+            call(name, {**make(name), "labels": labels})
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
-@pytest.mark.parametrize("name", WITH_LABELS)
-def test_labels_may_be_any_integers(name, dtype):
+@each_operation(WITH_LABELS)
+def test_labels_may_be_any_integers(name):
     expected = arrays_of(call(name, make(name)))[0]
-    actual = arrays_of(call(name, {**make(name), "labels": LABELS.astype(dtype)}))[0]
-    np.testing.assert_array_equal(actual, expected)
+    for dtype in (np.int8, np.uint8, np.int32, np.uint64):
+        actual = arrays_of(call(name, {**make(name), "labels": LABELS.astype(dtype)}))[0]
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize(
@@ -393,7 +387,7 @@ def test_words_of_a_dropout_key_are_checked(word, bits):
     assert all(type(key) is int and 0 <= key < 2**32 for key in keys)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@each_operation(STEPS)
 def test_steps_reject_vectors_they_cannot_write_or_tell_apart(name):
     written = [argument for argument in TABLE[name][0] if argument != "g"]
     for argument in written:
@@ -405,7 +399,7 @@ def test_steps_reject_vectors_they_cannot_write_or_tell_apart(name):
         call(name, {**make(name), "p": (p := np.ones(7)), "g": p})
 
 
-@pytest.mark.parametrize("name", STEPS)
+@each_operation(STEPS)
 def test_steps_reject_bad_hyperparameters_and_touch_nothing(name):
     for hyperparameter in TABLE[name][1]:
         for value, error in (
