@@ -2,11 +2,14 @@
 
 import warnings
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fastnet.bench import inference, page, results, suite
+from fastnet.bench.peers import PEERS, Unavailable, own
+from fastnet.bench.plots import draw
 from fastnet.bench.timing import spread
 from fastnet.bench.workloads import QUICK, Workload
 from fastnet.cli import main
@@ -18,10 +21,13 @@ SMALL = ["bench", "--networks", "12-8-3", "--batch-sizes", "32", "--peers", "skl
 def saved(tmp_path_factory):
     """Results of a small network, as the command writes them."""
     path = tmp_path_factory.mktemp("bench") / "results.json"
+    data = path.with_name("tiny.npz")
+    y = np.arange(60) % 3
+    np.savez(data, X=np.eye(3)[y], y=y)
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("default")  # a noisy machine is no error here
         patch.setattr(inference, "MANY_ROWS", 200)
-        assert main([*SMALL, "--json", str(path)]) == 0
+        assert main([*SMALL, "--json", str(path), "--data", str(data)]) == 0
     return path
 
 
@@ -36,6 +42,10 @@ def test_results_hold_what_was_measured_and_on_what(saved):
     one, many = document["latency"]
     assert set(one["seconds"]) == {"fastnet", "numpy", "sklearn"}
     assert many["fraction_of_peak"]["median"] > 0
+    assert [(row["data"], row["peer"]) for row in document["accuracy"]] == [
+        ("tiny.npz", peer) for peer in ("fastnet", "numpy", "sklearn")
+    ]
+    assert all(row["accuracy"]["mean"] == 1 and row["targets"][-1]["reached"] == 3 for row in document["accuracy"])
     assert document["environment"]["versions"]["numpy"] == np.__version__
     assert document["settings"]["roofline"]["float32_gflops"] > 0
 
@@ -126,6 +136,50 @@ def test_times_to_accuracy_have_a_table():
         in text
     )
     assert "Left out: JAX is not installed." in text
+
+
+def test_operations_have_a_table():
+    document = document_with(spread([2.0] * 9))
+    ratio = spread([4.0] * 9)._asdict()
+    head = {"size": "8x8", "dtype": "float32", "reference_seconds": 0.02, "compiled_seconds": 0.005}
+    document["operations"] = [
+        {"operation": "relu_forward", "ratio": ratio, **head},
+        {"operation": "matmul", "ratio": None, **head},
+    ]
+    text = page.as_markdown(document)
+    assert "| relu_forward | 8x8 | float32 | 20 ms | 5 ms | 4.00 (4.00-4.00) |" in text
+    assert "| matmul | 8x8 | float32 | 20 ms | 5 ms | results differ |" in text
+
+
+def test_a_page_links_its_picture_wherever_that_is(tmp_path):
+    for picture, link in (("pictures/p.png", "pictures/p.png"), ("../p.png", (tmp_path.parent / "p.png").as_posix())):
+        page.write_markdown(document_with(spread([2.0])), tmp_path / "page.md", tmp_path / picture)
+        assert f"]({link})" in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_results_without_networks_have_no_picture(tmp_path):
+    with pytest.raises(ValueError, match="there is no network in the results to draw"):
+        draw(document_with(spread([2.0])) | {"networks": []}, tmp_path / "p.png")
+
+
+def test_libraries_that_cannot_run_are_left_out_and_named(monkeypatch):
+    class Failing(own.ReferenceRun):
+        def warm_up(self):
+            raise Unavailable("no compiler")
+
+    monkeypatch.setitem(PEERS, "numpy", replace(PEERS["numpy"], start=Failing))
+    monkeypatch.setitem(PEERS, "sklearn", replace(PEERS["sklearn"], module="no_such_module"))
+    said = []
+    row = suite.measure(Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy", "sklearn"], 2, 1.0, 1, said.append)
+    assert row["peers"]["numpy"]["missing"] == "no compiler"
+    assert row["peers"]["sklearn"]["missing"] == "scikit-learn: scikit-learn is not installed"
+    assert (row["rounds"], row["gflops"] > 0) == (2, True)
+    assert said[-1] == "12-8-3, batch 32, 64 rows: measuring"
+
+
+def test_no_round_begins_when_the_time_is_up():
+    row = suite.measure(Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy"], 50, 0.0, 1, lambda text: None)
+    assert row["rounds"] == 2
 
 
 def test_the_quick_suite_compiles_for_one_precision():

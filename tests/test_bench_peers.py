@@ -166,6 +166,15 @@ def test_time_to_accuracy_of_the_digits():
     assert [target["epochs"] for target in actual] == [target["epochs"] for target in expected]
 
 
+def test_a_rate_at_which_training_diverges_is_not_chosen():
+    workload = replace(TINY, activation="relu", samples=24)
+    X, y = separable(workload)
+    data = (X * np.float32(100), y)
+    (row,) = time_to_accuracy(["numpy"], *data, *data, workload, (0.9,), (0,), (1e30, 1e-3), 30)
+    assert row["learning_rate"] == 1e-3
+    assert row["targets"][0]["reached"] == 1
+
+
 def test_a_library_that_fails_when_it_compiles_is_named_and_left_out(monkeypatch):
     class Failing(own.ReferenceRun):
         def warm_up(self):

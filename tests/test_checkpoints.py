@@ -166,3 +166,8 @@ def test_the_range_test_finds_a_rate_that_trains_and_changes_nothing(optimizer):
 def test_ranges_that_cannot_be_tested_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         find_lr(a_trainer(), X, Y, **arguments)
+
+
+def test_a_range_test_without_samples_is_refused():
+    with pytest.raises(ValueError, match="X must hold at least one sample, got none"):
+        find_lr(a_trainer(), X[:0], Y[:0])

@@ -13,29 +13,32 @@ from fastnet.models._onnx import INPUTS
 from fastnet.preprocessing import Preprocessing
 from fastnet.reference.training_checks import LOSSES
 
+SETTINGS = {"lr": 0.5, "drop": [0, 0.5]}
 X = np.random.default_rng(0).normal(size=(5, 4))
 
 
 @pytest.fixture
 def model(tmp_path):
     network = Network([4, 3, 2], "tanh", seed=1)
-    save_model(tmp_path / "model.safetensors", Model(network, labels=("no", "yes"), settings={"lr": 0.5}))
+    save_model(tmp_path / "model.safetensors", Model(network, labels=("no", "yes"), settings=SETTINGS))
     return tmp_path / "model.safetensors"
 
 
 def test_a_model_goes_through_every_format(model, tmp_path, capsys):
     expected = load_model(model).predict_logits(X, "numpy")
-    npz, state, back, onnx = (tmp_path / name for name in ("m.npz", "s.safetensors", "b.safetensors", "m.onnx"))
+    names = ("m.npz", "s.safetensors", "b.safetensors", "m.onnx", "c.safetensors")
+    npz, state, back, onnx, copy = (tmp_path / name for name in names)
     assert main(["export", str(model), str(npz)]) == 0
     assert main(["export", str(npz), str(onnx)]) == 0
     assert main(["export", str(npz), str(state), "--to", "pytorch"]) == 0
     assert main(["import", str(state), str(back), "--from", "pytorch"]) == 0
+    assert main(["import", str(npz), str(copy)]) == 0
     shown = capsys.readouterr().out
     assert f"{onnx}: 4-3-2 tanh float32, written as ONNX" in shown
     assert main(["export", str(npz), str(onnx), "--input-dtype", "uint8"]) == 0
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
-    for path in (npz, back):
+    for path in (npz, back, copy):
         np.testing.assert_allclose(load_model(path).predict_logits(X, "numpy"), expected, rtol=1e-6)
 
 
@@ -55,9 +58,11 @@ def test_names_of_losses_and_inputs_are_those_of_the_library():
 def test_info_tells_what_a_file_holds(model, capsys):
     assert main(["info", str(model), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["sizes"], facts["labels"], facts["settings"]) == ([4, 3, 2], ["no", "yes"], {"lr": 0.5})
+    assert (facts["sizes"], facts["labels"], facts["settings"]) == ([4, 3, 2], ["no", "yes"], SETTINGS)
     assert main(["info", str(model)]) == 0
-    assert "labels      no, yes" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "labels      no, yes" in shown
+    assert "settings    lr 0.5, drop 0 0.5" in shown
 
 
 def test_info_shows_many_and_hostile_names_on_one_line(tmp_path, capsys):

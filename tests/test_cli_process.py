@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,6 +22,8 @@ import fastnet
 from fastnet import Model, Network, load_model, save_model
 from fastnet.checkpoints import load_checkpoint
 from fastnet.cli import main
+from fastnet.cli._output import print_rows
+from fastnet.cli._run import Stopped, deferred_interrupt
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")
 ROOT = Path(fastnet.__file__).parents[1]
@@ -174,6 +177,52 @@ def test_plain_lines_where_a_terminal_is_none(run_on_terminal, capsys, changes):
     assert run_on_terminal(*QUICK, **changes) == (0, "")
     lines = capsys.readouterr().out.splitlines()[2:5]
     assert [line.split()[:2] for line in lines] == [["epoch", f"{i}/3"] for i in (1, 2, 3)]
+
+
+@POSIX
+def test_what_runs_is_named_on_a_terminal(run_on_terminal):
+    words = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.01"]
+    code, shown = run_on_terminal(*words)
+    assert code == 0
+    assert "comparing 1/1  sigmoid_forward" in shown
+
+
+def test_long_lines_are_broken_between_words_for_a_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = {"one": "word " * 20, "another": "a-word-with-hyphens " * 3}
+    print_rows(rows)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_rows(rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line[:9] for line in lines] == ["one      ", " " * 9, " " * 9, " " * 9, "another  ", " " * 9, " " * 9]
+    assert lines[-1].split() == ["a-word-with-hyphens"]
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_the_first_ctrl_c_waits_and_the_second_does_not():
+    with deferred_interrupt() as check:
+        check()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Stopped):
+            check()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_is_left_alone_where_it_cannot_be_held_back():
+    def handler_within():
+        with deferred_interrupt() as check:
+            check()
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(handler_within).result() is signal.default_int_handler
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert handler_within() is signal.SIG_IGN
 
 
 @POSIX

@@ -16,6 +16,9 @@ ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--bu
 BOTH = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.01"]
 
 
+SOUND = measured(exactly(1.0)).to_dict()
+
+
 @pytest.fixture
 def steady(monkeypatch):
     """A machine on which the reference takes three times as long as the kernels, every time."""
@@ -82,8 +85,12 @@ def test_a_kernel_made_slower_on_purpose_fails(tmp_path, capsys, monkeypatch):
     assert len(failed) == 1
     assert failed[0].startswith("sigmoid_forward")
     assert "1 of 2 fell short" in shown
-    assert main(["compare", str(saved), str(later), "--factor", "2"]) == 1
+    changes = tmp_path / "changes.json"
+    assert main(["compare", str(saved), str(later), "--factor", "2", "--json", str(changes)]) == 1
     assert "1 of 2 have become more than 2 times slower" in capsys.readouterr().out
+    slower, same = json.loads(changes.read_text())["operations"]
+    assert (slower["operation"], slower["passed"], same["passed"]) == ("sigmoid_forward", False, True)
+    assert (slower["before"]["median"], slower["after"]["median"]) == pytest.approx((3, 3 / 2.1))
 
 
 def test_a_kernel_made_wrong_on_purpose_fails(capsys, monkeypatch):
@@ -102,6 +109,15 @@ def test_a_kernel_that_raises_is_wrong_and_no_misuse(error, capsys, monkeypatch)
     monkeypatch.setattr(kernels, "sigmoid_forward", broken)
     assert main(ONE) == 1
     assert f"FAILED: wrong: fastnet.kernels raised {error.__name__}: broken on purpose" in capsys.readouterr().out
+
+
+def test_too_little_memory_is_no_fault_of_a_kernel(capsys, monkeypatch):
+    def hungry(x, out=None):
+        raise MemoryError("Unable to allocate 64. GiB")
+
+    monkeypatch.setattr(kernels, "sigmoid_forward", hungry)
+    assert main(ONE) == 2
+    assert "not enough memory: Unable to allocate 64. GiB" in capsys.readouterr().err
 
 
 def test_a_kernel_that_spoils_what_it_updates_fails(capsys, monkeypatch):
@@ -201,6 +217,7 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, 
         ("[]", "holds no benchmark results"),
         ('{"format": "fastnet benchmark results", "version": 9}', "has version 9 of the results, expected 1"),
         ('{"format": "fastnet benchmark results", "version": 1}', "environment must be a dict, got NoneType"),
+        (json.dumps(results.new_document({"cpu": 3}, {}) | {"operations": [SOUND]}), "cpu must be a dict, got 3"),
     ],
 )
 def test_damaged_results_are_misuse(text, words, capsys, tmp_path):
@@ -215,11 +232,11 @@ def test_damaged_results_are_misuse(text, words, capsys, tmp_path):
     [
         {"operation": "relu_forward"},
         "relu_forward",
-        {**measured(exactly(1.0)).to_dict(), "ratio": 2.0},
-        {**measured(exactly(1.0)).to_dict(), "ratio": exactly(float("nan"))._asdict()},
-        {**measured(exactly(1.0)).to_dict(), "ratio": exactly(-1.0)._asdict()},
-        {**measured(exactly(1.0)).to_dict(), "ratio": {**exactly(1.0)._asdict(), "low": "0.5"}},
-        {**measured(exactly(1.0)).to_dict(), "size": []},
+        {**SOUND, "ratio": 2.0},
+        {**SOUND, "ratio": exactly(float("nan"))._asdict()},
+        {**SOUND, "ratio": exactly(-1.0)._asdict()},
+        {**SOUND, "ratio": {**exactly(1.0)._asdict(), "low": "0.5"}},
+        {**SOUND, "size": []},
     ],
     ids=str,
 )

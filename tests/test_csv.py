@@ -140,6 +140,7 @@ def test_csv_long_list_of_columns_is_shortened(tmp_path):
         ("label,a\ncat,2\n" + "d" * 201 + ",2\n", ["line 3", "long label", "up to 200"]),
         (b"label,a\ncat,2\n\xff,2\n", ["line 3", "is not UTF-8"]),
         ("label,a\n1,2\r1,2\n", ["line 2", "cannot split"]),
+        ("label,a\n1,2.5\n1,2.5\r1,2.5\n", ["line 3", "cannot split"]),
         ('label,a\n1,"2\n', ["line 2", "cannot split"]),
         ("label,a\n1," + "z" * 5000 + "\n", ["line 2", "zzz..."]),
     ],

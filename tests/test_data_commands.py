@@ -137,6 +137,7 @@ def test_mapped_data_trains_as_read_data_does(capsys):
         ("double.npz --mmap", "--dtype float32 would copy float64 features"),
         ("double.npz --test-samples 5", "--test-samples does not fit double.npz"),
         ("double.npz --cache-data", "is binary already"),
+        ("bytes.npz --mmap --patience 3", "--mmap: --patience would copy the features"),
     ],
 )
 def test_data_options_that_do_not_fit(capsys, kaggle, options, words):
@@ -145,6 +146,7 @@ def test_data_options_that_do_not_fit(capsys, kaggle, options, words):
     np.save("sorted.npy", digits.X[order])
     np.save("sorted_labels.npy", digits.y[order])
     save("double.npz", Dataset(digits.X / 16, digits.y, digits.X / 16, digits.y))
+    save("bytes.npz", Dataset(digits.X, digits.y, digits.X, digits.y))
     assert words in fails(capsys, "train", *options.split())
     assert not Path("model.safetensors").exists()
 

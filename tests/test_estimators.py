@@ -1,7 +1,10 @@
 """The contract of scikit-learn's estimators: parameters, attributes, input; and what its sister modules share."""
 
+import copy
 import inspect
+import pickle
 
+import joblib
 import numpy as np
 import pytest
 import scipy.sparse
@@ -128,3 +131,41 @@ def test_sparse_labels_get_sparse_answers(convert, backend):
     expected = theirs(**settings).fit(X, convert(y)).predict(X)
     assert (type(actual), actual.dtype) == (type(expected), expected.dtype)
     np.testing.assert_array_equal(actual.toarray(), expected.toarray())
+
+
+@each_estimator
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_layers_put_in_the_place_of_others_are_trained_on_and_kept(estimator):
+    X, y = problem("binary")
+    fitted, other = (estimator(random_state=seed, max_iter=2, backend="numpy").fit(X, y) for seed in (0, 1))
+    expected, actual = copy.deepcopy(fitted), copy.deepcopy(fitted)
+    for own, new in zip(expected.coefs_ + expected.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        own[...] = new
+    actual.coefs_, actual.intercepts_ = other.coefs_, other.intercepts_
+    np.testing.assert_array_equal(actual.predict(X), expected.predict(X))
+    actual = pickle.loads(pickle.dumps(actual))
+    np.testing.assert_array_equal(actual.predict(X), expected.predict(X))
+    before = other.coefs_[0].copy()
+    for model in (actual, expected):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(actual.coefs_[0], expected.coefs_[0])
+    np.testing.assert_array_equal(other.coefs_[0], before)
+
+
+@each_estimator
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_model_in_memory_that_is_read_only_learns_on(estimator, tmp_path):
+    X, y = problem("binary")
+    model = estimator(random_state=0, max_iter=2, backend="numpy").fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    np.testing.assert_array_equal(mapped.partial_fit(X, y).coefs_[0], model.partial_fit(X, y).coefs_[0])
+
+
+@each_estimator
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_one_number_weighs_all_samples(estimator):
+    X, y = problem("binary")
+    settings = {"max_iter": 2, "random_state": 0, "backend": "numpy"}
+    actual, expected = (estimator(**settings).fit(X, y, weights) for weights in (2.0, np.full(90, 2.0)))
+    np.testing.assert_array_equal(actual.coefs_[0], expected.coefs_[0])

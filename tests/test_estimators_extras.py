@@ -1,5 +1,6 @@
 """What the estimators add to scikit-learn's: each addition does what it says, and refuses what it cannot use."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from test_estimators import BACKENDS, each_backend, each_estimator, problem
 from tiers import tiered
 
-from fastnet import MLPClassifier, MLPRegressor, Trainer
+from fastnet import MLPClassifier, MLPRegressor, Trainer, kernels
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -249,3 +250,30 @@ def test_dtype_says_in_which_precision_to_compute(estimator, backend):
     assert single.transform(X).dtype == np.float32
     double = fit(estimator, backend, X.astype(np.float32), y, dtype="float64")
     assert_same_weights(double, fit(estimator, backend, X.astype(np.float32).astype(float), y))
+
+
+@each_backend
+@each_estimator
+def test_a_batch_of_no_weight_is_passed_over(estimator, backend):
+    X, y = problem("binary")
+    weights, kept = np.ones(90), np.r_[0:32, 64:90]
+    weights[32:64] = 0
+    actual = fit(estimator, backend, X, y, weights, shuffle=False)
+    assert_same_weights(actual, fit(estimator, backend, X[kept], y[kept], shuffle=False), 1e-9)
+    assert actual.t_ == 12 * 90
+
+
+@each_estimator
+def test_kernels_get_as_many_threads_as_asked_for(estimator, monkeypatch):
+    X, y = problem("binary")
+    told = []
+
+    def noted(original, *args, n_threads, **kwargs):
+        told.append((original.__name__, n_threads))
+        return original(*args, n_threads=n_threads, **kwargs)
+
+    for name in ("prepare_training", "predict_logits", "loss_gradient"):
+        monkeypatch.setattr(kernels, name, functools.partial(noted, getattr(kernels, name)))
+    fit(estimator, "numba", X, y, n_threads=1, max_iter=1).predict(X)
+    fit(estimator, "numba", X, y, n_threads=1, max_iter=1, solver="lbfgs")
+    assert dict(told) == {"prepare_training": 1, "predict_logits": 1, "loss_gradient": 1}

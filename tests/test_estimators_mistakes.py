@@ -106,6 +106,11 @@ def test_classes_that_appear_late_are_refused_as_in_scikit_learn(backend):
         ({"warm_start": True}, lambda model: model.fit(X[y != "oak"], y[y != "oak"]), lambda model: model.fit(X, y)),
         ({}, lambda model: model.partial_fit(X, y, classes=np.unique(y)), lambda model: model.partial_fit(X, y + "s")),
         ({}, lambda model: model, lambda model: model.partial_fit(X, y)),
+        (
+            {},
+            lambda model: model.partial_fit(X, y, classes=np.unique(y)),
+            lambda model: model.partial_fit(X, y, classes=["ash", "elm"]),
+        ),
     ]:
         messages = []
         for model in (fastnet.MLPClassifier(backend=backend), sklearn.neural_network.MLPClassifier()):
@@ -114,6 +119,11 @@ def test_classes_that_appear_late_are_refused_as_in_scikit_learn(backend):
                 then(model)
             messages.append(str(caught.value).replace("`", "'"))
         assert messages[0] == messages[1]
+
+
+def test_negative_counts_are_refused():
+    with pytest.raises(ValueError, match="y must not be negative for loss='poisson', got -1"):
+        fastnet.MLPRegressor(loss="poisson", backend="numpy").fit([[0.0], [1.0]], [1.0, -1.0])
 
 
 @each_estimator
@@ -128,7 +138,12 @@ def test_weights_that_cannot_be_used_are_refused_by_name(estimator, weights):
 @each_backend
 def test_warnings_are_those_of_scikit_learn(ours, theirs, backend):
     X, y = problem("binary")
-    for settings in ({"max_iter": 2}, {"max_iter": 2, "batch_size": 500}, {"max_iter": 3, "solver": "lbfgs"}):
+    for settings in (
+        {"max_iter": 2},
+        {"max_iter": 2, "batch_size": 500},
+        {"max_iter": 2, "batch_size": 90},
+        {"max_iter": 3, "solver": "lbfgs"},
+    ):
         messages = []
         for estimator in (ours(backend=backend, **settings), theirs(**settings)):
             with warnings.catch_warnings(record=True) as caught:
@@ -149,6 +164,7 @@ BAD_ADDITIONS = [
     {"label_smoothing": 1.0}, {"label_smoothing": -0.1},
     {"loss": "hinge"}, {"huber_delta": 0.0}, {"warmup": -1}, {"dropout": [0.5]}, {"decay": 1.0}, {"decay_every": 0},
     {"min_learning_rate": -1.0}, {"scoring": "beauty"}, {"scoring": "beauty", "solver": "lbfgs"},
+    {"hidden_layer_sizes": (5, 2.5)}, {"dropout": [0.5, 1.0]}, {"dropout": 0.5, "solver": "lbfgs"},
 ]  # fmt: skip
 
 

@@ -78,6 +78,10 @@ def test_threads_are_limited_for_a_while(monkeypatch):
         assert available_cores() == 1
     with limited_threads(None):
         assert available_cores() == before
+    monkeypatch.setenv("FASTNET_NUM_THREADS", "3")
+    with limited_threads(1):
+        assert available_cores() == 1
+    assert available_cores() == 3
 
 
 # Verdicts

@@ -8,6 +8,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
+import fastnet
 from fastnet import Model, Network, load_model, save_model
 from fastnet.models import (
     from_sklearn,
@@ -142,6 +143,10 @@ def test_scikit_learn_trains_on_from_a_model(loss, y):
         (MLPClassifier(max_iter=2000, tol=1.0).fit(X, np.zeros(40)), r"was fitted to \[0.\] alone"),
         (make_pipeline(MinMaxScaler(clip=True), MLPRegressor(tol=9.0)).fit(X, X[:, 0]), "must have clip=False"),
         (MLPClassifier(), "estimator must be fitted"),
+        (
+            fastnet.MLPRegressor(activation="gelu", backend="numpy", tol=9.0).fit(X, X[:, 0]),
+            "activations that scikit-learn's have not: gelu, identity",
+        ),
         (StandardScaler(), "estimator must be an MLPClassifier or MLPRegressor, got StandardScaler"),
         (make_pipeline(StandardScaler(), StandardScaler(), MLPClassifier()), "may have one scaler"),
         (make_pipeline(MaxAbsScaler(), MLPClassifier()), "must be StandardScaler or MinMaxScaler, got MaxAbsScaler"),

@@ -47,6 +47,7 @@ def test_a_header_as_long_as_a_zip_archives_name_is_no_zip_archive(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"network": "net"}, "network must be a Network, got str"),
         ({"loss": "hinge"}, "loss must be one of"),
         ({"labels": ("a", "b")}, "labels must be 3 names"),
         ({"labels": "abc"}, "labels must be 3 names"),
@@ -58,7 +59,7 @@ def test_a_header_as_long_as_a_zip_archives_name_is_no_zip_archive(tmp_path):
 )
 def test_a_model_that_could_not_be_loaded_is_not_made(fields, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        Model(a_model().network, **fields)
+        Model(**{"network": a_model().network, **fields})
 
 
 def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
@@ -144,6 +145,7 @@ def tampered(change):
         (lambda t, c: c.update(metrics=[1]), "items"),
         (lambda t, c: t["layers.1.bias"].fill(np.nan), "parameters must be finite"),
         (lambda t, c: t.update({"layers.1.bias": np.zeros(3)}), "tensors must share one dtype"),
+        (lambda t, c: t.update({"preprocessing.shift": np.zeros(6)}), "needs shift and scale, got one of them"),
         (
             lambda t, c: t.update({k: v.astype(np.int32) for k, v in t.items()}),
             "dtype must be float32 or float64",

@@ -1,5 +1,6 @@
 """NumPy's files, npz and npy."""
 
+import io
 import re
 import zipfile
 
@@ -56,6 +57,13 @@ def test_feature_dtypes_become_those_of_the_trainer(tmp_path, dtype, scale, expe
     assert_valid(data)
     assert data.X.dtype == expected
     assert np.array_equal(data.X, X)
+
+
+def test_headers_of_the_second_format_are_read(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.eye(2), version=(2, 0))
+    data = load(write(tmp_path / "a.npy", stream.getvalue()), require_labels=False)
+    assert np.array_equal(data.X, np.eye(2))
 
 
 def test_fortran_order_becomes_c_order(tmp_path):

@@ -1,5 +1,6 @@
 """Pictures: what is written and drawn in them, and the command that keeps them as files."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -127,6 +128,7 @@ def test_weights_are_an_image_for_each_unit_or_a_heat_map():
     W = np.random.default_rng(0).normal(size=(12, 5))
     figure = plots.weights(W, image_shape=(3, 4), rows=2, columns=2)
     assert len(figure.axes) == 4
+    assert len(plots.weights(W, image_shape=(3, 4), rows=2, columns=3).axes) == 5
     np.testing.assert_allclose(
         figure.axes[2].images[0].get_array(), W[:, 2].reshape(3, 4) / np.abs(W[:, 2]).max(), rtol=1e-12
     )
@@ -161,7 +163,10 @@ def test_figures_are_png_for_notebooks():
         (lambda: plots.samples(np.eye(3), feature_names=["a"]), "feature_names must hold a name for each of 3"),
         (lambda: plots.samples(np.eye(3), rows=0), "rows must be"),
         (lambda: plots.mistakes(np.eye(3), [0, 1], np.eye(2)), "a row for each of 3 samples, got 2"),
+        (lambda: plots.mistakes(np.eye(3), [0, 1, 0], np.eye(2)), "a row for each of 3 samples, got 2"),
         (lambda: plots.digit(np.eye(3), np.eye(2)), "probabilities must have shape"),
+        (lambda: plots.confusion([[0]], [0]), r"y must have shape \(n_samples,\), got \(1, 1\)"),
+        (lambda: plots.weights(np.eye(3), feature_names=["a"]), "feature_names must hold a name for each of 3"),
         (lambda: plots.digit(np.eye(3), [0.5, 0.5], y=2), "y must hold classes from 0 to 1"),
         (lambda: plots.confusion([0, 1], [0]), "predicted must have as many samples as y, 2, got 1"),
         (lambda: plots.confusion([0, 2], [0, 1], labels=["a", "b"]), "y must hold classes from 0 to 1, got 0 to 2"),
@@ -227,17 +232,33 @@ def test_the_command_draws_weights_and_curves_from_their_files_alone(digits_file
         (["curves", "empty.json"], "empty.json: holds no history of training"),
         (["curves", "words.json"], "words.json: loss must be a number, got 'low'"),
         (["curves", "missing.json"], "missing.json"),
+        (["curves", "cut.json"], "cut.json: not a JSON document"),
+        (["curves", "odd.safetensors"], "odd.safetensors: damaged history"),
+        (["confusion", "m.safetensors", "many.npz"], "labels of up to 10, expected less than 10, the classes of m."),
         (["confusion", "values.safetensors", "d.npz"], "tells classes apart, got one with the loss squared_error"),
         (["nothing", "m.safetensors"], "nothing"),
     ],
 )  # fmt: skip
 def test_misuse_of_the_command_is_one_line(digits_files, capsys, argv, message):
     save_model("values.safetensors", Model(Network([64, 1], seed=0), "squared_error"))
-    for name, document in (("empty.json", {}), ("words.json", {"history": [{"loss": "low"}]})):
+    odd = {"history": {"loss": {"a": 1}}}
+    save_model("odd.safetensors", Model(Network([64, 2], seed=0), settings=odd))
+    np.savez("many.npz", X=np.zeros((11, 64)), y=np.arange(11))
+    for name, text in (("empty.json", "{}"), ("words.json", '{"history": [{"loss": "low"}]}'), ("cut.json", "{ ")):
         with open(name, "w", encoding="utf-8") as file:
-            json.dump(document, file)
+            file.write(text.ljust(9))
     assert main(["plot", *argv, "--backend", "numpy"]) == 2
     errors = capsys.readouterr().err
     assert errors.startswith("fastnet: error: ")
     assert message in errors
     assert errors.count("\n") == 1
+
+
+def test_what_needs_matplotlib_says_so(digits_files, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["plot", "weights", "m.safetensors"]) == 2
+    assert "needs matplotlib, which `pip install 'fastnet[plot]'` brings" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "fastnet.plots")
+    with pytest.raises(ImportError, match=r"fastnet\.plots needs matplotlib"):
+        importlib.import_module("fastnet.plots")

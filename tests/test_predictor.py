@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,17 @@ def test_bad_samples_are_named(x, message):
 def test_what_is_no_network_is_named():
     with pytest.raises(TypeError, match="network must be a Network, got str"):
         Predictor("model")
+
+
+def test_a_predictor_can_be_pickled():
+    network = Network([3, 4, 2], seed=0)
+    x = np.array([3, 1, 2], np.float32)
+    copy = pickle.loads(pickle.dumps(Predictor(network)))
+    assert copy(x) == Predictor(network)(x)
+    np.testing.assert_array_equal(copy.logits, Trainer(network).predict_logits(x[None])[0])
+
+
+def test_finite_inputs_whose_outputs_are_not_get_an_answer():
+    network = Network([2, 2], seed=0)
+    network.weights[0][:] = [[3e38, 1], [-3e38, 1]]
+    assert Predictor(network)(np.array([10, 10], np.float32)) == 0  # where NumPy finds the largest: at the NaN

@@ -9,6 +9,39 @@ from test_model_formats import X
 from fastnet.models import from_pytorch, to_pytorch
 
 
+class Sequential(list):
+    """What `from_pytorch` looks at of a stack of modules, where PyTorch is not installed."""
+
+    def state_dict(self):
+        layers = {i: module.sizes for i, module in enumerate(self) if type(module).__name__ == "Linear"}
+        weights = {f"{i}.weight": np.ones((n_out, n_in)) for i, (n_in, n_out) in layers.items()}
+        return weights | {f"{i}.bias": np.ones(n_out) for i, (_, n_out) in layers.items()}
+
+
+class Alone:
+    def state_dict(self):
+        return {}
+
+
+def module(name, **defaults):
+    """Make a class of that name, whose objects have settings with PyTorch's defaults."""
+
+    def initialize(self, *sizes, **settings):
+        self.sizes = sizes
+        vars(self).update(defaults | dict(zip(defaults, sizes, strict=False)) | settings)
+
+    return type(name, (), {"__init__": initialize})
+
+
+MODULES = {
+    name: module(name, **defaults)
+    for name, defaults in {
+        "Linear": {}, "ReLU": {}, "Hardtanh": {}, "Flatten": {}, "Dropout": {"p": 0.5},
+        "GELU": {"approximate": "none"}, "LeakyReLU": {"negative_slope": 0.01},
+    }.items()
+}  # fmt: skip
+
+
 def test_pytorch_gives_the_same_outputs(tmp_path):
     torch = pytest.importorskip("torch")
     names = ["ReLU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Softplus", "Identity"]
@@ -43,10 +76,16 @@ def test_pytorch_gives_the_same_outputs(tmp_path):
     ],
 )
 def test_modules_of_pytorch_that_are_no_network_of_ours_are_named(modules, message):
-    torch = pytest.importorskip("torch")
-    made = eval(f"[{modules}]", vars(torch.nn))
     with pytest.raises(ValueError, match=message):
-        from_pytorch(torch.nn.Sequential(*made))
+        from_pytorch(Sequential(eval(f"[{modules}]", MODULES)))
+
+
+def test_a_sequential_tells_its_activations_and_passes_over_what_predicts_nothing():
+    modules = "Flatten(), Linear(2, 3), GELU(approximate='tanh'), Dropout(0.5), Linear(3, 3), LeakyReLU(), Linear(3, 2)"
+    ours = from_pytorch(Sequential(eval(f"[{modules}]", MODULES)))
+    assert (ours.network.sizes, ours.network.activations) == ((2, 3, 3, 2), ("gelu", "leaky_relu"))
+    with pytest.raises(TypeError, match="state must be a state dict or a Sequential, got Alone"):
+        from_pytorch(Alone())
 
 
 def test_tensors_of_pytorch_are_read_with_gradients_and_in_half_precision():

@@ -104,6 +104,8 @@ def test_a_table_of_all_recipes_is_kept_and_shown_again(capsys, tmp_path, tiny, 
     assert main(["recipes", "--results", str(kept)]) == 0
     table = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in table[1:]] == [row[0] for row in bench.table_rows(rows)]
+    assert main(["recipes", "--results", str(kept), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recipes"] == rows
 
 
 def test_results_of_other_data_are_not_mixed(capsys, tmp_path, tiny, quick_recipes):
@@ -113,6 +115,19 @@ def test_results_of_other_data_are_not_mixed(capsys, tmp_path, tiny, quick_recip
     np.savez(other, X=np.zeros((40, 6), np.uint8), y=np.arange(40) % 3)
     assert main([*argv, str(other)]) == 2
     assert "the results kept are of other data" in capsys.readouterr().err
+
+
+def test_results_of_another_machine_are_not_mixed(capsys, tmp_path, tiny, quick_recipes):
+    kept = tmp_path / "r.json"
+    argv = ["recipes", "--backends", "numpy", "--names", "fast", "--results", str(kept), "--run", str(tiny)]
+    assert main(argv) == 0
+    document = json.loads(kept.read_text(encoding="utf-8"))
+    kept.write_text(json.dumps(document | {"environment": {**document["environment"], "cores": 999}}))
+    assert main(argv) == 2
+    assert "the results kept are of other cores: 999, not " in capsys.readouterr().err
+    kept.write_text(json.dumps(document | {"settings": {"command": "bench"}}))
+    assert main(["recipes", "--results", str(kept)]) == 2
+    assert f"--results {kept}: holds no results of recipes" in capsys.readouterr().err
 
 
 def test_results_of_a_changed_recipe_are_measured_again(tmp_path, tiny, quick_recipes, monkeypatch):

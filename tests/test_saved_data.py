@@ -1,5 +1,6 @@
 """Datasets written and read again, and arrays that are mapped into memory instead of being read."""
 
+import gzip
 import io
 import itertools
 import tracemalloc
@@ -162,12 +163,14 @@ def test_compressed_shifted_and_truncated_files_are_not_mapped(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", X=np.eye(2))
     np.savez(tmp_path / "b.npz", X=np.eye(2), y=[0, 1])  # which does not align
     (tmp_path / "c.npy").write_bytes(npy(np.eye(2))[:-1])
+    (tmp_path / "e.npy").write_bytes(gzip.compress(npy(np.eye(2))))
     save(tmp_path / "d", dataset())
     for name, words in (
         ("a.npz", "a compressed array cannot be mapped"),
         ("b.npz", "expected a multiple of 8"),
         ("c.npy", "expected 32 bytes of data"),
         ("d", "IDX cannot be mapped"),
+        ("e.npy", "a compressed file cannot be mapped"),
     ):
         with pytest.raises(ValueError, match=words):
             load(tmp_path / name, mmap=True, require_labels=False)

@@ -76,8 +76,26 @@ def test_time_that_is_up_ends_training_within_an_epoch_that_can_be_gone_on_with(
     monkeypatch.setattr("fastnet._course.time.monotonic", lambda: next(clock))
     history = stopped.fit(X, Y, max_time=chunks - 0.5, **length)
     assert history.epochs[-1].step == chunks
+    if "epochs" in length:
+        assert history.epochs[-1].number == 1, "that of the epoch that was begun"
     assert np.isfinite(history.loss).all()
     stopped.fit(X, Y, resume=True, **length)
+    np.testing.assert_array_equal(stopped.network.parameters, whole.network.parameters)
+
+
+def test_whoever_is_told_of_an_epoch_may_end_training():
+    history = a_trainer().fit(X, Y, epochs=9, on_epoch=lambda epoch: epoch.number == 3)
+    assert [epoch.number for epoch in history.epochs] == [1, 2, 3]
+
+
+def test_whoever_is_told_of_a_chunk_may_end_training_within_an_epoch(monkeypatch):
+    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
+    whole, stopped, told = a_trainer(), a_trainer(), []
+    whole.fit(X, Y, epochs=3)
+    stopped.fit(X, Y, epochs=1)
+    stopped.fit(X, Y, epochs=3, resume=True, on_chunk=lambda *chunk: told.append(chunk) or chunk[0] >= 60)
+    assert told == [(30, 300), (60, 300)]
+    assert stopped.fit(X, Y, epochs=3, resume=True).epochs[0].step == 20
     np.testing.assert_array_equal(stopped.network.parameters, whole.network.parameters)
 
 

@@ -109,6 +109,9 @@ def test_names_of_classes_in_arrays(tmp_path):
     data = load(tmp_path / "a.npz")
     assert data.label_names == ("a", "b", "c")
     assert (data.y.tolist(), data.y_test.tolist()) == ([1, 0, 1], [2])
+    np.savez(tmp_path / "b.npz", X=np.eye(3), X_test=np.eye(3)[:2], y_test=["c", "b"])
+    data = load(tmp_path / "b.npz", require_labels=False)
+    assert (data.y, data.y_test.tolist(), data.label_names) == (None, [1, 0], ("b", "c"))
 
 
 # pyarrow reads what loadtxt reads

@@ -1,10 +1,12 @@
+import functools
+import inspect
 import itertools
 
 import numpy as np
 import pytest
 from tiers import tiered
 
-from fastnet import SGD, Adam, AdamW, Network, Trainer
+from fastnet import SGD, Adam, AdamW, Network, Trainer, kernels
 from fastnet.datasets import load_digits
 
 OPTIMIZERS = [SGD(0.1), SGD(0.05, 0.9), SGD(0.05, 0.9, nesterov=True), Adam(0.002), AdamW(0.002, 0.1)]
@@ -248,9 +250,26 @@ def test_bad_validation_and_targets_are_named():
         trainer.fit(X, [0, 1], validation=(X, [0, 7]))
     with pytest.raises(ValueError, match="epochs must be at least 0, got -1"):
         trainer.fit(X, [0, 1], epochs=-1)
-    binary = Trainer(Network([3, 1], seed=0), loss="binary_cross_entropy", backend="numpy")
-    with pytest.raises(ValueError, match=r"y must lie in \[0, 1\], got values from 0 to 2"):
-        binary.fit(X, [0, 2])
+    for loss, y, message in (
+        ("binary_cross_entropy", [0, 2], r"y must lie in \[0, 1\], got values from 0 to 2"),
+        ("poisson", [1, -0.5], r"y must not be negative for the poisson loss, got -0.5"),
+        ("squared_error", np.zeros((2, 2)), r"y must have shape \(2, 1\), got \(2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Trainer(Network([3, 1], seed=0), loss=loss, backend="numpy").fit(X, y)
+
+
+def test_kernels_get_as_many_threads_as_asked_for(digits, monkeypatch):
+    told = []
+
+    def noted(original, *args, **kwargs):
+        told.append(inspect.signature(original).bind(*args, **kwargs).arguments["n_threads"])
+        return original(*args, **kwargs)
+
+    for name in ("prepare_training", "predict_logits"):
+        monkeypatch.setattr(kernels, name, functools.partial(noted, getattr(kernels, name)))
+    digits_trainer("numba", SGD(0.1), n_threads=1).fit(digits.X[:100], digits.y[:100], epochs=1)
+    assert told == [1, 1]
 
 
 def test_a_memory_mapped_read_only_file_trains(tmp_path, digits):

@@ -1,5 +1,7 @@
 """How training may go: by steps, with replacement, in full batches, with weights, penalties, dropout, schedules."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,8 @@ def test_figures_are_taken_every_so_many_steps():
     assert None not in history.validation_loss
     again = trainer.fit(X, Y, steps=3)
     assert [(epoch.number, epoch.step) for epoch in again.epochs] == [(4, 28)]
+    _, history = trained(fit={"steps": 25})  # about an epoch's steps
+    assert [epoch.step for epoch in history.epochs] == [11, 22, 25]
     _, history = trained(fit={"epochs": 5, "every": 2})
     assert [(epoch.number, epoch.step) for epoch in history.epochs] == [(2, 22), (4, 44), (5, 55)]
 
@@ -64,10 +68,31 @@ def test_draws_with_replacement_repeat_themselves():
 
 
 def test_one_epoch_of_one_batch_of_all_samples_is_a_step_down_the_gradient():
-    trainer, history = trained(batch_size=None, fit={"epochs": 1})
-    other, _ = trained(batch_size=10_000, fit={"epochs": 1})
-    assert history.epochs[0].step == 1
-    np.testing.assert_array_equal(trainer.network.parameters, other.network.parameters)
+    for length in ({"epochs": 1}, {"steps": 1}):
+        trainer, history = trained(batch_size=None, fit=length)
+        other, _ = trained(batch_size=10_000, fit=length)
+        assert history.epochs[0].step == 1
+        np.testing.assert_array_equal(trainer.network.parameters, other.network.parameters)
+
+
+def test_an_epoch_after_some_steps_is_one_of_all_samples(monkeypatch):
+    trainer, _ = trained(fit={"steps": 3})
+    original, drawn = Sampler.take, []
+    monkeypatch.setattr(Sampler, "take", lambda *args: drawn.append(original(*args)) or drawn[-1])
+    trainer.fit(X, Y, epochs=1)
+    np.testing.assert_array_equal(np.sort(np.concatenate(drawn)), np.arange(500))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_each_hidden_layer_may_have_a_rate_of_its_own(backend):
+    def fitted(dropout):
+        net = Network([64, 12, 8, 10], seed=1, dtype=np.float64, input_scale=1 / 16)
+        Trainer(net, SGD(0.3), batch_size=100, backend=backend, seed=2, dropout=dropout).fit(X, Y, epochs=2)
+        return net.parameters
+
+    np.testing.assert_array_equal(fitted((0.4, 0.4)), fitted(0.4))
+    ways = [fitted(dropout) for dropout in (0.0, (0.4, 0.0), (0.0, 0.4), 0.4)]
+    assert all((one != other).any() for one, other in itertools.combinations(ways, 2))
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
@@ -76,6 +101,18 @@ def test_a_network_without_biases_never_gets_any(backend, optimizer):
     trainer, _ = trained(backend, network={"bias": False}, optimizer=optimizer, clip_norm=0.5, l2=0.1)
     assert not any(b.any() for b in trainer.network.biases)
     assert trainer.network.n_parameters == 64 * 20 + 20 * 10
+
+
+def test_the_penalty_is_part_of_the_loss_and_draws_weights_to_zero():
+    way = {"batch_size": None, "fit": {"epochs": 1}}
+    (plain, without), (penalized, history) = trained(**way), trained(**way, l2=50.0)
+    start = Network([64, 20, 10], "sigmoid", seed=1, dtype=np.float64)
+    penalty = 0.5 * 50.0 * sum(np.square(W).sum() for W in start.weights) / 500
+    assert history.loss[0] == pytest.approx(without.loss[0] + penalty)
+    for W, free, first in zip(penalized.network.weights, plain.network.weights, start.weights, strict=True):
+        np.testing.assert_allclose(W, free - 0.3 * 50.0 * first / 500, rtol=1e-9, atol=1e-12)
+    for b, free in zip(penalized.network.biases, plain.network.biases, strict=True):
+        np.testing.assert_array_equal(b, free)
 
 
 def test_a_weight_of_zero_is_no_sample():
@@ -97,6 +134,14 @@ def test_a_rate_of_zero_changes_nothing_more():
     trainer, _ = trained(schedule=lambda progress: 1.0 if progress < 0.5 else 0.0, fit={"epochs": 2})
     half, _ = trained(fit={"epochs": 1})
     np.testing.assert_array_equal(trainer.network.parameters, half.network.parameters)
+
+
+def test_what_is_dropped_follows_the_seed():
+    # all samples at once, so that the seed decides on nothing else
+    way = {"batch_size": None, "dropout": 0.5, "fit": {"epochs": 1}}
+    first, again, other = (trained(**way, seed=seed)[0].network.parameters for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,8 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _own_parameters(self) -> None:
         """Take over layers that were put in place of the vector's, and leave read-only memory."""
+        if hasattr(self, "_optimizer"):
+            self._optimizer.own_slots()
         parameters = self._flat()
         if parameters is not self._parameters or not parameters.flags.writeable:
             self._set_parameters(np.array(parameters), self._sizes())

@@ -50,6 +50,10 @@ class OptimizerState:
         slots = tuple(np.zeros_like(model._parameters) for _ in range(n_slots))
         return cls(name, settings, slots, Schedule.of(model))
 
+    def own_slots(self) -> None:
+        """Leave read-only memory, such as that of a model which was mapped from a file."""
+        self.slots = tuple(slot if slot.flags.writeable else np.array(slot) for slot in self.slots)
+
 
 class Descent:
     """One fit: everything that is the same for all epochs is made ready once."""
