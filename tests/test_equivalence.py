@@ -131,10 +131,10 @@ def test_kernel_gives_the_result_of_the_reference_at_every_size(operation):
             check_once(case, dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @tiered(("case",), ((case,) for case in CASES if case.operation in OF_NETWORKS), lambda case: not case.exhaustive)
-def test_networks_have_the_results_of_the_reference(case, dtype):
-    check_once(case, dtype)
+def test_networks_have_the_results_of_the_reference(case):
+    for dtype in DTYPES:
+        check_once(case, dtype)
 
 
 @representative_cases()

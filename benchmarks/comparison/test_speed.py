@@ -1,10 +1,12 @@
 """Reference against compiled: every operation, verified and timed in one go; tables group what does the same.
 
-    pytest benchmarks/comparison --benchmark-enable
+    pytest benchmarks/comparison --benchmark-enable -m ""
 
-Among the other tests it runs each once, which is a test as well. Apart from the asv suite, whose environments have
-no pytest.
+Among the other tests a few operations are run once, and all of them among the exhaustive ones. Apart from the asv
+suite, whose environments have no pytest.
 """
+
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,10 +19,17 @@ CASES = realistic_cases()
 ROUNDS = 50
 """Timings of an operation that writes to its arguments: one call each, with new arguments."""
 
+IN_BRIEF = ("linear_backward", "softmax_cross_entropy_forward", "adam_step", "predict_logits")
+"""Operations of each kind: they return one array or several, a number too, or update an argument."""
+
+VARIANTS = [
+    pytest.param(case, dtype, marks=() if case.operation in IN_BRIEF and dtype == "float32" else pytest.mark.exhaustive)
+    for case, dtype in product(CASES, [np.dtype(dtype).name for dtype in DTYPES])
+]
+
 
 @pytest.mark.parametrize("module", [reference, kernels], ids=["reference", "compiled"])
-@pytest.mark.parametrize("dtype", [np.dtype(dtype).name for dtype in DTYPES])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("case", "dtype"), VARIANTS, ids=str)
 def test_operation_is_right_and_timed(benchmark, case, dtype, module):
     benchmark.group = f"{case} {dtype}"
     expected = run(reference, case, case.arguments(dtype))
