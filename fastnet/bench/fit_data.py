@@ -53,6 +53,7 @@ def words(rng: np.random.Generator, samples: int, features: int) -> tuple[Any, L
     columns = rng.choice(features, (samples, WORDS_OF_A_TEXT), p=frequency / frequency.sum())
     rows = np.repeat(np.arange(samples), WORDS_OF_A_TEXT)
     X = sparse.csr_array((np.ones(rows.size, np.float32), (rows, columns.ravel())), (samples, features))
+    X.sum_duplicates()  # which SciPy does itself from 1.14 on
     X.data /= np.repeat(np.sqrt(X.power(2).sum(axis=1)), np.diff(X.indptr)).astype(np.float32)
     return X, rng.integers(0, N_CLASSES, samples)
 
