@@ -27,6 +27,8 @@ PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sor
 BLOCK = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", flags=re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'title="(.+?)"')
 RUN = re.compile(r"run: (fastnet .*)")
+NAMED_FILE = re.compile(r"`((?:\.ci|benchmarks|docs|examples|fastnet|tests)/[\w./]+)`")
+NAMED_SESSIONS = re.compile(r"nox -s ([a-z]+(?: [a-z]+)*)`")
 
 # What takes minutes, and has tests of its own: here the words are read, and nothing more.
 LONG = re.compile(r"fastnet (bench|compare|recipes .*--run|train .*--recipe best)\b")
@@ -108,6 +110,20 @@ def test_every_block_runs(page, files, monkeypatch, tmp_path):
 def test_blocks_are_found(page, least):
     assert len(list(blocks(page))) >= least
     assert len(re.findall(r"^ *```", read(page), flags=re.MULTILINE)) == 2 * len(list(blocks(page)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_sessions_of_nox_that_a_page_names_are_there(page):
+    text = read(page)
+    assert [path for path in NAMED_FILE.findall(text) if not (ROOT / path).exists()] == []
+    named = {name for names in NAMED_SESSIONS.findall(text) for name in names.split()}
+    assert named - set(re.findall(r"^def (\w+)\(session", read("noxfile.py"), flags=re.MULTILINE)) == set()
+
+
+def test_the_readme_names_every_session_of_nox():
+    named = {name for names in NAMED_SESSIONS.findall(read("README.md")) for name in names.split()}
+    defined = re.findall(r"^@nox.session.*\ndef (\w+)\(", read("noxfile.py"), flags=re.MULTILINE)
+    assert named == set(defined)
 
 
 @pytest.mark.parametrize("module", [fastnet, fastnet.reference, datasets, models, recipes], ids=lambda m: m.__name__)

@@ -2,7 +2,8 @@
 
 Each takes the parameters, two slots of state and the gradient as LLVM values, scalars or vectors, and what is
 constant during a step as a function that gives the i-th coefficient in their type. The maths stands in
-`fastnet.reference.optimizers`; operations are in its order, so that results agree bit for bit.
+`fastnet.reference.optimizers`, whose order of operations is kept. Only the powers of Adam's betas, which are multiplied
+out here, may differ from its own in the last bit of a double.
 """
 
 from __future__ import annotations
