@@ -6,7 +6,7 @@ from trainings import in_blocks_of, runs
 
 from fastnet import kernels, reference
 from fastnet.cases import compare_results, run
-from fastnet.cases.networks import prepared_case
+from fastnet.cases.trainings import prepared_case
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
 
