@@ -7,7 +7,7 @@ import pytest
 from tiers import tiered
 
 from fastnet import reference
-from fastnet.cases import CASES, DTYPES, difference, run, tolerances
+from fastnet.cases import CASES, DTYPES, Case, compare_results, difference, run, tolerances
 
 OF_NETWORKS = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
 LEARNING = [
@@ -29,6 +29,33 @@ each_set = pytest.mark.parametrize(
         pytest.param(CASES, id="all cases", marks=pytest.mark.exhaustive),
     ],
 )
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "reason"),
+    [
+        (np.zeros(3), np.zeros(3), None),
+        (np.array([1.0, np.nan, np.inf]), np.array([1.1, np.nan, np.inf]), None),
+        (np.array([-0.5]), np.array([0.0]), "1 of 1 differ; at (0,) -0.5 for 0.0, tolerance 0.2"),
+        (np.array([0.0, np.nan]), np.array([0.0, 1.0]), "1 of 2 differ; at (1,) nan for 1.0, tolerance 0.2"),
+        (np.array([0.0]), np.array([np.nan]), "1 of 1 differ; at (0,) 0.0 for nan, tolerance 0.2"),
+        (np.array([np.inf]), np.array([-np.inf]), "1 of 1 differ; at (0,) inf for -inf, tolerance 0.2"),
+        (np.zeros(3), np.zeros((3, 1)), "shape (3,), expected (3, 1)"),
+        (np.zeros(3, np.float32), np.zeros(3), "dtype float32, expected float64"),
+        (1, 1.0, "a int, expected a float"),
+    ],
+)
+def test_results_agree_in_type_shape_dtype_and_to_a_tolerance(actual, expected, reason):
+    assert difference(actual, expected, 0.2) == reason
+
+
+def test_every_result_is_compared():
+    case = Case("two", "", lambda *_: {}, lambda *_: [(1, 1.0), (1, 1.0)])
+    one = [0.5, np.ones(2)]
+    assert compare_results(case, np.float64, one, one) is None
+    assert compare_results(case, np.float64, one[:1], one) == "1 results, expected 2"
+    for wrong in ([0.75, one[1]], [one[0], np.array([1.0, 2.0])]):
+        assert "differ" in compare_results(case, np.float64, wrong, one)
 
 
 @each_set

@@ -9,15 +9,21 @@ import pytest
 from fastnet import kernels, reference
 from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, compare_results, difference, network, run
 
-CASE = next(case for case in CASES if case.size == "11x5-7-3-relu-cross_entropy-sgd-4-floats")
+CASE, DROPPING = (
+    next(case for case in CASES if case.size == size)
+    for size in (
+        "11x5-7-3-relu-cross_entropy-sgd-4-floats",
+        "17x5-33-17-4-elu-leaky_relu-poisson-adam-5-floats-dropout 0.1 0.6",
+    )
+)
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def check(dtype, **changes):
+def check(dtype, case=CASE, **changes):
     """Compare the results of both implementations where some arguments are others."""
-    expected, actual = (run(module, CASE, {**CASE.arguments(dtype), **changes}) for module in (reference, kernels))
-    assert compare_results(CASE, dtype, actual, expected) is None
+    expected, actual = (run(module, case, {**case.arguments(dtype), **changes}) for module in (reference, kernels))
+    assert compare_results(case, dtype, actual, expected) is None
 
 
 @dtypes
@@ -65,6 +71,36 @@ def test_indices_and_labels_may_be_any_integers(dtype):
     arguments = CASE.arguments(dtype)
     for kind in (np.int8, np.uint8, np.int32, np.uint64):
         check(dtype, order=arguments["order"].astype(kind), y=arguments["y"].astype(kind))
+
+
+@dtypes
+def test_masks_of_dropout_depend_on_all_bits_of_the_seed(dtype):
+    for seed in (0, 2**63 + 5, 2**64 - 1):
+        check(dtype, DROPPING, seed=seed)
+
+
+@dtypes
+@pytest.mark.parametrize(
+    ("loss", "targets", "n_correct"),
+    [
+        ("cross_entropy", np.arange(30) % 3, 10),  # all logits are equal: the first is the largest
+        ("softmax_squared_error", np.arange(30) % 3, 10),
+        ("binary_cross_entropy", np.resize([0.0, 0.5, 1.0], (30, 3)), 60),  # 1/2 is no more than a half, nor is 0
+    ],
+)
+def test_ties_are_counted_alike(dtype, loss, targets, n_correct):
+    x, sizes = np.ones((30, 4), dtype), (4, 3)
+    targets = targets.astype(dtype if targets.ndim > 1 else np.int64)
+    for module in (reference, kernels):
+        arguments = np.zeros(15, dtype), (), x, targets, np.arange(30), sizes, (), loss, ("sgd", 0.0), 30
+        assert module.train_epoch(*arguments).n_correct == n_correct
+
+
+@dtypes
+def test_denormal_numbers_are_what_they_were_after_training(dtype):
+    """Steps are taken with denormals as zero, in the thread that asked for them if it is the only one."""
+    run(kernels, CASE, CASE.arguments(dtype), n_threads=1)
+    assert (np.full(4, np.finfo(dtype).smallest_normal) / 2 > 0).all()
 
 
 @dtypes

@@ -172,10 +172,18 @@ def test_description_of_samples_that_differ(n_threads):
         assert len(check_description(1 - x, n_threads).values) >= x.size
 
 
+def uses(epoch, n_samples):
+    """Tell whether an epoch over so many samples goes through the entries."""
+    found = epoch._sparse is not None
+    assert found == (epoch.team(n_samples).state.samples.sparse.n_words > 0)
+    return found
+
+
 def uses_entries(x, n_out, asked=None):
     epoch, *_ = prepare(kernels, x, (x.shape[1], n_out, 3), np.float32)
-    epoch(np.arange(len(x) if asked is None else asked))
-    return epoch._sparse is not None
+    order = np.arange(len(x) if asked is None else asked)
+    epoch(order)
+    return uses(epoch, order.size)
 
 
 def test_zeros_are_left_out_where_that_pays():
@@ -196,7 +204,7 @@ def test_it_begins_once_enough_samples_were_asked_for():
     epoch, *_ = prepare(kernels, inputs(130), (130, 40, 3), np.float32)
     for seen in range(5, 80, 5):
         epoch(np.arange(5))
-        assert (epoch._sparse is not None) == (seen >= N_SAMPLES / 10)
+        assert uses(epoch, 5) == (seen >= N_SAMPLES / 10)
 
 
 @dtypes

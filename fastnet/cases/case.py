@@ -35,6 +35,7 @@ REPRESENTATIVE = {
     "1x20-33-10-relu-pixels", "12x9-31-17-4-sigmoid-tanh-floats",
     "21x20-33-10-relu-cross_entropy-adam-7-pixels", "21x256-10-absolute_error-adam-5-floats-weighted-l2 2.0",
     "41x64-150-5-2-elu-relu-cross_entropy-nesterov-16-floats-dropout 0.3 0.0-0.3 filled",
+    "17x5-33-17-4-elu-leaky_relu-poisson-adam-5-floats-dropout 0.1 0.6",
     "40x70-7-3-tanh-binary_cross_entropy-sgd-40-floats-weighted",
     "17x5-33-17-2-sigmoid-tanh-squared_error-adam-5-floats",
 }  # fmt: skip
