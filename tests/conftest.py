@@ -16,6 +16,11 @@ import fastnet.reference
 
 pytest.register_assert_rewrite("data_files")
 
+# What commands print must not depend on where the tests run.
+os.environ["COLUMNS"] = "80"
+for name in ("CI", "FORCE_COLOR", "NO_COLOR"):
+    os.environ.pop(name, None)
+
 # Every module here offers the same operations; tests that take `implementation` run once for each.
 IMPLEMENTATIONS: list[ModuleType] = [fastnet.reference, fastnet.kernels]
 

@@ -29,14 +29,10 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and
 ROOT = Path(fastnet.__file__).parents[1]
 COMMAND = [sys.executable, "-m", "fastnet"]
 QUICK = ["train", "--backend", "numpy", "--epochs", "3"]
-TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "80"}
-CHANGING = ("CI", "NO_COLOR", "FORCE_COLOR")
-"""Variables that change what a terminal is shown."""
 
 
 def environment(**changes):
-    kept = {name: text for name, text in os.environ.items() if name not in CHANGING}
-    return {**kept, "PYTHONPATH": str(ROOT), **TERMINAL, **changes}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **changes}
 
 
 @pytest.fixture
@@ -71,9 +67,7 @@ def run_on_terminal(tmp_path, monkeypatch):
 
     def run(*argv, **changes):
         monkeypatch.chdir(tmp_path)
-        for name in CHANGING:
-            monkeypatch.delenv(name, raising=False)
-        for name, text in (TERMINAL | changes).items():
+        for name, text in ({"TERM": "xterm-256color"} | changes).items():
             monkeypatch.setenv(name, text)
         terminal, end = pty.openpty()
         received = []

@@ -76,3 +76,6 @@ def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, 
     checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
     model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
     assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmax(model.validation_scores_)
+    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
+    model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y)
+    assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmin(model.loss_curve_) > 1

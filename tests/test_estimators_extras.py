@@ -62,7 +62,7 @@ def test_class_weights_are_weights_of_samples(kind, weights, backend):
 
 
 @each_backend
-@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_balanced_classes_have_equal_weights_in_all(kind, backend):
     X, y = problem(kind)
     X, y = X[20:], y[20:]

@@ -120,6 +120,18 @@ def test_validation_data_of_ones_own_give_a_curve(estimator, backend):
 
 @each_backend
 @each_estimator
+def test_validation_of_several_outputs_is_a_mean_over_them(estimator, backend):
+    X, y, X_val, y_val = split("multilabel" if estimator is MLPClassifier else "two outputs")
+    model = estimator(backend=backend, **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
+    if estimator is MLPClassifier:
+        expected = sum(log_loss(*columns) for columns in zip(y_val.T, model.predict_proba(X_val).T, strict=True))
+    else:
+        expected = 0.5 * np.mean((model.predict(X_val) - y_val) ** 2)
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected)
+
+
+@each_backend
+@each_estimator
 def test_early_stopping_heeds_the_validation_data_given_and_brings_the_best_weights_back(estimator, backend):
     X, y, X_val, y_val = split("binary")
     settings = SETTINGS | {"max_iter": 100, "early_stopping": True, "n_iter_no_change": 5}
@@ -229,6 +241,8 @@ def test_a_function_that_takes_weights_gets_them(backend):
 def test_time_that_is_up_ends_training_after_the_epoch(estimator, backend):
     X, y = problem("binary")
     model = estimator(backend=backend, max_time=1e-9, **SETTINGS).fit(X, y)
+    assert model.n_iter_ == 1
+    model = estimator(backend=backend, max_time=1e-9, callbacks=(Record(),), solver="lbfgs", **SETTINGS).fit(X, y)
     assert model.n_iter_ == 1
     assert estimator(backend=backend, max_time=3600.0, **SETTINGS).fit(X, y).n_iter_ == 12
 

@@ -179,6 +179,17 @@ def test_predictions_follow_the_loss(backend):
     np.testing.assert_allclose(classes.predict_proba(X).sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_accuracy_is_the_share_of_right_outputs(digits, backend):
+    X, right = digits.X[:300], np.eye(10, dtype=bool)[digits.y[:300]]
+    y = np.where(right, 0.9, 0.2)
+    trainer = digits_trainer(backend, SGD(0.0), np.float64, "binary_cross_entropy")
+    expected = np.mean((trainer.predict_proba(X) > 0.5) == right)
+    assert 0.1 < expected < 0.9
+    assert trainer.evaluate(X, y).accuracy == expected
+    assert trainer.fit(X, y, epochs=1).accuracy == [expected]
+
+
 def test_divergence_is_an_error_that_says_what_to_do():
     X = np.full((10, 3), 1e10, np.float32)
     trainer = Trainer(Network([3, 2], seed=0), SGD(1e10), "squared_error", 2, "numpy", seed=0)
@@ -218,6 +229,14 @@ def test_bad_data_is_rejected_before_anything_is_trained(X, y, message):
     with pytest.raises((TypeError, ValueError), match=message):
         trainer.fit(X, y)
     np.testing.assert_array_equal(trainer.network.parameters, before)
+
+
+def test_a_row_that_cannot_be_used_is_found_in_any_piece(monkeypatch):
+    monkeypatch.setattr("fastnet._inputs.CHECKED_ROWS", 6)
+    X = np.zeros((7, 3))
+    X[5, 2] = np.inf
+    with pytest.raises(ValueError, match="X must be finite, got inf in row 5, column 2"):
+        Trainer(Network([3, 2], seed=0), backend="numpy").predict(X)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,11 @@ def test_figures_are_taken_every_so_many_steps():
     assert [(epoch.number, epoch.step) for epoch in history.epochs] == [(2, 22), (4, 44), (5, 55)]
 
 
+def test_losses_are_means_over_the_samples_used():
+    losses = {every: trained(fit={"steps": 22, "every": every})[1].loss for every in (11, 22)}
+    assert losses[22] == [pytest.approx(np.mean(losses[11]))]
+
+
 def test_steps_of_a_shuffle_use_every_sample_once_before_any_twice():
     sampler = Sampler(np.random.default_rng(0), "shuffle", 10, whole=False)
     drawn = np.concatenate([sampler.take(4) for _ in range(5)])
@@ -63,7 +68,7 @@ def test_steps_of_a_shuffle_use_every_sample_once_before_any_twice():
 
 def test_draws_with_replacement_repeat_themselves():
     drawn = Sampler(np.random.default_rng(0), "replacement", 100, whole=False).take(1000)
-    assert set(drawn.tolist()) <= set(range(100))
+    assert set(drawn.tolist()) == set(range(100))
     assert np.bincount(drawn).max() > 15
 
 
@@ -130,6 +135,18 @@ def test_schedules_begin_and_end_where_they_should():
     assert one_cycle(0.999) < 1e-3
 
 
+def test_a_schedule_is_asked_before_each_step_of_each_run_and_not_too_often():
+    asked = []
+    trainer, _ = trained(schedule=lambda progress: asked.append(progress) or 1.0, fit={"epochs": 2})
+    np.testing.assert_allclose(asked, np.arange(22) / 22)
+    asked.clear()
+    trainer.fit(X, Y, steps=5)
+    np.testing.assert_allclose(asked, np.arange(5) / 5)
+    asked.clear()
+    trained(schedule=lambda progress: asked.append(progress) or 1.0, batch_size=1, fit={"epochs": 1})
+    assert 32 <= len(asked) <= 35
+
+
 def test_a_rate_of_zero_changes_nothing_more():
     trainer, _ = trained(schedule=lambda progress: 1.0 if progress < 0.5 else 0.0, fit={"epochs": 2})
     half, _ = trained(fit={"epochs": 1})
@@ -155,6 +172,7 @@ def test_what_is_dropped_follows_the_seed():
         ({"fit": {"steps": -1}}, "steps must be at least 0, got -1"),
         ({"fit": {"every": 0}}, "every must be at least 1, got 0"),
         ({"fit": {"sample_weight": np.zeros(500)}}, "sample_weight must be finite and not negative, and some"),
+        ({"fit": {"sample_weight": np.linspace(-1, 1, 500)}}, "sample_weight must be finite and not negative"),
         ({"fit": {"sample_weight": [1.0]}}, r"sample_weight must have shape \(500,\), got \(1,\)"),
         ({"network": {"bias": 1}}, "bias must be True or False, got int"),
     ],
