@@ -184,6 +184,12 @@ def test_split_of_missing_or_unusable_labels():
         stratified_split([], 0.5, 0)
 
 
+def test_what_rounding_leaves_of_a_count_goes_to_the_largest_remainders():
+    y = np.repeat([0, 1, 2], [10, 3, 7])  # whose shares of 5 are 2.5, 0.75 and 1.75
+    _, test = stratified_split(y, count=5, seed=0)
+    assert np.bincount(y[test]).tolist() == [2, 1, 2]
+
+
 @pytest.mark.parametrize("count", [1, 2, 50, 95, 96, 97])
 def test_split_by_count_follows_the_sizes_of_classes(count):
     y = np.repeat([0, 1, 2], [10, 30, 60])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fastnet.callbacks import Callback, EpochRecord
@@ -14,7 +15,8 @@ class ProgressBar(Callback):
 
     def __init__(self, n_epochs: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, TextColumn("{task.fields[figures]}"))
+        # a console of its own: the one that a process shares keeps the width that it began with
+        self._progress = Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console())
         self._task = self._progress.add_task("epoch", total=n_epochs, figures="")
         self._epochs = 0
 
