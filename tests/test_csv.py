@@ -78,6 +78,9 @@ def test_csv_pixel_columns_of_a_square_have_an_image_shape(tmp_path):
     header = "label," + ",".join(f"pixel{i}" for i in range(9))
     data = read_csv(write(tmp_path / "a.csv", header + "\n" + ",".join("0123456789") + "\n"))
     assert data.image_shape == (3, 3)
+    for header, row in (("label,pixel0", "1,2"), ("label,pixel0,pixel1,pixel2,pixel3", "1,2,3,4,0.5")):
+        data = read_csv(write(tmp_path / "b.csv", f"{header}\n{row}\n"))
+        assert data.image_shape is None, "of one pixel, or of what are no bytes"
 
 
 def test_csv_without_labels_has_none_when_that_is_allowed(tmp_path):

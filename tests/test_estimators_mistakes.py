@@ -58,6 +58,10 @@ def predict_other_features(estimator, X, y):
     estimator.fit(X, y).predict(X[:, :4])
 
 
+def predict_for_nobody(estimator, X, y):
+    estimator.fit(X, y).predict(X[:0])
+
+
 def fit_to_nan(estimator, X, y):
     estimator.fit(np.where(X > 2, np.nan, X), y)
 
@@ -80,7 +84,7 @@ def classes_of(estimator, y):
 
 MISTAKES = [
     predict_before_fit, stop_early_in_partial_fit, hold_out_a_single_sample, start_warm_from_other_features,
-    predict_other_features, fit_to_nan, fit_to_too_few_targets, fit_to_words, overflow,
+    predict_other_features, predict_for_nobody, fit_to_nan, fit_to_too_few_targets, fit_to_words, overflow,
 ]  # fmt: skip
 
 

@@ -241,6 +241,14 @@ def test_curves_grow_over_calls_while_iterations_restart(way, backend):
     assert actual.t_ == expected.t_ > 0
 
 
+@each_backend
+def test_another_fit_forgets_the_one_before(backend):
+    X, y = problem("multiclass")
+    ours, _ = pair_for("multiclass")
+    once, twice = (ours(backend=backend, max_iter=4, early_stopping=True, random_state=0) for _ in range(2))
+    assert_same_model(twice.fit(X[::2], y[::2]).fit(X, y), once.fit(X, y), X, rtol=0)
+
+
 @tiered(
     ("backend", "kind", "solver"),
     itertools.product(BACKENDS, PROBLEMS, ["sgd", "adam", "lbfgs"]),

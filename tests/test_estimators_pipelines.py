@@ -200,11 +200,13 @@ def test_sparse_input_is_never_made_dense_as_a_whole(backend, solver, monkeypatc
     model.fit(X[:100], y[:100])  # compiled before memory is counted
     tracemalloc.start()
     try:
-        model.fit(X, y).predict(X)
+        predicted = model.fit(X, y).predict(X)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak < 6000 * 4000 * 8 / 6
+    assert predicted.shape == (6000,)
+    np.testing.assert_array_equal(predicted[-9:], model.predict(X[-9:].toarray()))
 
 
 def test_sparse_input_in_any_form(backend, monkeypatch):
