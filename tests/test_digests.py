@@ -94,7 +94,7 @@ EXACT = "fma|sqrt|rint|fabs|copysign|masked"
 
 def functions_called_by_kernels():
     """Names of all functions that the kernels of this process, compiled or loaded, call and do not hold."""
-    kernels = [one for one in gc.get_objects() if isinstance(one, Dispatcher)]
+    kernels = [one for one in gc.get_objects() if issubclass(type(one), Dispatcher)]  # not what proxies stand for
     own = [one for one in kernels if one.py_func.__module__.startswith("fastnet.kernels.")]
     modules = [one.library._get_module_for_linking() for kernel in own for one in kernel.overloads.values()]
     return {function.name for module in modules for function in module.functions if function.is_declaration}

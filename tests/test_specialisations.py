@@ -71,11 +71,14 @@ def forms_of_operations():
 
 
 def forms():
-    """Return for each kernel that was compiled or loaded the counts of its forms of float32, and of float64 alone."""
+    """Return for each kernel that was compiled or loaded the counts of its forms of float32, and of float64 alone.
+
+    What is inlined into them, and so has no cache, counts for nothing: it is compiled where they are not loaded.
+    """
     counts = {}
     for module in [one for name, one in sys.modules.items() if name.startswith("fastnet.kernels.")]:
         for name, kernel in vars(module).items():
-            if isinstance(kernel, numba.core.dispatcher.Dispatcher) and kernel.signatures:
+            if isinstance(kernel, numba.core.dispatcher.Dispatcher) and kernel.stats.cache_path and kernel.signatures:
                 single = sum("float32" in repr(one) for one in kernel.signatures)
                 counts[name] = [single, len(kernel.signatures) - single]
     return counts
