@@ -223,6 +223,7 @@ def test_a_step_with_dropout_is_its_parts_one_by_one():
         ({"sample_weight": np.ones(3)}, ValueError, r"sample_weight must have shape \(11,\), got \(3,\)"),
         ({"sample_weight": np.full(N_SAMPLES, np.nan)}, ValueError, "sample_weight must be finite and not negative"),
         ({"sample_weight": -np.ones(N_SAMPLES)}, ValueError, "got values from -1.0 to -1.0"),
+        ({"sample_weight": np.full(N_SAMPLES, np.inf)}, ValueError, "got values from inf to inf"),
         ({"l2": -0.1}, ValueError, "l2 must lie in"),
         ({"l2": "0.1"}, TypeError, "l2 must be a number, got str"),
         ({"dropout": (0.5,)}, ValueError, "dropout must hold 2 rates, one for each hidden layer, got 1"),
