@@ -25,6 +25,12 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path, dtype):
     assert (actual.loss, actual.image_shape, actual.metrics) == (expected.loss, (2, 3), expected.metrics)
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_a_network_without_biases_comes_back_without(tmp_path, suffix):
+    save_model(tmp_path / f"model{suffix}", Model(Network([6, 3], bias=False, seed=0)))
+    assert load_model(tmp_path / f"model{suffix}").network.bias is False
+
+
 def test_files_of_the_first_format_are_still_read(tmp_path):
     tensors, configuration = tampered(lambda tensors, configuration: None)
     document = {"format": "fastnet-1", "configuration": json.dumps(configuration)}

@@ -104,6 +104,12 @@ def test_tensors_of_pytorch_are_read_with_gradients_and_in_half_precision():
         from_pytorch(torch.nn.Linear(6, 3))
 
 
+def test_layers_come_in_the_order_of_their_numbers():
+    sizes = {"0": (3, 2), "10": (1, 4), "2": (4, 3)}
+    state = {f"{number}.weight": np.ones(shape) for number, shape in sizes.items()}
+    assert from_pytorch(state).network.sizes == (2, 3, 4, 1)
+
+
 def test_layers_without_biases_stay_so():
     state = {"net.0.weight": np.ones((3, 6)), "net.1.weight": np.ones((2, 3))}
     assert from_pytorch(state).network.bias is False

@@ -12,11 +12,12 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from fastnet import Model, Network, Trainer, load_model, save_model
+from fastnet._images import as_images
 from fastnet.cli import main
 from fastnet.datasets import load_digits
 from fastnet.preprocessing import Preprocessing
 from fastnet.report import html_report, write_report
-from fastnet.report._pictures import chart, png, signed
+from fastnet.report._pictures import chart, ink, png, signed
 
 EVIL = '<script>alert("1")</script> & \'"><img src=http://example.org/x.png>'
 VOID = {"img", "meta"}
@@ -180,6 +181,13 @@ def test_png_files_hold_the_pixels(channels):
     assert not rows[:, 0].any()
     np.testing.assert_array_equal(rows[:, 1:].reshape(pixels.shape), pixels)
     assert list(found) == [b"IHDR", b"IDAT", b"IEND"]
+
+
+def test_images_are_dark_where_values_are_large_and_colours_stay_colours():
+    images = as_images(np.array([[2.0, 3.0], [4.0, 2.0]]), (1, 2))
+    np.testing.assert_array_equal(images, [[[0, 0.5]], [[1, 0]]])
+    np.testing.assert_array_equal(ink(images[1]), [[0, 255]])
+    np.testing.assert_array_equal(ink(np.array([[[0.0, 0.5, 1.0]]])), [[[0, 128, 255]]])
 
 
 def test_signed_values_are_red_or_blue_and_nothing_is_transparent():
