@@ -11,7 +11,7 @@ from fastnet.cases import Training, network
 SMALL_OBJECTS = 8192
 """Bytes, for each thread, of Python's own objects: a call's arguments, a thread, its result."""
 
-N_CHOSEN = 40_000
+N_CHOSEN = 20_000
 """Samples of an epoch, some of them many times: not even a byte for each is as little."""
 
 
@@ -30,9 +30,9 @@ def peak_of(call):
 
 
 TRAININGS = [
-    Training(200, (20, 330, 10), ("relu",), "cross_entropy", "adam", 50),
+    Training(200, (20, 200, 10), ("relu",), "cross_entropy", "adam", 50),
     Training(200, (300, 7, 3), ("relu",), "cross_entropy", "sgd", 100, clip_norm=0.5),  # few outputs of many inputs
-    Training(600, (70, 330, 3), ("tanh",), "cross_entropy", "adam", 300, filled=0.2),  # in blocks, mostly zeros
+    Training(600, (70, 200, 3), ("tanh",), "cross_entropy", "adam", 300, filled=0.2),  # in blocks, mostly zeros
 ]
 
 
