@@ -15,7 +15,7 @@ from fastnet._plan import Data, Origin, Plan
 from fastnet._sampling import Sampler
 from fastnet.history import Epoch
 from fastnet.reference.training import Totals
-from fastnet.schedules import SCHEDULES, factor_of
+from fastnet.schedules import SCHEDULES, progress_of
 
 if TYPE_CHECKING:
     from fastnet.trainer import Trainer
@@ -54,6 +54,7 @@ class Course:
     ) -> None:  # fmt: skip
         self._trainer, self._train, self._plan, self._data, self._deadline = trainer, train, plan, data, deadline
         self._constant = trainer.schedule is SCHEDULES["constant"]
+        self._ends_at_zero = trainer.schedule(1.0) == 0.0
         self._done = self._begin(resume)
         n = len(data.X)
         self._sampler = Sampler(trainer._rng, trainer.sampling, n, plan.n_batch >= n, trainer._left)
@@ -126,8 +127,9 @@ class Course:
             return None
         trainer = self._trainer
         assert trainer._origin is not None
-        factor = factor_of(trainer.schedule, trainer._steps - trainer._origin.step, n_steps, self._plan.n_steps)
-        return float(trainer.optimizer.as_tuple()[1]) * factor
+        done = trainer._steps - trainer._origin.step
+        progress = progress_of(done, n_steps, self._plan.n_steps, self._ends_at_zero)
+        return float(trainer.optimizer.as_tuple()[1]) * trainer.schedule(progress)
 
     def _chunk_samples(self, n_samples: int) -> int:
         """Count the samples of a chunk, whole batches of them."""

@@ -78,14 +78,14 @@ def make_schedule(schedule: str | Schedule) -> Schedule:
     return SCHEDULES[schedule]
 
 
-def factor_of(schedule: Schedule, done: int, count: int, total: int) -> float:
-    """Return the factor for the next `count` steps, or epochs, of a run of `total`, of which so many are done.
+def progress_of(done: int, count: int, total: int, ends_at_zero: bool) -> float:
+    """Return where in a schedule the next `count` steps, or epochs, of a run of `total` are, when so many are done.
 
-    The first ones take the schedule's beginning, the last ones its end. A rate of 0 would change nothing, so where a
-    schedule ends there, it does so when the run is over.
+    The first ones take the schedule's beginning, the last ones its end. A rate of 0 would change nothing, so a schedule
+    that ends there does so when the run is over.
     """
-    last = total if schedule(1.0) == 0.0 else total - count
-    return schedule(min(1.0, done / max(last, 1)))
+    last = total if ends_at_zero else total - count
+    return min(1.0, done / max(last, 1))
 
 
 def schedule_name(schedule: Schedule) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 
 import fastnet.reference
 from fastnet import SGD, MLPRegressor, Network, Trainer
-from fastnet.schedules import SCHEDULES, cosine, factor_of, linear, one_cycle
+from fastnet.schedules import SCHEDULES, cosine, linear, one_cycle, progress_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -117,6 +117,6 @@ def test_warm_up_reaches_the_schedule_with_its_last_epoch(used):
 
 
 def test_epochs_beyond_the_run_keep_its_last_rate():
-    assert [factor_of(one_cycle, done, 1, 3) for done in (2, 3, 10)] == [one_cycle(1.0)] * 3
-    assert [factor_of(one_cycle, done, 1, 1) for done in (0, 1)] == [one_cycle(0.0), one_cycle(1.0)]
-    assert [factor_of(cosine, done, 1, 3) for done in (3, 10)] == [0.0, 0.0]
+    assert [progress_of(done, 1, 3, ends_at_zero=False) for done in (0, 1, 2, 3, 10)] == [0.0, 0.5, 1.0, 1.0, 1.0]
+    assert [progress_of(done, 1, 1, ends_at_zero=False) for done in (0, 1)] == [0.0, 1.0]
+    assert [progress_of(done, 1, 4, ends_at_zero=True) for done in (0, 1, 3, 4, 10)] == [0.0, 0.25, 0.75, 1.0, 1.0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fastnet.schedules import END, cosine, factor_of, one_cycle
+from fastnet.schedules import END, cosine, one_cycle, progress_of
 
 SMALLEST_ADAPTIVE = 1e-6
 
@@ -44,7 +44,8 @@ class Schedule:
         if self.kind in ("cosine", "onecycle"):
             end = min(1.0, self.least / self.initial)
             wave = partial(cosine, end=end) if self.kind == "cosine" else partial(one_cycle, end=max(END, end))
-            rate = max(self.least, self.initial * factor_of(wave, self.epoch, 1, self.n_epochs))
+            progress = progress_of(self.epoch, 1, self.n_epochs, wave(1.0) == 0.0)
+            rate = max(self.least, self.initial * wave(progress))
         elif self.kind == "step":
             rate = max(self.least, self.initial * self.decay ** (self.epoch // self.decay_every))
         else:
