@@ -19,7 +19,7 @@ TRAININGS = [
     Training(11, (5, 7, 3), ("relu",), "cross_entropy", "sgd", 4),
     Training(9, (5, 7, 3), ("tanh",), "binary_cross_entropy", "nesterov", 1),
     Training(17, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "adam", 5, step=2),
-    Training(12, (6, 8, 3), ("identity",), "cross_entropy", "adamw", 4),
+    Training(12, (6, 31, 19), ("identity",), "cross_entropy", "adamw", 4),  # rows of W and b are whole tiles
     Training(21, (20, 33, 10), ("relu",), "cross_entropy", "adam", 7, np.uint8),
     Training(20, (7, 12, 32), ("relu",), "binary_cross_entropy", "sgd", 13, np.uint8),
     Training(600, (13, 16, 4), ("relu",), "cross_entropy", "momentum", 600),  # in blocks
@@ -31,7 +31,7 @@ TRAININGS = [
         290, (400, 5, 6, 2), ("silu", "gelu"), ("cross_entropy", 0.1), "nesterov", 270, np.uint8, step=(1 << 33) + 1,
         clip_norm=0.5, weighted=True, l2=0.2, dropout=(0.0, 0.3),
     ),
-    Training(21, (20, 33, 10), ("softplus",), "huber", "adam", 7, np.uint8, l2=0.01),
+    Training(21, (20, 33, 10), ("softplus",), "huber", "adam", 7, np.uint8, l2=2.0),
     Training(17, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adam", 5, dropout=(0.1, 0.6)),
     Training(40, (6, 99, 30), ("relu",), "softmax_squared_error", "adam", 9, weighted=True, clip_norm=0.1, bias=False),
     Training(41, (64, 150, 5, 2), ("elu", "relu"), "cross_entropy", "nesterov", 16, dropout=(0.3, 0.0), filled=0.3),
@@ -84,7 +84,7 @@ REALISTIC_GRADIENT = Training(256, (784, 128, 10), ("relu",), "cross_entropy", "
 PREPARED = [
     Training(3, (2, 2), (), "squared_error", "sgd", 2),
     Training(17, (5, 33, 17, 2), ("sigmoid", "tanh"), "squared_error", "adam", 5, step=2),
-    Training(90, (100, 20, 4), ("tanh",), "cross_entropy", "adam", 20, l2=0.1, filled=0.2),
+    Training(90, (100, 20, 4), ("tanh",), "cross_entropy", "adam", 20, l2=1.0, filled=0.2),
 ]
 MORE_PREPARED = [
     Training(40, (6, 130, 3), ("relu",), ("cross_entropy", 0.2), "momentum", 16, weighted=True, l2=0.1, dropout=(0.5,)),
