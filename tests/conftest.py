@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,9 @@ pytest.register_assert_rewrite("data_files")
 
 # What commands print must not depend on where the tests run.
 os.environ["COLUMNS"] = "80"
+
+# What this process imports, others that tests start can import too.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(fastnet.__file__).parents[1]), *filter(None, sys.path)])
 for name in ("CI", "FORCE_COLOR", "NO_COLOR"):
     os.environ.pop(name, None)
 

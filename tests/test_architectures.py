@@ -3,14 +3,10 @@
 What LLVM cannot compile for an architecture ends the process, so scripts have processes of their own.
 """
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-import fastnet
 
 X86, ARM = ("ldmxcsr", "rdtsc"), ("fpcr", "cntvct_el0")
 REGISTERS = {
@@ -73,7 +69,6 @@ def python(script, *arguments):
     """Run a script; return what it printed."""
     finished = subprocess.run(
         [sys.executable, "-c", script, *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path(fastnet.__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=120,

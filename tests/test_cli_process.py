@@ -32,7 +32,7 @@ QUICK = ["train", "--backend", "numpy", "--epochs", "3"]
 
 
 def environment(**changes):
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **changes}
+    return {**os.environ, "TERM": "xterm-256color", **changes}
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ VARIABLES = ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "
 def python(script, site=PACKAGE.parent, **environment):
     """Run a script that imports fastnet from a place; return the lines it printed."""
     kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    environment = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    path = os.pathsep.join([str(site), os.environ["PYTHONPATH"]])
+    environment = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environment}
     finished = subprocess.run(
         [sys.executable, "-P", "-c", script],
         env={**kept, **{name: str(value) for name, value in environment.items()}},
