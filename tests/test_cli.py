@@ -182,6 +182,19 @@ def test_predictions_and_evaluation_agree_with_the_library(capsys, tmp_path, tin
     assert mean == pytest.approx(document["accuracy"])
 
 
+def test_predictions_are_written_to_the_last_bit(capsys):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    np.save("x.npy", X)
+    for dtype in (np.float32, np.float64):
+        for loss, options in (("cross_entropy", ["--probabilities"]), ("squared_error", [])):
+            model = fastnet.Model(Network([3, 2], seed=0, dtype=dtype), loss)
+            fastnet.save_model("m.npz", model)
+            assert main(["predict", "m.npz", "x.npy", *options, "--backend", "numpy"]) == 0
+            actual = np.loadtxt(capsys.readouterr().out.splitlines(), dtype, delimiter=",", skiprows=1)
+            expected = model.predict_proba(X, "numpy") if options else model.predict(X, "numpy")
+            np.testing.assert_array_equal(actual, expected)
+
+
 def test_predictions_need_no_labels(capsys, tmp_path, tiny_csv):
     assert main([*QUICK, str(tiny_csv), "--label", "kind"]) == 0
     rows = [line.split(",", 1)[1] for line in tiny_csv.read_text().splitlines()]

@@ -101,6 +101,18 @@ def test_a_verdict_says_who_decided():
     assert (wrong.passed, wrong.reason) == (False, "wrong: result 0: 3 of 9 differ")
 
 
+def test_few_measurements_decide_nothing():
+    assert [gate.decides(spread([3.0] * n), 2.0) for n in (FEWEST_PAIRS - 1, FEWEST_PAIRS)] == [False, True]
+    assert [gate.decides(spread(range(1, 10)), limit) for limit in (1, 2.5, 9.5)] == [True, False, True]
+
+
+def test_saved_intervals_set_limits_but_for_copies():
+    rows = [measured(spread([2.0, 3.0, 4.0]), name).to_dict() for name in ("relu_forward", "identity_forward")]
+    rows.append(measured(None, "matmul", "result 0: shape").to_dict())
+    limits = gate.limits_of({"operations": rows, "networks": []}, 1.6)
+    assert limits == {("relu_forward", "8x8", "float32"): pytest.approx(2.0 / 1.6)}
+
+
 def test_a_change_counts_if_it_is_large_and_beyond_the_noise():
     def document(ratio, wrong=None):
         return {"operations": [measured(ratio, wrong=wrong).to_dict()], "networks": []}

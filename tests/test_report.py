@@ -98,6 +98,19 @@ def test_pages_are_nested_well_load_nothing_and_escape_all(n_classes, image_shap
     assert "default-src 'none'" in page.of("meta")[1]["content"]
 
 
+def test_of_many_classes_the_pairs_confused_most_are_listed():
+    model, X, y = case(30, samples=400)
+    page = Page(html_report(model, X, y, backend="numpy"))
+    predicted = Trainer(model.network, backend="numpy").predict(X)
+    counts = np.zeros((30, 30), int)
+    np.add.at(counts, (y, predicted), 1)
+    np.fill_diagonal(counts, 0)
+    begin = page.rows.index(["actual", "predicted", "samples", "share of the class"]) + 1
+    listed = page.rows[begin : begin + 15]
+    assert [int(row[2]) for row in listed] == np.sort(counts, axis=None)[:-16:-1].tolist()
+    assert all(counts[int(row[0]), int(row[1])] == int(row[2]) for row in listed)
+
+
 def test_figures_are_those_of_the_model():
     model, X, y = case(4)
     trainer = Trainer(model.network, backend="numpy")
@@ -130,9 +143,10 @@ def test_samples_mistakes_and_weights_are_pictures_with_words():
     predicted = Trainer(model.network, backend="numpy").predict(X)
     alts = [attributes["alt"] for attributes in page.of("img")]
     assert alts[:24] == [f"Sample {i}: {y[i]}, taken for {predicted[i]}" for i in range(24)]
-    wrong = [int(re.match(r"Sample (\d+)", alt)[1]) for alt in alts[24:-5]]
-    assert len(wrong) == min(24, np.count_nonzero(predicted != y))
-    assert all(predicted[i] != y[i] for i in wrong)
+    wrong = np.flatnonzero(predicted != y)
+    confidence = Trainer(model.network, backend="numpy").predict_proba(X).max(axis=1)
+    expected = wrong[np.argsort(-confidence[wrong])][:24]
+    assert [int(re.match(r"Sample (\d+)", alt)[1]) for alt in alts[24:-5]] == expected.tolist()
     assert alts[-5:] == [f"Weights of unit {i}" for i in range(5)]
 
 
@@ -208,6 +222,10 @@ def test_curves_keep_their_ends_and_break_where_figures_are_missing(n_points):
     assert [len(line) <= 601 for line in lines] == [True, True]
     assert [line[0].split(",")[0] for line in lines] == ["56", "56"]
     assert [line[-1].split(",")[0] for line in lines] == ["456", "456"]
+    heights = [float(point.split(",")[1]) for point in lines[0]]
+    assert (heights[0], heights[-1]) == (14, 234), "the largest value is at the top"
+    assert heights == sorted(heights)
+    assert all(14 <= float(line["y1"]) == float(line["y2"]) <= 234 for line in page.of("line"))
     broken = Page(chart("loss", [1, 2, 3, 4, 5], {"training": [1, 2, None, 4, float("nan")]}, "epoch", False))
     assert (len(broken.of("polyline")), len(broken.of("circle"))) == (1, 1)
 
@@ -254,7 +272,9 @@ def test_the_command_writes_a_page_of_a_model_and_its_training(tmp_path, monkeyp
     assert main([*argv, "--training", "run.json", "--out", "r.html"]) == 0
     page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert "Report: d.npz" in page.cells
-    assert len(page.of("svg")) == 2
+    assert [svg["aria-label"] for svg in page.of("svg")] == [
+        "loss: training ends at 0.3333", "accuracy: training ends at 66.67 %; test ends at 50.00 %"
+    ]  # fmt: skip
     picture = page.of("img")[0]
     assert (picture["width"], picture["height"]) == ("8", "8")
     assert base64.b64decode(picture["src"].partition(",")[2]).startswith(b"\x89PNG")
