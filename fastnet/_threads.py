@@ -1,27 +1,34 @@
-"""Teams of threads: one compiled call per thread, all running at once, meeting at barriers of their own.
+"""Threads that help the one that calls: kept by the process, asleep until there is work, waited for by nobody.
 
-The threads are Python threads inside one compiled function that has let go of the interpreter lock. They
-are made for a call and end with it. So every thread of a team certainly runs (which a barrier needs, and
-a pool that is shared or nested cannot promise), two callers never share a team, a forked child has
-nothing to inherit, and no threading layer has to be installed. Starting a thread costs some tens of
-microseconds: a team is for calls that take a millisecond or more.
+A compiled call lets go of the interpreter lock, and threads of Python's run it at once. The caller does not wait for
+its helpers to come: on a busy machine that takes as long as other processes please. Who comes late finds less work,
+or none. A thread that has been taken into a team, though, is waited for (`fastnet.kernels.elastic`).
 """
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
+import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 LINE = 16
-"""Elements of a barrier's array between its counters: two cache lines, so that they do not share one."""
+"""Elements of 8 bytes between what different threads write to: two cache lines, so that they do not share one."""
 
-STOP = 2 * LINE
-"""Index of the element of a barrier's array that tells waiting threads to leave."""
+_lock = threading.Lock()
+_idle: list[queue.SimpleQueue[Callable[[], None]]] = []
+"""Where threads without work wait for some."""
+
+_sizes: tuple[int, ...] = ()
+
+IN_USE: npt.NDArray[np.int64] = np.zeros(2, np.int64)
+"""Calls that compute at this moment, in any thread of this process; and the processors that they share."""
 
 
 def available_cores() -> int:
@@ -49,44 +56,69 @@ def resolve_threads(n_threads: int | None) -> int:
     return int(n_threads)
 
 
-def make_barrier() -> npt.NDArray[np.int64]:
-    """Return what the threads of a team meet at."""
-    return np.zeros(3 * LINE, np.int64)
+def fixed_sizes(n_threads: int) -> tuple[int, ...]:
+    """Return the sizes that teams are to have, turn by turn and again from the first; none if they may choose.
 
-
-def run_team(
-    worker: Callable[..., None], n_threads: int, *args: Any, barrier: npt.NDArray[np.int64] | None = None
-) -> None:
-    """Call `worker(thread, n_threads, barrier, *args)` in `n_threads` threads at once and wait for all.
-
-    The caller is thread 0. If it is interrupted before its own part has begun, or a thread fails,
-    `barrier[STOP]` is raised, on which all that wait at the barrier leave the worker.
+    `FASTNET_ELASTIC=0` asks for teams that keep all their threads, and wait for them.
     """
-    barrier = make_barrier() if barrier is None else barrier
-    if n_threads == 1:
-        worker(0, 1, barrier, *args)
-        return
-    errors: list[BaseException] = []
+    if _sizes:
+        return _sizes
+    return (n_threads,) if os.environ.get("FASTNET_ELASTIC") == "0" else ()
 
-    def run(thread: int) -> None:
-        try:
-            worker(thread, n_threads, barrier, *args)
-        except BaseException as error:
-            barrier[STOP] = 1
-            errors.append(error)
 
-    team = [threading.Thread(target=run, args=(thread,), daemon=True) for thread in range(1, n_threads)]
-    started = []
+@contextlib.contextmanager
+def team_sizes(*sizes: int) -> Iterator[None]:
+    """Let all teams have these sizes, turn by turn: for measuring and testing."""
+    global _sizes
+    before, _sizes = _sizes, sizes
     try:
-        for member in team:
-            member.start()
-            started.append(member)
-        worker(0, n_threads, barrier, *args)
-    except BaseException:
-        barrier[STOP] = 1
-        raise
+        yield
     finally:
-        for member in started:
-            member.join()
-    if errors:
-        raise errors[0]
+        _sizes = before
+
+
+@contextlib.contextmanager
+def computing() -> Iterator[None]:
+    """Count a call among those that compute at this moment."""
+    with _lock:
+        IN_USE[0] += 1
+        IN_USE[1] = available_cores()
+    try:
+        yield
+    finally:
+        with _lock:
+            IN_USE[0] -= 1
+
+
+def employ(task: Callable[[], None]) -> None:
+    """Let another thread do a task that raises nothing, some time soon; never, where no thread can be started."""
+    try:
+        waiting = _idle.pop()
+    except IndexError:
+        waiting = queue.SimpleQueue()
+        try:
+            _thread.start_new_thread(_serve, (waiting,))
+        except RuntimeError:
+            return
+    waiting.put(task)
+
+
+def _serve(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
+    """Do one task after another."""
+    while True:
+        task = waiting.get()
+        task()
+        del task  # and what it refers to
+        _idle.append(waiting)
+
+
+def _forget() -> None:
+    """Begin anew in a forked child, which has inherited no threads."""
+    global _lock
+    _lock = threading.Lock()
+    _idle.clear()
+    IN_USE[0] = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet._jit import vector_bits
-from fastnet._threads import LINE, resolve_threads, run_team
-from fastnet.kernels.measure import FMA_CHAINS, READ_CHAINS, compute, read
+from fastnet._threads import LINE, resolve_threads
+from fastnet.kernels.claims import share_work
+from fastnet.kernels.measure import FMA_CHAINS, READ_CHAINS
+from fastnet.kernels.roof import compute, read
 
 ROUNDS = 20_000
 
@@ -83,7 +85,7 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     rounds = 20 * ROUNDS
     out = np.full(LINE * team, 0.5, dtype)
     flop = 2 * rounds * FMA_CHAINS * (vector_bits() // (8 * dtype.itemsize)) * team
-    return flop / _best_of(lambda: run_team(compute, team, rounds, out), seconds) / 1e9
+    return flop / _best_of(lambda: share_work(compute, team, team, rounds, out, fixed=True), seconds) / 1e9
 
 
 def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, seconds: float = 0.15) -> float:
@@ -117,7 +119,7 @@ def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, secon
         raise ValueError(f"size must be at least {4 * step * team} bytes for {team} threads, got {size}")
     array, out = np.ones(size // (4 * step) * step, np.float32), np.zeros(LINE * team, np.float32)
     times = max(1, 32 * 1024 * 1024 // size)
-    best = _best_of(lambda: run_team(read, team, array, times, step, out), seconds)
+    best = _best_of(lambda: share_work(read, team, team, array, times, step, out, fixed=True), seconds)
     return float(times * array.nbytes / best / 1e9)
 
 

@@ -1,8 +1,8 @@
-"""The barrier at which the threads of a team meet inside compiled code.
+"""How threads in compiled code wait for each other: atomic numbers, and the barrier at which a team meets.
 
-A counter and a generation, each on cache lines of its own (Mellor-Crummey and Scott, 1991, section 3, the
-centralised barrier with its sense as a number). Waiting threads spin briefly, since the others are
-microseconds away, and then give up their time slice, so a team larger than the machine makes progress.
+A barrier is a counter and a generation, each on cache lines of its own (Mellor-Crummey and Scott, 1991, section 3, the
+centralised barrier with its sense as a number). Waiting threads spin, since the others are microseconds away, and
+after a while give up their time slice, so a team larger than the machine makes progress.
 """
 
 from __future__ import annotations
@@ -16,25 +16,30 @@ from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import called, emitted, inlined
-from fastnet._threads import LINE, STOP
-from fastnet.kernels.emit import I64, call_function
+from fastnet._threads import LINE
+from fastnet.kernels.emit import I32, I64, call_function, whole
 
-SPINS = 500
-"""Looks at the generation before a waiting thread gives up its time slice: some ten microseconds."""
+SPINS = 20_000
+"""Looks at what is waited for before a thread gives up its time slice: some tens of microseconds."""
 
-_YIELD = "fastnet_yield_time_slice"
+_YIELD, _SLEEP = "fastnet_yield_time_slice", "fastnet_sleep"
+
+_SLEEP_UNIT = 1000 if sys.platform == "win32" else 1
+"""Microseconds that the system's call for sleeping counts in."""
 
 
-def _register_yield() -> None:
-    """Give the system's call for giving up a time slice one name that compiled and cached code links to."""
+def _register_calls() -> None:
+    """Give the system's calls for waiting names that compiled and cached code links to."""
     if sys.platform == "win32":
-        call = ctypes.windll.kernel32.SwitchToThread
+        give_up, sleep = ctypes.windll.kernel32.SwitchToThread, ctypes.windll.kernel32.Sleep
     else:
-        call = ctypes.CDLL(None).sched_yield
-    llvm.add_symbol(_YIELD, ctypes.cast(call, ctypes.c_void_p).value)
+        process = ctypes.CDLL(None)
+        give_up, sleep = process.sched_yield, process.usleep
+    for name, call in ((_YIELD, give_up), (_SLEEP, sleep)):
+        llvm.add_symbol(name, ctypes.cast(call, ctypes.c_void_p).value)
 
 
-_register_yield()
+_register_calls()
 
 
 def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -43,7 +48,9 @@ def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 
 @emitted
-def _load(_typing: Any, array: Any, index: Any) -> Any:
+def load(_typing: Any, array: Any, index: Any) -> Any:
+    """Load an element, and see all that was written before it was stored."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.load_atomic(_pointer(context, builder, signature, args), "acquire", 8, typ=I64)
 
@@ -51,7 +58,19 @@ def _load(_typing: Any, array: Any, index: Any) -> Any:
 
 
 @emitted
-def _add(_typing: Any, array: Any, index: Any, value: Any) -> Any:
+def store(_typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Store an element, and let who loads it see all that was written before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.bitcast(_pointer(context, builder, signature, args), I64.as_pointer())
+        builder.store_atomic(args[2], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen
+
+
+@emitted
+def add(_typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Add to an element and return what it was before."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -62,33 +81,50 @@ def _add(_typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @emitted
-def _yield_time_slice(_typing: Any) -> Any:
+def yield_time_slice(_typing: Any) -> Any:
+    """Let another thread have this processor, if one wants it."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(32), [])
-        call_function(builder, _YIELD, kind, [])
+        call_function(builder, _YIELD, ir.FunctionType(I32, []), [])
         return context.get_dummy_value()
 
     return types.void(), codegen
 
 
-@called
-def _wait(barrier: Any, n_threads: int) -> bool:
-    generation = _load(barrier, LINE)
-    if _add(barrier, 0, 1) == n_threads - 1:
-        _add(barrier, 0, -n_threads)
-        _add(barrier, LINE, 1)
-        return True
-    spins = 0
-    while _load(barrier, LINE) == generation:
-        if _load(barrier, STOP) != 0:
-            return False
-        spins += 1
-        if spins > SPINS:
-            _yield_time_slice()
-    return True
+@emitted
+def sleep(_typing: Any, microseconds: Any) -> Any:
+    """Sleep for about as long, some tens of microseconds more at least, and a millisecond at least on Windows."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        units = builder.sdiv(builder.add(args[0], whole(_SLEEP_UNIT - 1)), whole(_SLEEP_UNIT))
+        call_function(builder, _SLEEP, ir.FunctionType(I32, [I32]), [builder.trunc(units, I32)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
 
 
 @inlined
-def meet(barrier: Any, n_threads: int) -> bool:
-    """Wait until every thread of the team has come here; False if the team was told to stop."""
-    return n_threads == 1 or _wait(barrier, n_threads)
+def wait_a_little(spins: int) -> int:
+    """Spin once more, or give up the time slice after many times; return how often it was."""
+    if spins > SPINS:
+        yield_time_slice()
+    return spins + 1
+
+
+@called
+def _wait(control: Any, counter: int, n_threads: int) -> None:
+    generation = load(control, counter + LINE)
+    if add(control, counter, 1) == n_threads - 1:
+        add(control, counter, -n_threads)
+        add(control, counter + LINE, 1)
+        return
+    spins = 0
+    while load(control, counter + LINE) == generation:
+        spins = wait_a_little(spins)
+
+
+@inlined
+def synchronise(control: Any, counter: int, n_threads: int) -> None:
+    """Wait until so many threads have come to the barrier whose counter is this element of the array."""
+    if n_threads > 1:
+        _wait(control, counter, n_threads)

@@ -1,11 +1,17 @@
 """What a team of threads runs in one compiled call: steps of training, or inference.
 
-The threads meet twice a step, or a few times more. Between the first meeting and the second each owns some tiles of
-weights: their gradient, from all rows of the batch, and their update. Between the second and the next first each owns
-some rows of the batch, from the gather to the gradients of every layer's outputs. Where a layer's outputs are many
-and the rows are few, its forward is shared out by columns instead, with a meeting before and after it: the weights
-that a thread updates are then the ones it reads, and stay in its second-level cache. A large batch goes through in
-blocks of rows that stay in the second-level cache, and its gradient is kept between blocks.
+Training goes in turns: in the first the team assembles, the second packs the weights, each of those that follow carries
+a block of rows of a batch through, the last unpacks the weights. Between turns the team may change its size (`fastnet.kernels.elastic`); who
+joins takes part from the turn that follows, and who is let go sleeps until it is asked again.
+
+Within a turn the threads meet twice, or a few times more. Before the first barrier each owns some rows of the block,
+from the gather to the gradients of every layer's outputs. After it each owns some tiles of weights: their gradient,
+from all rows of the block, and their update. Where a layer's outputs are many and the rows are few, its forward is
+shared out by columns instead, with a barrier before and after it: the weights that a thread updates are then the ones
+it reads, and stay in its second-level cache. A large batch goes through in blocks of rows that stay in the
+second-level cache, and its gradient is kept between blocks.
+
+Inference has one barrier of another kind: threads claim blocks of rows (`fastnet.kernels.claims`).
 
 Here stands who does what when; the work itself is done by parts (`fastnet.kernels.parts`), called by their addresses.
 """
@@ -17,8 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.barrier import meet
+from fastnet._threads import LINE
+from fastnet.kernels import elastic
+from fastnet.kernels.barrier import add, load, store, synchronise
+from fastnet.kernels.claims import claim, done, leave, wait_for
 from fastnet.kernels.denormals import flush, restore
+from fastnet.kernels.elastic import AT_JOIN, CALL, IN_TURN, INDEX, MEMBERS, PLANS, SIZE, TURN
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
 from fastnet.kernels.measure import clock
 from fastnet.kernels.narrow import owns_columns
@@ -44,6 +54,12 @@ def _tick(s: Any, thread: int, phase: int) -> None:
     ticks[LAST] = now
 
 
+LOSS_SUM, N_CORRECT, PENALTY_SUM, BATCH_LOSS = (np.int64(i) for i in range(4))
+"""What a thread's totals are: sums over an epoch, and the loss of the batch that is under way."""
+
+ASSEMBLE, PACK, FIRST_BLOCK = (np.int64(i) for i in range(3))
+"""Turns: first the team assembles, then the weights are packed, then there is one for each block, and one to unpack."""
+
 N_VECTORS = 3
 """Vectors that are packed: the parameters, and two of an optimizer's state."""
 
@@ -55,6 +71,13 @@ class Block(NamedTuple):
     n_rows: int
     first_row: int  # within the batch
     step: int  # number of the step
+    n_batch: int  # rows of the batch
+
+
+@inlined
+def _meet(s: Any, n_threads: int) -> None:
+    """Wait for the other threads of the team."""
+    synchronise(s.memory.control, IN_TURN, n_threads)
 
 
 @inlined
@@ -77,7 +100,7 @@ def _finish(
 
 
 @inlined
-def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block: Block) -> bool:
+def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block: Block) -> None:
     """Carry a block forward; between layers shared out by rows threads need not meet."""
     n_rows = block.n_rows
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
@@ -85,8 +108,8 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
     by_columns = False
     for layer in range(first_layer, s.layout.n_in.size):
         before, by_columns = by_columns, s.run.by_columns[layer] != 0
-        if (before or by_columns) and not meet(s.memory.barrier, n_threads):
-            return False
+        if before or by_columns:
+            _meet(s, n_threads)
         count = panels_of(s.layout.n_out[layer], s.memory.values.itemsize)
         begin, end, tiles, first_panel, last_panel = first, last, last_tile, FIRST, count
         if by_columns:
@@ -95,43 +118,40 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
         multiply = s.parts.first_multiply if layer == 0 else s.parts.multiply
         call(multiply, s, (layer, begin, tiles, first_panel, last_panel, FIRST))
         _finish(s, block, layer, begin, end, tiles, first_panel, last_panel)
-    return not by_columns or meet(s.memory.barrier, n_threads)
+    if by_columns:
+        _meet(s, n_threads)
 
 
 @inlined
-def _narrow_forward(s: Any, thread: int, n_threads: int, block: Block) -> bool:
+def _narrow_forward(s: Any, thread: int, n_threads: int, block: Block) -> None:
     """Carry a block through a narrow first layer; between its products and its sums the threads meet."""
     n_rows = block.n_rows
     call(s.parts.narrow_gather, s, (thread, n_threads, block.start, n_rows))
-    if s.layout.narrow.direct == 0 and not meet(s.memory.barrier, n_threads):
-        return False
+    if s.layout.narrow.direct == 0:
+        _meet(s, n_threads)
     _tick(s, thread, GATHER)
     call(s.parts.narrow_multiply, s, (thread, n_threads, n_rows))
     _tick(s, thread, FORWARD)
-    if not meet(s.memory.barrier, n_threads):
-        return False
+    _meet(s, n_threads)
     _tick(s, thread, WAIT_WEIGHTS)
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     call(s.parts.narrow_add, s, (first, last, n_rows))
     _finish(s, block, FIRST, first, last, last_tile, FIRST, panels_of(s.layout.n_out[0], s.memory.values.itemsize))
-    return True
 
 
 @part
 def train_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int, first_row: int, step: int) -> int:
-    """Carry a block forward and back; return the count of a thread's correct answers, or -1 to stop."""
-    block = Block(start, n_rows, first_row, step)
+    """Carry a block forward and back; return the count of a thread's correct answers."""
+    block = Block(start, n_rows, first_row, step, FIRST)
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     n_layers, first_layer = s.layout.n_in.size, FIRST
     if s.layout.narrow.groups > 0:
-        if not _narrow_forward(s, thread, n_threads, block):
-            return -1
+        _narrow_forward(s, thread, n_threads, block)
         first_layer += 1
     else:
         call(s.parts.gather, s, (start, first, last))
         _tick(s, thread, GATHER)
-    if not _forward_layers(s, thread, n_threads, first_layer, block):
-        return -1
+    _forward_layers(s, thread, n_threads, first_layer, block)
     _tick(s, thread, FORWARD)
     correct = call(s.parts.loss, s, (thread, start, first, last))
     _tick(s, thread, LOSS)
@@ -145,17 +165,16 @@ def train_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int, fir
 
 
 @inlined
-def _begin_batch(s: Any, thread: int, batch: int, n: int, step: int) -> float:
-    """Work out what a step's sums are divided by, and its coefficients; return the former."""
-    divisor, samples, coefficients = float(n), s.samples, s.memory.coefficients[thread]
+def _begin_batch(s: Any, thread: int, block: Block) -> None:
+    """Work out what a step's sums are divided by, and its coefficients, for a thread of its own."""
+    divisor, samples, coefficients = float(block.n_batch), s.samples, s.memory.coefficients[thread]
     if samples.weights.size > 0:
-        divisor = 0.0
-        for i in range(batch, batch + n):
+        divisor, batch = 0.0, block.start - block.first_row
+        for i in range(batch, batch + block.n_batch):
             divisor += samples.weights[samples.order[i]]
     s.memory.divisors[thread, 0] = divisor
-    fill_coefficients(s.run.optimizer, s.run.settings, step, coefficients)
+    fill_coefficients(s.run.optimizer, s.run.settings, block.step, coefficients)
     coefficients[PENALTY] = s.run.l2 / divisor
-    return divisor
 
 
 @inlined
@@ -171,108 +190,187 @@ def _update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, go
 
 
 @inlined
-def _count_loss(s: Any, thread: int, n_rows: int) -> float:
-    """Sum a block's losses: in one thread, in one order, whatever the count of threads."""
-    total = 0.0
-    if thread == 0:
-        for r in range(n_rows):
-            total += s.memory.row_losses[r]
-    return total
+def _count(s: Any, block: Block) -> None:
+    """Sum a block's losses and its batch's penalty: in one thread, in one order, whatever the count of threads."""
+    totals, memory, divisor = s.memory.totals[0], s.memory, s.memory.divisors[0, 0]
+    if block.first_row == 0:
+        totals[BATCH_LOSS] = 0
+        if s.parts.penalty != 0:
+            penalty = 0.0
+            for i in range(memory.penalties.size):
+                penalty += memory.penalties[i]
+            totals[PENALTY_SUM] += 0.5 * s.run.l2 * penalty / divisor * block.n_batch
+    loss = 0.0
+    for r in range(block.n_rows):
+        loss += memory.row_losses[r]
+    totals[BATCH_LOSS] += loss
+    if block.first_row + block.n_rows == block.n_batch:
+        batch_loss = totals[BATCH_LOSS]
+        totals[LOSS_SUM] += batch_loss / divisor * block.n_batch if s.samples.weights.size > 0 else batch_loss
 
 
 @inlined
-def _count_penalty(s: Any, thread: int) -> float:
-    total = 0.0
-    if thread == 0:
-        for i in range(s.memory.penalties.size):
-            total += s.memory.penalties[i]
-    return 0.5 * s.run.l2 * total  # type: ignore[no-any-return]
-
-
-@inlined
-def _clip(s: Any, thread: int, n_threads: int) -> bool:
-    """Update with the stored gradient, clipped; the threads have met before, and do so again at the end."""
+def _clip(s: Any, thread: int, n_threads: int) -> None:
+    """Update with the stored gradient, clipped."""
+    _meet(s, n_threads)
     call(s.parts.squares, s, (thread, n_threads))
-    if not meet(s.memory.barrier, n_threads):
-        return False
+    _meet(s, n_threads)
     call(s.parts.clipped, s, (thread, n_threads))
-    return meet(s.memory.barrier, n_threads)
 
 
 @inlined
-def _steps(s: Any, thread: int, n_threads: int) -> bool:
-    """Take all steps; False if the team was told to stop."""
-    totals, run, parts = s.memory.totals[thread], s.run, s.parts
-    step, weighted, fused = s.memory.progress[0], s.samples.weights.size > 0, parts.clipped == 0
-    s.memory.ticks[thread, LAST] = clock()
-    waits = not fused or parts.penalty != 0 or not owns_columns(s.layout.narrow, n_threads)
-    for batch in range(0, s.samples.order.size, run.batch_size):
-        n = min(run.batch_size, s.samples.order.size - batch)
-        step += 1
-        divisor = _begin_batch(s, thread, batch, n, step)
-        if parts.penalty != 0:
-            call(parts.penalty, s, (thread, n_threads))
-        loss = 0.0
-        for start in range(0, n, run.block):
-            n_rows = min(run.block, n - start)
-            right = call(parts.rows, s, (thread, n_threads, batch + start, n_rows, start, step))
-            totals[1] += right
-            if right < 0 or not meet(s.memory.barrier, n_threads):
-                return False
-            _tick(s, thread, WAIT_ROWS)
-            stores = not fused or start + run.block < n or parts.update == 0
-            _update(s, thread, n_threads, batch + start + n_rows, n_rows, start > 0, stores)
-            loss += _count_loss(s, thread, n_rows)
-            if parts.penalty != 0 and start == 0:
-                totals[2] += _count_penalty(s, thread) / divisor * n
-            _tick(s, thread, UPDATE)
-            if waits:
-                if not meet(s.memory.barrier, n_threads):
-                    return False
-                _tick(s, thread, WAIT_WEIGHTS)
-        totals[0] += loss / divisor * n if weighted else loss
-        if not fused:
-            if not _clip(s, thread, n_threads):
-                return False
-            _tick(s, thread, UPDATE)
-    return True
+def _blocks_of(n_rows: int, size: int) -> int:
+    return (n_rows + size - 1) // size
 
 
-@part
-def train(s: Any, thread: int, n_threads: int) -> int:
-    """Pack parameters and optimizer state, take all steps, and unpack them again; what a thread of the team does."""
-    for i in range(N_VECTORS):
-        call(s.parts.pack, s, (thread, n_threads, i))
-    if not meet(s.memory.barrier, n_threads):
-        return 0
-    call(s.parts.transpose, s, (thread, n_threads))
-    if not meet(s.memory.barrier, n_threads):
-        return 0
-    state = flush()
-    done = _steps(s, thread, n_threads)
+@inlined
+def _last_turn(s: Any) -> int:
+    """Return the number of the turn that unpacks the weights."""
+    n, size = s.samples.order.size, s.run.batch_size
+    n_blocks = n // size * _blocks_of(size, s.run.block) + _blocks_of(n % size, s.run.block)
+    return FIRST_BLOCK + n_blocks  # type: ignore[no-any-return]
+
+
+@inlined
+def _block_of(s: Any, turn: int) -> Block:
+    """Return the rows of a turn; none of one that carries none through."""
+    batch_size, in_batch = s.run.batch_size, _blocks_of(s.run.batch_size, s.run.block)
+    batch, first_row = (turn - FIRST_BLOCK) // in_batch, (turn - FIRST_BLOCK) % in_batch * s.run.block
+    start = batch * batch_size
+    n_batch = min(batch_size, s.samples.order.size - start)
+    n_rows = min(s.run.block, n_batch - first_row) if turn >= FIRST_BLOCK else FIRST
+    return Block(start + first_row, n_rows, first_row, s.memory.progress[0] + batch + 1, n_batch)
+
+
+@inlined
+def _plan(s: Any, size: int, turn: int, last: int) -> None:
+    """Decide how large the team is after this turn; the caller does that for all."""
+    memory, control, team = s.memory, s.memory.control, s.memory.ticks.shape[0]
+    after = size
+    if turn == last:
+        elastic.look_at_clock(memory.pace, size, _block_of(s, turn - 1).n_rows)
+    elif memory.sizes.size > 0:
+        after = elastic.plan_fixed(control, team, size, turn, min(memory.sizes[turn % memory.sizes.size], team))
+    elif team > 1:
+        rows = _block_of(s, turn - 1).n_rows
+        after = elastic.plan(control, memory.pace, memory.in_use, team, size, turn, rows)
+    store(control, PLANS + turn % 2, after)
+
+
+@inlined
+def _take_block(s: Any, thread: int, n_threads: int, turn: int, joined: bool) -> bool:
+    """Carry a turn's block through; tell whether the threads must meet before the next turn."""
+    block, parts, totals, state = _block_of(s, turn), s.parts, s.memory.totals[thread], flush()
+    fused = parts.clipped == 0
+    if block.first_row == 0 or joined:
+        _begin_batch(s, thread, block)
+    if parts.penalty != 0 and block.first_row == 0:
+        call(parts.penalty, s, (thread, n_threads))
+    totals[N_CORRECT] += call(
+        parts.rows, s, (thread, n_threads, block.start, block.n_rows, block.first_row, block.step)
+    )
+    _meet(s, n_threads)
+    _tick(s, thread, WAIT_ROWS)
+    is_last = block.first_row + block.n_rows == block.n_batch
+    stores = not fused or not is_last or parts.update == 0
+    _update(s, thread, n_threads, block.start + block.n_rows, block.n_rows, block.first_row > 0, stores)
+    if thread == 0:
+        _count(s, block)
+    _tick(s, thread, UPDATE)
+    if not fused and is_last:
+        _clip(s, thread, n_threads)
+        _tick(s, thread, UPDATE)
     restore(state)
-    if done and meet(s.memory.barrier, n_threads):
-        for i in range(N_VECTORS):
-            call(s.parts.unpack, s, (thread, n_threads, i))
+    return not fused or parts.penalty != 0 or not owns_columns(s.layout.narrow, n_threads)
+
+
+@inlined
+def _move_weights(s: Any, thread: int, n_threads: int, turn: int) -> None:
+    """Pack parameters and optimizer state, or unpack them after the last block."""
+    for i in range(N_VECTORS):
+        call(s.parts.pack if turn == PACK else s.parts.unpack, s, (thread, n_threads, i))
+    _meet(s, n_threads)
+    if turn == PACK:
+        call(s.parts.transpose, s, (thread, n_threads))
+
+
+@part
+def take_turns(s: Any, thread: int, n_threads: int, turn: int) -> int:
+    """Take part in a team of so many threads from a turn on, to the end or until it has no place for this thread."""
+    control, last, first = s.memory.control, _last_turn(s), turn
+    while turn <= last and thread < n_threads:
+        if thread == 0:
+            _plan(s, n_threads, turn, last)
+        meets = True
+        if FIRST_BLOCK <= turn < last:
+            if turn == first or turn == FIRST_BLOCK:
+                s.memory.ticks[thread, LAST] = clock()
+            meets = _take_block(s, thread, n_threads, turn, turn == first)
+        elif turn > ASSEMBLE:
+            _move_weights(s, thread, n_threads, turn)
+        after = load(control, PLANS + turn % 2)
+        if after > n_threads:
+            synchronise(control, AT_JOIN, after)
+        elif meets or after < n_threads:
+            _meet(s, n_threads)
+        if FIRST_BLOCK <= turn < last:
+            _tick(s, thread, WAIT_WEIGHTS)
+        n_threads, turn = after, turn + 1
     return 0
 
 
 @part
-def predict(s: Any, thread: int, n_threads: int) -> int:
-    """Carry a thread's rows through all layers, a block of them at a time, in rows of its own of all panels."""
-    call(s.parts.pack, s, (thread, n_threads, 0))
-    if not meet(s.memory.barrier, n_threads):
-        return 0
-    n_samples, block = s.samples.order.size, s.run.block
-    first, last, _ = rows_of(n_samples, thread, n_threads)
-    own = thread * block
-    for start in range(first, last, block):
-        n_rows = min(block, last - start)
-        tiles = own + (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-        call(s.parts.gather, s, (start - own, own, own + n_rows))
-        for layer in range(s.layout.n_in.size):
-            panels = panels_of(s.layout.n_out[layer], s.memory.values.itemsize)
-            call(s.parts.multiply, s, (layer, own, tiles, FIRST, panels, FIRST))
-            _finish(s, Block(start, n_rows, FIRST, FIRST), layer, own, own + n_rows, tiles, FIRST, panels)
-        call(s.parts.unpack, s, (start - own, own, own + n_rows))
+def train(s: Any, _thread: int) -> int:
+    """Take all turns: what the thread does that was asked for it."""
+    control = s.memory.control
+    add(control, CALL, 1)
+    if s.memory.sizes.size == 0:
+        elastic.begin_call(control, s.memory.pace, s.memory.ticks.shape[0])
+    call(s.parts.turns, s, (FIRST, FIRST + 1, ASSEMBLE))
+    elastic.end_call(control)
+    add(control, CALL, 1)
     return 0
+
+
+@part
+def help_out(s: Any, member: int) -> int:
+    """Take part when asked to, until nothing has been asked for a while."""
+    control, own = s.memory.control, MEMBERS + member * LINE
+    while elastic.wait_to_be_taken_in(control, member, s.memory.pace[elastic.RATE]):
+        turn, index, size = load(control, own + TURN), control[own + INDEX], control[own + SIZE]
+        control[own + TURN] = 0
+        synchronise(control, AT_JOIN, size)
+        call(s.parts.turns, s, (index, size, turn))
+    return 0
+
+
+@part
+def predict(s: Any, thread: int) -> int:
+    """Pack the weights, and carry blocks of rows through all layers, in rows of the thread's own of all panels."""
+    control, n_packs, block = s.memory.control, s.run.batch_size, s.run.block
+    n_samples, own = s.samples.order.size, thread * s.run.block
+    count = n_packs + _blocks_of(n_samples, block)
+    item = claim(control, thread, -1)
+    while item < count:
+        if item < n_packs:
+            call(s.parts.pack, s, (item, n_packs, FIRST))
+        else:
+            wait_for(control, thread, n_packs)
+            _predict_block(s, own, (item - n_packs) * block)
+        done(control)
+        item = claim(control, thread, item)
+    leave(control, thread, count)
+    return 0
+
+
+@inlined
+def _predict_block(s: Any, own: int, start: int) -> None:
+    """Carry a block of samples forward, in rows from `own` on."""
+    n_rows = min(s.run.block, s.samples.order.size - start)
+    tiles = own + (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
+    call(s.parts.gather, s, (start - own, own, own + n_rows))
+    for layer in range(s.layout.n_in.size):
+        panels = panels_of(s.layout.n_out[layer], s.memory.values.itemsize)
+        call(s.parts.multiply, s, (layer, own, tiles, FIRST, panels, FIRST))
+        _finish(s, Block(start, n_rows, FIRST, FIRST, FIRST), layer, own, own + n_rows, tiles, FIRST, panels)
+    call(s.parts.unpack, s, (start - own, own, own + n_rows))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.kernels import arrays, sparse
+from fastnet.kernels.elastic import make_pace
 from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
@@ -102,7 +103,9 @@ class Epochs:
             x = np.empty((0, x.shape[1]), parameters.dtype)
         samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
         n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
-        return Team(training_state(self._task, parameters, slots, samples, n_threads), n_threads), places
+        state, task = training_state(self._task, parameters, slots, samples, n_threads), self._task
+        steps = (*task.sizes, task.batch_size, *task.optimizer[:1], parameters.dtype, self._sparse is not None)
+        return Team(state, n_threads, make_pace(n_threads, steps)), places
 
     @staticmethod
     def _copy(sources: Sequence[FloatArray], targets: Sequence[FloatArray]) -> None:

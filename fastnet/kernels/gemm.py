@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet._jit import inlined, kernel, vector_bits
-from fastnet._threads import resolve_threads, run_team
+from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
 from fastnet.kernels.arrays import flat, locked
-from fastnet.kernels.barrier import meet
+from fastnet.kernels.claims import claim, done, leave, share_work, wait_for
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -34,6 +34,9 @@ BLOCK_BYTES = 16 * 1024
 
 BLOCK_ROWS = 96
 """Rows of A that a thread packs, multiplies and unpacks while they stay in its second-level cache."""
+
+PACKS_PER_THREAD = 4
+"""Groups of panels of B that a thread packs, about: who comes late finds some left."""
 
 FIRST: Any = np.int64(0)
 """For calls of inlined functions: a plain 0 would be a type of its own, and they would be compiled once more."""
@@ -168,30 +171,48 @@ def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> 
                 row[j] = elementary.relu(row[j])
 
 
+class Cut(NamedTuple):
+    """How each product of a stack is cut: first panels of B are packed, then blocks of rows multiplied by them."""
+
+    items: int  # matrices
+    packs: int  # groups of panels
+    blocks: int
+    rows: int  # of a block
+
+
+def _cut(items: int, m: int, n_panels: int, team: int) -> Cut:
+    """Cut into as many pieces for each thread, of rows that stay in its cache."""
+    rows = padded(-(-m // padded(-(-m // BLOCK_ROWS), team)), TILE_ROWS)
+    return Cut(items, min(n_panels, PACKS_PER_THREAD * team if team > 1 else 1), -(-m // rows), rows)
+
+
 @kernel
 def _multiply(
-    thread: int, n_threads: int, barrier: Any, a: Operand, b: Operand, k: int, shape: tuple[int, int, int],
+    thread: int, control: Any, a: Operand, b: Operand, cut: Cut, k: int, shape: tuple[int, int],
     c: Any, bias: Any, relu: bool, packed: Any, a_block: Any, c_block: Any, capacity: int,
 ) -> None:  # fmt: skip
-    items, m, n = shape
+    m, n = shape
     width = TILE_VECTORS * VECTOR_BYTES // c.itemsize
     k_panels, n_panels = panels_of(k, c.itemsize), panels_of(n, c.itemsize)
-    first_panel, last_panel = share(n_panels, thread, n_threads)
-    first_tile, last_tile = share((m + TILE_ROWS - 1) // TILE_ROWS, thread, n_threads)
-    first, last = first_tile * TILE_ROWS, min(last_tile * TILE_ROWS, m)
     a0, c0, step = thread * k_panels * capacity * width, thread * n_panels * capacity * width, capacity * width
-    for s in range(items):
-        pack(b.flat, b.starts[s], b.row, b.col, k, n, first_panel, last_panel, packed, 0, k * width)
-        if not meet(barrier, n_threads):
-            return
-        for row in range(first, last, BLOCK_ROWS):
-            rows = min(BLOCK_ROWS, last - row)
+    per_matrix = cut.packs + cut.blocks
+    item, count = claim(control, thread, -1), cut.items * per_matrix
+    while item < count:
+        s, own = item // per_matrix, item % per_matrix
+        wait_for(control, thread, s * per_matrix if own < cut.packs else s * per_matrix + cut.packs)
+        if own < cut.packs:
+            first_panel, last_panel = share(n_panels, own, cut.packs)
+            pack(b.flat, b.starts[s], b.row, b.col, k, n, first_panel, last_panel, packed, 0, k * width)
+        else:
+            row = (own - cut.packs) * cut.rows
+            rows = min(cut.rows, m - row)
             pack(a.flat, a.starts[s] + row * a.row, a.row, a.col, rows, k, 0, k_panels, a_block, a0, step)
             multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n, FIRST, n_panels)
             unpack(c_block, c0, step, rows, n, FIRST, n_panels, c, (s * m + row) * n, n)
             _finish(c, (s * m + row) * n, rows, n, bias, relu)
-        if not meet(barrier, n_threads):
-            return
+        done(control)
+        item = claim(control, thread, item)
+    leave(control, thread, count)
 
 
 _ONE_MATRIX: Any = locked(np.zeros(1, np.int64))
@@ -227,11 +248,12 @@ def multiply(
     target = result if result.flags.c_contiguous else np.empty(result.shape, dtype)
     items, width = math.prod(batch_shape), panel_width(dtype.itemsize)
     team = threads_for(2 * items * m * n * k)
-    capacity = spaced_rows(min(BLOCK_ROWS, m), dtype.itemsize)
+    cut = _cut(items, m, -(-n // width), team)
+    capacity = spaced_rows(cut.rows, dtype.itemsize)
     sizes = k * padded(n, width), team * capacity * padded(k, width), team * capacity * padded(n, width)
     memory, end = arrays.empty(sum(sizes), dtype), sizes[0] + sizes[1]
-    run_team(
-        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), k, (items, m, n),
+    share_work(
+        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), cut, k, (m, n),
         target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu,
         memory[: sizes[0]], memory[sizes[0] : end], memory[end:], capacity,
     )  # fmt: skip

@@ -8,11 +8,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, is_arm, is_x86, kernel
-from fastnet._threads import LINE
-from fastnet.kernels.barrier import meet
+from fastnet._jit import emitted, is_arm, is_x86
 from fastnet.kernels.emit import I32, I64, Vectors, call_function, call_intrinsic, llvm_float, loop
-from fastnet.kernels.gemm import share
 
 FMA_CHAINS = 12
 """Independent chains of multiply-adds: more than hide the latency of one, and few enough for 16 registers."""
@@ -56,22 +53,6 @@ def read_vectors(_typing: Any, array: Any, start: Any, rounds: Any) -> Any:
         return builder.extract_element(functools.reduce(builder.fadd, sums), ir.Constant(I32, 0))
 
     return array.dtype(array, types.int64, types.int64), codegen
-
-
-@kernel
-def compute(thread: int, n_threads: int, barrier: Any, rounds: int, out: Any) -> None:
-    """Run chains of multiply-adds in every thread of a team at once."""
-    if meet(barrier, n_threads):
-        out[LINE * thread] = fma_chains(rounds, out[LINE * thread])
-
-
-@kernel
-def read(thread: int, n_threads: int, barrier: Any, array: Any, times: int, step: int, out: Any) -> None:
-    """Read a thread's share of the array, `step` elements at a time, some times."""
-    first, last = share(array.size // step, thread, n_threads)
-    if meet(barrier, n_threads):
-        for _ in range(times):
-            out[LINE * thread] += read_vectors(array, first * step, last - first)
 
 
 def read_clock(builder: Any) -> Any:

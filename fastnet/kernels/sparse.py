@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import kernel
-from fastnet._threads import run_team
+from fastnet._jit import inlined, kernel
 from fastnet.kernels import arrays
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import WORD, lowest_bit, row_word
+from fastnet.kernels.claims import claim, done, leave, share_work
 from fastnet.kernels.gemm import padded, share, threads_for
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.narrow import MOST_OUTPUTS
@@ -91,22 +91,30 @@ def _block_words(n_in: int, n_out: int, n_entries: float, itemsize: int) -> int:
 
 @kernel
 def _describe(
-    thread: int, n_threads: int, _barrier: Any, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any,
-    counts: Any,
+    thread: int, control: Any, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any, counts: Any
 ) -> None:  # fmt: skip
-    """Write where the entries of a thread's samples are, and their values, to a part of its own, while there is room.
+    """Write where the entries of samples are, and their values, to as many places as there are counts."""
+    item = claim(control, thread, -1)
+    while item < counts.size:
+        counts[item] = _describe_some(item, counts.size, x, n_in, scale, words, starts, values)
+        done(control)
+        item = claim(control, thread, item)
+    leave(control, thread, counts.size)
 
-    Their count follows, or -1 if the room was not enough.
-    """
+
+@inlined
+def _describe_some(
+    item: int, n_items: int, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any
+) -> int:
+    """Describe a share of the samples while there is room for their entries; return their count, or -1."""
     real = values.dtype.type
     n_samples, n_words = words.shape
-    first, last = share(n_samples, thread, n_threads)
-    begin, end = share(values.size, thread, n_threads)
+    first, last = share(n_samples, item, n_items)
+    begin, end = share(values.size, item, n_items)
     at = begin
     for r in range(first, last):
         if end - at < n_in:
-            counts[thread] = -1
-            return
+            return -1
         starts[r], soon = at, (r + ROWS_AHEAD) * n_in * x.itemsize
         for line in range(soon, soon + n_in * x.itemsize, CHUNK_BYTES):
             prefetch(x, line)
@@ -117,7 +125,7 @@ def _describe(
                 values[at] = real(x[r * n_in + i * WORD + lowest_bit(word)]) * scale
                 at += 1
                 word &= word - ONE_BIT
-    counts[thread] = at - begin
+    return at - begin  # type: ignore[no-any-return]
 
 
 def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
@@ -125,10 +133,10 @@ def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_thre
     n_samples, n_in = x.shape
     team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
     words, starts = arrays.empty((n_samples, -(-n_in // WORD)), np.uint64), arrays.empty(n_samples + 1, np.int64)
-    counts = np.zeros(team, np.int64)
+    counts = np.zeros(_items(team), np.int64)
     for room in (min(int(1.5 * _count_entries(x) * n_samples), x.size), x.size):
-        values = arrays.empty(room + team * (n_in + 1), dtype)
-        run_team(_describe, team, inputs, n_in, dtype.type(scale), words, starts, values, counts)
+        values = arrays.empty(room + counts.size * (n_in + 1), dtype)
+        share_work(_describe, team, inputs, n_in, dtype.type(scale), words, starts, values, counts)
         if counts.min() >= 0:
             break
     starts[-1] = values.size
@@ -136,16 +144,26 @@ def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_thre
     return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)
 
 
+def _items(team: int) -> int:
+    """Count the shares of samples that threads claim: a few for each, so that who comes late finds some left."""
+    return 4 * team if team > 1 else 1
+
+
 @kernel
-def _mark(thread: int, n_threads: int, _barrier: Any, starts: Any, columns: Any, words: Any) -> None:
-    """Set the bits of the entries of a thread's samples."""
+def _mark(thread: int, control: Any, n_items: int, starts: Any, columns: Any, words: Any) -> None:
+    """Set the bits of the entries of samples."""
     n_samples, n_words = words.shape
-    first, last = share(n_samples, thread, n_threads)
-    for r in range(first, last):
-        for i in range(n_words):
-            words[r, i] = 0
-        for at in range(starts[r], starts[r + 1]):
-            words[r, columns[at] // WORD] |= ONE_BIT << np.uint64(columns[at] % WORD)
+    item = claim(control, thread, -1)
+    while item < n_items:
+        first, last = share(n_samples, item, n_items)
+        for r in range(first, last):
+            for i in range(n_words):
+                words[r, i] = 0
+            for at in range(starts[r], starts[r + 1]):
+                words[r, columns[at] // WORD] |= ONE_BIT << np.uint64(columns[at] % WORD)
+        done(control)
+        item = claim(control, thread, item)
+    leave(control, thread, n_items)
 
 
 def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
@@ -153,7 +171,8 @@ def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None
     (n_samples, n_in), starts = x.shape, x.indptr.astype(np.int64)
     words = arrays.empty((n_samples, -(-n_in // WORD)), np.uint64)
     team = threads_for(FLOP_PER_INPUT * (x.nnz + words.size), n_threads)
-    run_team(_mark, team, locked(starts), locked(x.indices.astype(np.int64, copy=False)), words)
+    columns = locked(x.indices.astype(np.int64, copy=False))
+    share_work(_mark, team, _items(team), locked(starts), columns, words)
     values = x.data.astype(dtype) * dtype.type(scale)
     block = _block_words(n_in, n_out, x.nnz / max(n_samples, 1), dtype.itemsize)
     return Sparse(locked(words), locked(starts), locked(values), words.shape[1], block)

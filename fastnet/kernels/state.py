@@ -46,7 +46,9 @@ class Weights(NamedTuple):
 class Parts(NamedTuple):
     """Addresses of the parts that a call needs, 0 of those it does not; `fastnet.kernels.epoch` says who calls them."""
 
-    drive: Any  # what each thread runs
+    drive: Any  # what the calling thread runs
+    help: Any  # what others run in training
+    turns: Any
     rows: Any
     pack: Any
     transpose: Any
@@ -76,7 +78,7 @@ class Run(NamedTuple):
     optimizer: int
     settings: Any
     loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
-    batch_size: int
+    batch_size: int  # in inference, the pieces that the weights are packed in
     capacity: int  # rows reserved in a panel
     block: int  # rows of a block
     by_columns: Any  # of each layer: whether threads share out its columns, or the rows of the block
@@ -94,7 +96,10 @@ class Memory(NamedTuple):
     It may hold anything at first, but for what is said to be zero.
     """
 
-    barrier: Any  # where the threads meet
+    control: Any  # where the threads meet, ask and answer; in inference, what they have claimed and done
+    sizes: Any  # of the team, turn by turn; empty if it may choose
+    pace: Any  # what the calling thread knows of the team's speed
+    in_use: Any  # calls that compute at this moment in the process, and the processors that they share
     progress: Any  # steps taken before
     values: Any  # activations of a block of rows; zero at first, for a narrow first layer
     slopes: Any  # derivatives of activations, for layers that need them kept
@@ -114,7 +119,7 @@ class Memory(NamedTuple):
     scratch: Any  # (n_threads, ...): gradients of two tiles
     half_gradients: Any  # (n_threads, ...): of the weights of half a word of columns
     ticks: Any  # (n_threads, ...): of each phase
-    totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties
+    totals: Any  # (n_threads, ...): sum of losses, count of correct answers, sum of penalties, a batch's loss
     chains: Any  # (n_threads, ...): sums of squares; zero before and after
     squares: Any  # of the slabs of a gradient
     penalties: Any  # squares of the slabs of the weights; zero at first, for there may be fewer than there is room for

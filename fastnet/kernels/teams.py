@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -10,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._threads import LINE, make_barrier, run_team
-from fastnet.kernels import arrays, clipping, losses, updates
+from fastnet._threads import IN_USE, LINE, computing, employ, fixed_sizes
+from fastnet.kernels import arrays, claims, clipping, elastic, losses, updates
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import HALF, WORD
-from fastnet.kernels.gemm import padded, spaced_rows
+from fastnet.kernels.gemm import PACKS_PER_THREAD, padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
@@ -166,7 +168,10 @@ def _training_memory(
     tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
     n_slabs = clipping.squares_size(task.sizes)
     return Memory(
-        barrier=make_barrier(),
+        control=elastic.make_control(team),
+        sizes=np.array(fixed_sizes(team), np.int64),
+        pace=elastic.make_pace(team).copy(),
+        in_use=IN_USE,
         progress=arrays.empty(LINE, np.int64),
         values=arrays.zeros(capacity * needed.values, dtype),
         slopes=arrays.empty(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
@@ -197,7 +202,9 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     """Return the state of a team that predicts; each thread has a block of rows of its own in every panel."""
     dtype, n_samples = parameters.dtype, samples.order.size
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
-    block = padded(_block_rows(-(-n_samples // team), needed), TILE_ROWS)
+    most = _block_rows(-(-n_samples // team), needed)
+    block = padded(-(-n_samples // padded(-(-n_samples // most), team)), TILE_ROWS)
+    task = task._replace(batch_size=PACKS_PER_THREAD * team if team > 1 else 1)
     capacity = spaced_rows(team * block, dtype.itemsize)
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
     empty, table, numbers = np.empty(0, dtype), np.empty((0, 0), dtype), np.empty((0, 0), np.int64)
@@ -205,7 +212,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, arrays.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        make_barrier(), np.zeros(LINE, np.int64), arrays.empty(capacity * needed.values, dtype), empty, empty, line,
+        claims.make_control(), np.empty(0, np.int64), np.empty(0), IN_USE, np.zeros(LINE, np.int64), arrays.empty(capacity * needed.values, dtype), empty, empty, line,
         logits, table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table,
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
@@ -216,17 +223,56 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
 
 
 class Team:
-    """A state in memory, and the threads that do what it is for, as often as they are asked."""
+    """A state of training in memory, and the threads that do what it is for, as often as they are asked.
 
-    def __init__(self, state: State, n_threads: int) -> None:
-        self.state, self.n_threads = state, n_threads
+    What is learned of the team's speed is kept in `known`, for other teams that take the same steps.
+    """
+
+    def __init__(self, state: State, n_threads: int, known: npt.NDArray[np.float64]) -> None:
+        self.state, self._known = state, known
         self._memory = place(state)
+        self._lock = threading.Lock()
+        self._helping = [True] + [False] * (n_threads - 1)
+        self._in_call = False
 
     def run(self) -> None:
-        """Do it once."""
-        drive, memory, barrier = self.state.parts.drive, self._memory, self.state.memory.barrier
-        barrier[:] = 0
-        run_team(lambda thread, n_threads, _: invoke(drive, memory, thread, n_threads), self.n_threads, barrier=barrier)
+        """Do it once: in this thread, and in others that are asked to help, and taken in when they are there."""
+        pace = self.state.memory.pace
+        pace[:] = self._known
+        with computing():
+            try:
+                self._call_helpers()
+                invoke(self.state.parts.drive, self._memory, 0)
+            finally:
+                self._in_call = False
+        self._known[:] = pace
+
+    def _call_helpers(self) -> None:
+        with self._lock:
+            self._in_call = True
+            missing = [member for member, helps in enumerate(self._helping) if not helps]
+            for member in missing:
+                self._helping[member] = True
+        for member in missing:
+            employ(functools.partial(self._help, member))
+
+    def _help(self, member: int) -> None:
+        """Be there as long as calls come."""
+        while True:
+            invoke(self.state.parts.help, self._memory, member)
+            with self._lock:
+                if not self._in_call:
+                    self._helping[member] = False
+                    return
+
+
+def run_inference(state: State, n_threads: int) -> None:
+    """Predict, in this thread and in others as they get there, which keep the state alive as long as they need it."""
+    claims.share_work(_predict, n_threads, state, place(state), control=state.memory.control)
+
+
+def _predict(thread: int, _control: Any, state: State, memory: Any) -> None:
+    invoke(state.parts.drive, memory, thread)
 
 
 def flop_per_sample(sizes: Sequence[int]) -> int:

@@ -19,7 +19,7 @@ from fastnet.kernels.epoch import PHASES
 from fastnet.kernels.epochs import Data, Epochs
 from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.row import MOST_ROWS, predict_rows
-from fastnet.kernels.teams import Task, Team, flop_per_sample, inference_state, make_samples
+from fastnet.kernels.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import Totals, layer_slices
@@ -57,7 +57,7 @@ def predict_logits(
     samples = make_samples(x, None, np.arange(len(x)), scale, dtype)
     own = parameters.flags.c_contiguous and parameters.flags.writeable
     vector = parameters if own else parameters.copy()
-    Team(inference_state(task, vector, samples, target.reshape(-1), team), team).run()
+    run_inference(inference_state(task, vector, samples, target.reshape(-1), team), team)
     if target is not logits:
         logits[...] = target
     return logits
