@@ -66,9 +66,9 @@ PATIENCE = 2_000
 GRACE = 100
 """Microseconds at most that a call waits at its beginning for those who took part in the one before."""
 
-NAP, LINGER, LAST_NAP = 1000, 200, 10
-"""Microseconds that who is out sleeps between two looks; that it stays awake after a call; naps without a call before it
-leaves."""
+LINGER, FIRST_NAP, LONGEST_NAP, LAST_NAP = 500, 50, 1000, 16
+"""Microseconds that a helper stays awake when it is let go, for the next call often follows at once; that it then sleeps
+between two looks, at first and at most; how many naps without a call before it leaves."""
 
 
 def make_control(n_threads: int) -> npt.NDArray[np.int64]:
@@ -273,7 +273,7 @@ def plan_fixed(control: Any, team: int, size: int, turn: int, wanted: int) -> in
 @inlined
 def wait_to_be_taken_in(control: Any, member: int, rate: float) -> bool:
     """Sleep until the caller asks, answer, and return when it has taken this helper in; False if no call comes."""
-    own, naps, start = MEMBERS + member * LINE, 0, clock()
+    own, naps, nap, start = MEMBERS + member * LINE, 0, FIRST_NAP, clock()
     while naps <= LAST_NAP:
         asked, in_call = load(control, ASKED), load(control, CALL) % 2 != 0
         if asked % 2 != 0:
@@ -283,7 +283,8 @@ def wait_to_be_taken_in(control: Any, member: int, rate: float) -> bool:
                 spins = wait_a_little(spins)
             if load(control, own + TURN) > 0:
                 return True
-        elif in_call or clock() - start > LINGER * rate or rate == 0:
+        elif clock() - start > LINGER * rate or rate == 0:
             naps = 0 if in_call else naps + 1
-            sleep(NAP)
+            sleep(nap)
+            nap = min(2 * nap, LONGEST_NAP)
     return False
