@@ -1,85 +1,171 @@
-"""Teams of threads: they meet, they stop, and several of them run at once."""
+"""Threads that compute together: they meet, they share work out, several calls run at once, and none is left behind."""
 
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import numba
 import numpy as np
 import pytest
 
-from fastnet import kernels
-from fastnet._threads import run_team
+from fastnet import _threads, kernels
 from fastnet.cases import Training
-from fastnet.kernels.barrier import meet
+from fastnet.kernels import claims
+from fastnet.kernels.barrier import synchronise
+
+COUNTER = 0
 
 
-@numba.njit(nogil=True)
-def _meet_often(barrier, n_threads, times):
-    going_on = True
-    for _ in range(times):
-        going_on = going_on and meet(barrier, n_threads)
-    return going_on
-
-
-def finishes(function, seconds=60):
-    """Call a function in a thread that may be left behind; return what it raised."""
+def together(function, n_threads, seconds=60):
+    """Call `function(thread)` in some threads at once, which may be left behind; return what it raised."""
     raised = []
 
-    def call():
+    def call(thread):
         try:
-            function()
+            function(thread)
         except BaseException as error:
             raised.append(error)
 
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    assert not thread.is_alive(), "it hangs"
+    threads = [threading.Thread(target=call, args=(thread,), daemon=True) for thread in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+    assert not any(thread.is_alive() for thread in threads), "it hangs"
     return raised
 
 
-@pytest.mark.parametrize("failing", [0, 1, 2])
-def test_an_exception_in_one_worker_stops_the_team_and_is_raised(failing):
-    met = {}
-
-    def worker(thread, n_threads, barrier):
-        assert _meet_often(barrier, n_threads, 3)
-        if thread == failing:
-            raise KeyError(f"worker {failing}")
-        met[thread] = _meet_often(barrier, n_threads, 1)
-
-    raised = finishes(lambda: run_team(worker, 3))
-    assert [(type(one), one.args) for one in raised] == [(KeyError, (f"worker {failing}",))]
-    assert met == {thread: False for thread in range(3) if thread != failing}
-
-
-@pytest.mark.parametrize("n_threads", [1, 2, 7])
-def test_every_thread_of_a_team_runs_and_meets_the_others(n_threads):
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_who_meets_sees_what_the_others_wrote_before(n_threads):
     """More threads than processors make progress too."""
-    met = {}
 
-    def worker(thread, team, barrier, times):
-        met[thread] = (team, _meet_often(barrier, team, times))
-
-    assert finishes(lambda: run_team(worker, n_threads, 200)) == []
-    assert met == dict.fromkeys(range(n_threads), (n_threads, True))
-
-
-def test_a_counter_between_barriers_is_seen_by_all():
     @numba.njit(nogil=True)
-    def count(thread, n_threads, barrier, counts, failures):
-        for turn in range(500):
+    def count(thread, n_threads, control, counts, failures):
+        for turn in range(300):
             counts[16 * thread] = turn
-            meet(barrier, n_threads)
+            synchronise(control, COUNTER, n_threads)
             for other in range(n_threads):
                 failures[thread] += counts[16 * other] != turn
-            meet(barrier, n_threads)
+            synchronise(control, COUNTER, n_threads)
 
-    counts, failures = np.zeros(16 * 3, np.int64), np.zeros(3, np.int64)
-    assert finishes(lambda: run_team(count, 3, counts, failures)) == []
-    assert failures.tolist() == [0, 0, 0]
+    control, counts = np.zeros(48, np.int64), np.zeros(16 * n_threads, np.int64)
+    failures = np.zeros(n_threads, np.int64)
+    count(0, 1, control, counts, failures)  # compiles
+    assert together(lambda thread: count(thread, n_threads, control, counts, failures), n_threads) == []
+    assert failures.tolist() == [0] * n_threads
+
+
+@numba.njit(nogil=True)
+def work(thread, control, done_by, phases):
+    """Items of two phases; each of the second needs all of the first."""
+    n = done_by.size
+    item = claims.claim(control, thread, -1)
+    while item < n:
+        if item >= n // 2:
+            claims.wait_for(control, thread, n // 2)
+            for i in range(n // 2):
+                phases[item] += done_by[i] < 0
+        done_by[item] = thread
+        claims.done(control)
+        item = claims.claim(control, thread, item)
+    claims.leave(control, thread, n)
+
+
+def share(n_threads, n_items=40, **more):
+    done_by, phases = np.full(n_items, -1), np.zeros(n_items, np.int64)
+    claims.share_work(work, n_threads, done_by, phases, **more)
+    assert phases.sum() == 0
+    return done_by
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 5])
+def test_every_item_is_done_once_all_that_it_needs_is(n_threads, monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    assert share(n_threads).min() >= 0
+
+
+def test_threads_that_take_turns_do_the_same_items_each(monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    assert share(3, fixed=True).tolist() == [i % 3 for i in range(40)]
+    monkeypatch.setenv("FASTNET_ELASTIC", "0")
+    assert share(2).tolist() == [i % 2 for i in range(40)]
+
+
+@pytest.fixture
+def nobody_helps(monkeypatch):
+    """Let helpers come when it is too late."""
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    late = []
+    monkeypatch.setattr(claims, "employ", late.append)
+    yield late
+    for task in late:
+        task()
+
+
+def test_nobody_waits_for_helpers_that_do_not_come(nobody_helps):
+    assert share(3).tolist() == [0] * 40
+    assert len(nobody_helps) == 2
+
+
+def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    monkeypatch.setattr(claims._Rest, "until", 0.0)
+    monkeypatch.setattr(claims._Rest, "length", 0.0)
+    asked = []
+    monkeypatch.setattr(claims, "employ", asked.append)
+    control = claims.make_control()
+    control[claims.BEGAN], control[claims.ENDED], control[claims.WAITED] = 1000, 2000, 900
+    control[claims.N_OWN], control[claims.DONE] = 2, 4  # alone it would have taken 200 ticks
+    claims._judge(control)
+    share(3)
+    assert asked == []
+    assert claims._Rest.length == claims.FIRST_REST
+    for _ in range(9):
+        claims._judge(control)
+    assert claims._Rest.length == claims.LONGEST_REST
+    control[claims.WAITED] = 100
+    claims._judge(control)
+    assert claims._Rest.length == 0
+    monkeypatch.setattr(claims._Rest, "until", 0.0)
+    share(3)
+    assert len(asked) == 2
+
+
+def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    monkeypatch.setattr(_threads, "available_cores", lambda: 4)
+    monkeypatch.setattr(claims._Rest, "until", 0.0)
+    asked = []
+    monkeypatch.setattr(claims, "employ", asked.append)
+    with _threads.computing():
+        share(4)  # the second of two
+    assert len(asked) == 1
+    with _threads.computing(), _threads.computing(), _threads.computing():
+        share(4)
+    assert len(asked) == 1
+    share(4)
+    assert len(asked) == 4
+    assert _threads.IN_USE[0] == 0
+
+
+def test_helpers_are_kept_for_the_next_task():
+    def names():
+        done = threading.Event()
+        _threads.employ(lambda: (seen.append(threading.get_ident()), done.set()))
+        assert done.wait(60)
+        deadline = time.monotonic() + 60
+        while not _threads._idle and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    seen = []
+    names()
+    before = threading.active_count()
+    for _ in range(20):
+        names()
+    assert len(set(seen)) <= 2
+    assert threading.active_count() <= before + 1
 
 
 def test_two_python_threads_train_at_once():
@@ -91,15 +177,7 @@ def test_two_python_threads_train_at_once():
         return arguments["parameters"].tobytes()
 
     expected, actual = train(1), []
-
-    def train_often():
-        actual.extend(train(2) for _ in range(10))
-
-    threads = [threading.Thread(target=train_often, daemon=True) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    assert together(lambda _: actual.extend(train(2) for _ in range(10)), 2) == []
     assert actual == [expected] * 20
 
 
@@ -123,7 +201,8 @@ print(os.waitstatus_to_exitcode(status), predict() == expected)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_predicts_with_a_team_of_its_own():
-    command = [sys.executable, "-P", "-c", FORK]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+@pytest.mark.parametrize("elastic", ["0", "1"])
+def test_a_forked_child_predicts_with_helpers_of_its_own(elastic):
+    command, environment = [sys.executable, "-P", "-c", FORK], dict(os.environ, FASTNET_ELASTIC=elastic)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
     assert finished.stdout == "0 True\n"
