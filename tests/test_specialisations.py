@@ -88,7 +88,7 @@ FIRST = Training(40, (20, 33, 10), ("relu",), "cross_entropy", "adam", 7)
 SGD = replace(FIRST, optimizer="sgd")
 FEW_OUTPUTS, SPARSE = replace(SGD, sizes=(300, 7, 10)), replace(SGD, filled=0.2)
 PARTS = [
-    (FIRST, 11),
+    (FIRST, 13),
     (replace(FIRST, n=13, sizes=(3, 70, 5, 2), activations=("relu", "relu"), batch_size=5, weighted=True), 0),
     (replace(FIRST, activations=("tanh",)), 2),  # finish, undo
     (replace(FIRST, sizes=(20, 10), activations=()), 0),

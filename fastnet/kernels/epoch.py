@@ -305,7 +305,7 @@ def take_turns(s: Any, thread: int, n_threads: int, turn: int) -> int:
         if FIRST_BLOCK <= turn < last:
             if turn == first or turn == FIRST_BLOCK:
                 s.memory.ticks[thread, LAST] = clock()
-            meets = _take_block(s, thread, n_threads, turn, turn == first)
+            meets = _take_block(s, thread, n_threads, turn, turn == first) or turn + 1 == last
         elif turn > ASSEMBLE:
             _move_weights(s, thread, n_threads, turn)
         after = load(control, PLANS + turn % 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import threading
 from collections.abc import Sequence
 from itertools import pairwise
@@ -203,7 +204,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     dtype, n_samples = parameters.dtype, samples.order.size
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
     most = _block_rows(-(-n_samples // team), needed)
-    block = padded(-(-n_samples // padded(-(-n_samples // most), team)), TILE_ROWS)
+    block = padded(-(-n_samples // max(padded(-(-n_samples // most), team), 1)), TILE_ROWS)
     task = task._replace(batch_size=PACKS_PER_THREAD * team if team > 1 else 1)
     capacity = spaced_rows(team * block, dtype.itemsize)
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
@@ -232,7 +233,7 @@ class Team:
         self.state, self._known = state, known
         self._memory = place(state)
         self._lock = threading.Lock()
-        self._helping = [True] + [False] * (n_threads - 1)
+        self._n_threads, self._process, self._helping = n_threads, 0, [True]
         self._in_call = False
 
     def run(self) -> None:
@@ -250,6 +251,8 @@ class Team:
     def _call_helpers(self) -> None:
         with self._lock:
             self._in_call = True
+            if self._process != os.getpid():  # a forked child has no helpers
+                self._process, self._helping = os.getpid(), [True] + [False] * (self._n_threads - 1)
             missing = [member for member, helps in enumerate(self._helping) if not helps]
             for member in missing:
                 self._helping[member] = True
