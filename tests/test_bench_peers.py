@@ -283,3 +283,5 @@ def test_the_environment_tells_the_machine_but_not_whose_it_is():
     assert not any(word.startswith(("/", "\\")) for word in words)
     with pytest.raises(ValueError, match="n_threads"):
         environment(n_threads=0)
+    with pytest.raises(ValueError, match="busy"):
+        environment(busy=-1)

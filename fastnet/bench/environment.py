@@ -9,40 +9,45 @@ from pathlib import Path
 from typing import Any
 
 import fastnet
+from fastnet.reference import training_checks
 
 THREADING_LAYER = "own team of Python threads, no OpenMP or TBB"
 PACKAGES = ("numpy", "numba", "llvmlite", "scikit-learn", "safetensors", "torch", "jax", "jaxlib")
 """Those that are installed are listed; none is imported for it."""
 
 
-def environment(n_threads: int | None = None) -> dict[str, Any]:
+def environment(n_threads: int | None = None, busy: int = 0) -> dict[str, Any]:
     """Describe the machine and the software, ready for JSON.
 
     Parameters
     ----------
     n_threads : int, optional
         Threads that the measurement uses; all available processors if not given.
+    busy : int, default 0
+        Processes that compute beside the measurement (`fastnet.bench.busy`).
 
     Returns
     -------
     dict
-        date (UTC), platform, machine, cpu, cores, threads, threading_layer, blas (what is loaded now) and versions.
+        date (UTC), platform, machine, cpu, cores, threads, threading_layer, busy, blas (what is loaded now) and
+        versions.
 
     Raises
     ------
     TypeError, ValueError
-        For a number of threads that cannot be.
+        For a number of threads or processes that cannot be.
 
     Examples
     --------
     >>> facts = environment(n_threads=1)
     >>> sorted(facts)
-    ['blas', 'cores', 'cpu', 'date', 'machine', 'platform', 'threading_layer', 'threads', 'versions']
+    ['blas', 'busy', 'cores', 'cpu', 'date', 'machine', 'platform', 'threading_layer', 'threads', 'versions']
     >>> facts["threads"]
     1
     """
     from fastnet._threads import available_cores, resolve_threads
 
+    training_checks.whole("busy", busy, 0)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),
@@ -51,6 +56,7 @@ def environment(n_threads: int | None = None) -> dict[str, Any]:
         "cores": available_cores(),
         "threads": resolve_threads(n_threads),
         "threading_layer": THREADING_LAYER,
+        "busy": int(busy),
         "blas": _blas(),
         "versions": {"fastnet": fastnet.__version__, "python": platform.python_version()} | _installed(),
     }

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._atomic import replacing
+from fastnet.bench import company
 from fastnet.bench.estimators import LABELS
-from fastnet.bench.tables import duration, environment_lines, markdown_table, text_table, with_interval
+from fastnet.bench.tables import duration, environment_lines, markdown_table, rate, text_table, with_interval
 from fastnet.bench.timing import Spread
 
 METHOD = """\
@@ -29,6 +30,14 @@ ESTIMATORS = """\
 `MLPClassifier` of fastnet and of scikit-learn, with default settings but for what is said, fitted from the same seed to
 the same arrays. Fits are timed as a user's are, with all that checks and prepares the data; neither stops early. That
 the last losses of both are the same, up to rounding, shows that both did the same."""
+
+COMPANY = """\
+Samples per second of training beside so many processes that only compute, in the same session and with the same
+priority, as other programs of a user have. Everyone trains for about {seconds:g} s at a time, in whole epochs: A B C
+alone, beside one process, two and four, and in the next round backwards. Given are medians of the rounds, and in
+brackets the interval. Without a number, fastnet has as many threads as it chooses, and others one for each processor.
+There are few rows, so that epochs end even where each step waits for a time slice, and the learning rate is
+{learning_rate:g}, so that nobody learns them by heart."""
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
@@ -110,6 +119,20 @@ def _estimators(rows: list[dict[str, Any]], table: Table) -> str:
     return f"{table(heading, lines)}\n\nLosses: {'; '.join(lost) or 'none of these'}."
 
 
+def _company(rows: list[dict[str, Any]], table: Table) -> str:
+    heading = ["network", "library", *map(company.beside, rows[0]["busy"])]
+    lines = [
+        [row["name"], peer["label"], *(rate(Spread(**one)) for one in peer["samples_per_second"])]
+        for row in rows
+        for peer in row["peers"].values()
+        if "missing" not in peer
+    ]
+    lost = [loss for row in rows for loss in company.losses(row)]
+    rounds = f"Rounds: {', '.join(str(row['rounds']) for row in rows)}."
+    note = COMPANY.format(**rows[0])
+    return "\n\n".join([note, table(heading, lines), rounds, f"Losses: {'; '.join(lost) or 'none of these'}."])
+
+
 def _accuracy(rows: list[dict[str, Any]], table: Table) -> str:
     targets: list[dict[str, Any]] = next((row["targets"] for row in rows if not row.get("skipped")), [])
     heading = [
@@ -167,6 +190,9 @@ def _parts(document: dict[str, Any], table: Table) -> list[tuple[str, str]]:
         parts.append(("Estimators", "\n\n".join([ESTIMATORS, _estimators(estimators, table)])))
     if document["latency"]:
         parts.append(("Inference", "\n\n".join(_latency(document["latency"]))))
+    if document["company"]:
+        body = [_company(document["company"], table), *_missing(document["company"])]
+        parts.append(("In company", "\n\n".join(body)))
     if accuracy:
         skipped = [f"Left out: {row['skipped']}." for row in accuracy if row.get("skipped")]
         body = [ACCURACY, _accuracy(accuracy, table), *dict.fromkeys(skipped)]

@@ -11,7 +11,7 @@ from fastnet._json import standard
 
 FORMAT, VERSION = "fastnet benchmark results", 1
 
-SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy", "recipes")
+SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy", "company", "recipes")
 """Lists of rows that a document may hold."""
 
 

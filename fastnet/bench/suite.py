@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastnet.bench.peers import PEERS, Run, Unavailable
+from fastnet.bench.peers import PEERS, Peer, Run, Unavailable
 from fastnet.bench.timing import Spread, alternate, spread
 from fastnet.bench.workloads import Workload
 from fastnet.roofline import fma_peak
@@ -24,21 +24,22 @@ MOVED = 1.25
 """Factor between the peaks before and after from which on the processor's clock was not steady."""
 
 
-def _prepare(
-    workload: Workload, keys: Sequence[str], n_threads: int | None, progress: Progress
-) -> tuple[dict[str, Run], dict[str, str], dict[str, float]]:
-    """Return the runs, why others are missing, and the seconds that each took to warm up."""
+def prepare(
+    workload: Workload, peers: Mapping[str, tuple[Peer, int | None]], progress: Progress,
+    learning_rate: float | None = None,
+) -> tuple[dict[str, Run], dict[str, str], dict[str, float]]:  # fmt: skip
+    """Return the runs of libraries with their threads, why others are missing, and what each took to warm up."""
     X, y = workload.data()
     runs: dict[str, Run] = {}
     missing: dict[str, str] = {}
     warm_up: dict[str, float] = {}
-    for key in keys:
-        reason = PEERS[key].missing()
+    for key, (peer, n_threads) in peers.items():
+        reason = peer.missing()
         if reason is not None:
             missing[key] = reason
             continue
-        progress(f"{workload.name}: {PEERS[key].name} warms up")
-        run = PEERS[key].prepare(workload, X, y, n_threads)
+        progress(f"{workload.name}: {peer.name} warms up")
+        run = peer.prepare(workload, X, y, n_threads, learning_rate=learning_rate)
         try:
             warm_up[key] = run.warm_up()
         except Unavailable as error:
@@ -74,7 +75,7 @@ def measure(
         JSON-ready: the workload, fastnet's seconds per epoch and fraction of the FMA peak, and for each library
         seconds per epoch, seconds of warm-up and the ratio to fastnet, or why it is missing.
     """
-    runs, missing, warm_up = _prepare(workload, keys, n_threads, progress)
+    runs, missing, warm_up = prepare(workload, {key: (PEERS[key], n_threads) for key in keys}, progress)
     progress(f"{workload.name}: measuring")
     times: dict[str, list[float]] = {key: [] for key in runs}
     peaks: list[tuple[float, float]] = []

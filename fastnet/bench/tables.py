@@ -35,6 +35,17 @@ def with_interval(value: Spread, form: str = ".2f") -> str:
     return f"{value.median:{form}} ({value.low:{form}}-{value.high:{form}})"
 
 
+def processes(busy: int) -> str:
+    """Write how many busy processes there are."""
+    return f"{busy} busy process{'' if busy == 1 else 'es'}"
+
+
+def rate(value: Spread) -> str:
+    """Write a rate, three digits of it, with its interval."""
+    median, low, high = (f"{float(f'{one:.3g}'):,.0f}" for one in value[:3])
+    return f"{median} ({low}-{high})"
+
+
 def duration(seconds: float) -> str:
     """Write a time with a unit that suits it."""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
@@ -78,10 +89,13 @@ def environment_lines(environment: dict[str, Any]) -> list[str]:
     cpu = environment["cpu"]
     blas = "; ".join(f"{one['name']} {one['version']} with {one['threads']} threads" for one in environment["blas"])
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    busy = environment.get("busy", 0)  # earlier results do not say
+    company = [f"in company: everything was measured beside {processes(busy)}, which only compute"] if busy else []
     return [
         f"{cpu.get('model') or cpu['name']} ({environment['machine']} {cpu['name']}), "
         f"{cpu['vector_bits']}-bit vectors, {environment['threads']} of {environment['cores']} processors used",
         f"{environment['platform']}; {environment['date']}",
         f"threads of fastnet: {environment['threading_layer']}; BLAS of NumPy: {blas or 'unknown'}",
         versions,
+        *company,
     ]

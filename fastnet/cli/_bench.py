@@ -16,6 +16,10 @@ EXAMPLES = """Examples:
 
   fastnet bench --suite full --data mnist --json r.json\t\teverything, kept
 
+  fastnet bench --networks 784-128-10 --busy 2\t\tbeside two processes that compute
+
+  fastnet bench --suite company\t\tbeside none, one, two and four
+
   fastnet bench --from r.json --markdown r.md --plot r.png\t\ta page of what was kept"""
 
 
@@ -24,9 +28,15 @@ class Suite(StrEnum):
 
     quick = "quick"
     full = "full"
+    company = "company"
 
 
-SuiteOption = Annotated[Suite, typer.Option(help="A first look within a minute, or networks of all shapes.")]
+SuiteOption = Annotated[
+    Suite,
+    typer.Option(
+        help="A first look within a minute, or networks of all shapes, or some beside processes that only compute."
+    ),
+]
 Networks = Annotated[
     str | None,
     typer.Option(
@@ -51,6 +61,9 @@ Peers = Annotated[
 Rounds = Annotated[
     int | None, typer.Option(min=2, metavar="N", help="Timings of each.  [default: 9]", show_default=False)
 ]
+BusyOption = Annotated[
+    int, typer.Option("--busy", min=0, metavar="N", help="Measure beside so many processes that only compute.")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option(
@@ -69,14 +82,14 @@ Plot = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw them here: .png, .svg or .pdf.", show_default=False)
 ]
 
-SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0}
-"""After which no further round begins."""
+SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0}
+"""After which no further round begins; the full suite takes those of the suite in company besides."""
 
 
 def bench(
     suite: SuiteOption = Suite.quick, networks: Networks = None, batch_sizes: BatchSizes = None, peers: Peers = None,
-    threads: options.Threads = None, rounds: Rounds = None, data: DataOption = None, saved: From = None,
-    json: JsonFile = None, markdown: Markdown = None, plot: Plot = None,
+    threads: options.Threads = None, rounds: Rounds = None, busy: BusyOption = 0, data: DataOption = None,
+    saved: From = None, json: JsonFile = None, markdown: Markdown = None, plot: Plot = None,
 ) -> int:  # fmt: skip
     """Measure training and inference against other libraries, and against the peak of this machine."""
     from fastnet.bench import page, results
@@ -89,13 +102,17 @@ def bench(
     if plot is not None:
         check_plot_path(plot)
     if saved is not None:
-        if any(option is not None for option in (networks, batch_sizes, peers, rounds, data, threads)):
+        if busy or any(option is not None for option in (networks, batch_sizes, peers, rounds, data, threads)):
             raise ValueError(
                 "--from: shows saved results as they are; options of a measurement cannot be given with it"
             )
         document = results.load(saved)
     else:
-        document = _measure(suite, networks, batch_sizes, peers, threads, rounds, data)
+        if suite is Suite.company and busy:
+            raise ValueError("--busy: the suite company has numbers of processes of its own")
+        if suite is Suite.company and plot is not None:
+            raise ValueError("--plot: draws networks that were alone, and the suite company has none")
+        document = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data)
     if json is not None:
         results.save(document, json)
     if plot is not None:
@@ -122,58 +139,79 @@ def _keys(peers: str | None, suite: Suite) -> list[str]:
 
 def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> list[Any]:
     from fastnet._inputs import parse_sizes
+    from fastnet.bench.company import WORKLOADS as IN_COMPANY
     from fastnet.bench.workloads import FULL, QUICK, Workload
 
     if networks is None:
         if batch_sizes is not None:
             raise ValueError("--batch-sizes: is of --networks, and none were given")
-        return list(QUICK if suite is Suite.quick else FULL)
+        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY}[suite])
     batches = []
     for text in (batch_sizes or "128").split(","):
         if text.strip() != "full" and not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
             raise ValueError(f"--batch-sizes must be whole numbers or full, with commas between, got {text!r}")
         batches.append(0 if text.strip() == "full" else int(text))
     sizes = [parse_sizes("--networks", text) for text in networks.split(",")]
-    samples = 10_000 if suite is Suite.quick else 60_000
+    samples = {Suite.quick: 10_000, Suite.full: 60_000, Suite.company: IN_COMPANY[0].samples}[suite]
     return [Workload(one, batch, samples=samples) for one in sizes for batch in batches]
 
 
 def _measure(
     suite: Suite, networks: str | None, batch_sizes: str | None, peers: str | None, threads: int | None,
-    rounds: int | None, data: Path | None,
+    rounds: int | None, busy: int, data: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
     import warnings
 
-    from fastnet.bench import estimators, results
+    from fastnet.bench import company, estimators, results
+    from fastnet.bench.busy import Busy
     from fastnet.bench.environment import environment
-    from fastnet.bench.inference import many_rows, one_row
-    from fastnet.bench.peers import PEERS
-    from fastnet.bench.suite import noise, run_all
+    from fastnet.bench.suite import noise
     from fastnet.bench.timing import limited_threads
     from fastnet.cli._progress import steps
     from fastnet.roofline import roofline
 
     keys, workloads = _keys(peers, suite), _workloads(suite, networks, batch_sizes)
     splits = _splits(suite, data)
-    with limited_threads(threads), steps(None, "measuring") as step:
+    with limited_threads(threads), steps(None, "measuring") as step, Busy(busy) as beside:
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
-        document = results.new_document(environment(threads), settings)
-        document["networks"] = run_all(workloads, keys, rounds or 9, SECONDS[suite], threads, step)
-        if networks is None and "sklearn" in keys:
-            fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 600.0)
-            document["estimators"] = estimators.measure_all(fits, rounds or 9, seconds, threads, step)
-        step("inference")
-        installed = [key for key in keys if PEERS[key].missing() is None]
-        document["latency"] = [one_row(installed), many_rows(n_threads=threads)]
+        document = results.new_document(environment(threads, busy), settings)
+        if suite is Suite.company:
+            document["company"] = company.measure_all(workloads, keys, rounds or 9, SECONDS[suite], step)
+        else:
+            document |= _sections(suite, workloads, keys, rounds or 9, threads, networks is None, step)
+            if suite is Suite.full and networks is None and not busy:
+                seconds = SECONDS[Suite.company]
+                document["company"] = company.measure_all(company.WORKLOADS, keys, rounds or 9, seconds, step)
         for name, split in splits:
             document["accuracy"] += _accuracy(name, split, keys, threads, step)
     document["warnings"] = [
         *(warning for row in document["networks"] for warning in noise(row)),
         *(warning for row in document["estimators"] for warning in estimators.noise(row)),
+        *(warning for row in document["company"] for warning in row["doubts"]),
+        *beside.doubts(),
     ]
     for warning in document["warnings"]:
         warnings.warn(warning, stacklevel=2)
     return document
+
+
+def _sections(
+    suite: Suite, workloads: list[Any], keys: list[str], rounds: int, threads: int | None, whole: bool, step: Any
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure networks, the whole suite's estimators beside them, and inference."""
+    from fastnet.bench import estimators
+    from fastnet.bench.inference import many_rows, one_row
+    from fastnet.bench.peers import PEERS
+    from fastnet.bench.suite import run_all
+
+    sections = {"networks": run_all(workloads, keys, rounds, SECONDS[suite], threads, step)}
+    if whole and "sklearn" in keys:
+        fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 600.0)
+        sections["estimators"] = estimators.measure_all(fits, rounds, seconds, threads, step)
+    step("inference")
+    installed = [key for key in keys if PEERS[key].missing() is None]
+    sections["latency"] = [one_row(installed), many_rows(n_threads=threads)]
+    return sections
 
 
 def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:

@@ -192,12 +192,13 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
         cpu = environment.get("cpu")
         if not isinstance(cpu, dict):
             raise ValueError(f"the results hold an environment that cannot be read: cpu must be a dict, got {cpu!r}")
-        return environment.get("machine"), cpu.get("name"), cpu.get("vector_bits"), environment.get("threads")
+        machine, threads = environment.get("machine"), environment.get("threads")
+        return machine, cpu.get("name"), cpu.get("vector_bits"), threads, environment.get("busy", 0)
 
     if identity(old) == identity(new):
         return False
     warnings.warn(
-        f"the results come from different processors or numbers of threads: {meaning}",
+        f"the results come from different processors, numbers of threads or busy processes beside: {meaning}",
         stacklevel=2,
     )
     return True

@@ -60,6 +60,11 @@ class ScanRun(Run):
         jax.block_until_ready(self._state)
         return time.perf_counter() - start
 
+    def train_for(self, seconds: float) -> float:
+        """Train for about so long; samples that are dropped do not count."""
+        steps, batch = self._shape
+        return super().train_for(seconds) * steps * batch / self._task.workload.samples
+
     def logits_argmax(self, X: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         """Predict with a compiled forward pass."""
         _configured(self._task)

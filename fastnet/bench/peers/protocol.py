@@ -44,6 +44,8 @@ class Task:
 class Run(ABC):
     """A network that a library trains, epoch by epoch."""
 
+    _task: Task
+
     @abstractmethod
     def __init__(self, task: Task) -> None: ...
 
@@ -60,6 +62,14 @@ class Run(ABC):
 
         Raises FloatingPointError if the library sees that training diverged; others go on with NaN.
         """
+
+    def train_for(self, seconds: float) -> float:
+        """Train for about so long, for whole epochs; return the samples per second of training."""
+        workload, passed, rounds = self._task.workload, 0.0, 0
+        while passed < seconds or not rounds:
+            passed += self.epoch()
+            rounds += 1
+        return rounds * workload.repeats * workload.samples / passed
 
     @abstractmethod
     def logits_argmax(self, X: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
