@@ -9,7 +9,6 @@ microseconds: a team is for calls that take a millisecond or more.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -24,23 +23,11 @@ STOP = 2 * LINE
 """Index of the element of a barrier's array that tells waiting threads to leave."""
 
 
-def available_cores() -> int:
-    """Processors that this process may use, by its affinity; or as many as `FASTNET_NUM_THREADS` says."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
-    asked = os.environ.get("FASTNET_NUM_THREADS")
-    if not asked:
-        return cores
-    if not asked.isdigit() or int(asked) < 1:
-        raise ValueError(f"FASTNET_NUM_THREADS must be a whole number of at least 1, got {asked!r}")
-    return int(asked)
-
-
 def resolve_threads(n_threads: int | None) -> int:
-    """Return the thread count to use: the one given, or one per available processor."""
+    """Return the thread count to use: the one given, whatever the limits, or as many as they allow."""
     if n_threads is None:
+        from fastnet._cores import available_cores  # here, for it is nothing that compiled code is made from
+
         return available_cores()
     if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer):
         raise TypeError(f"n_threads must be an integer or None, got {type(n_threads).__name__}")

@@ -21,12 +21,13 @@ def environment(n_threads: int | None = None) -> dict[str, Any]:
     Parameters
     ----------
     n_threads : int, optional
-        Threads that the measurement uses; all available processors if not given.
+        Threads that the measurement uses; as many as the kernels take by themselves if not given.
 
     Returns
     -------
     dict
-        date (UTC), platform, machine, cpu, cores, threads, threading_layer, blas (what is loaded now) and versions.
+        date (UTC), platform, machine, cpu, cores (that affinity and CPU quota allow), threads, threading_layer, blas
+        (what is loaded now) and versions.
 
     Raises
     ------
@@ -41,14 +42,15 @@ def environment(n_threads: int | None = None) -> dict[str, Any]:
     >>> facts["threads"]
     1
     """
-    from fastnet._threads import available_cores, resolve_threads
+    from fastnet._cores import machine_cores
+    from fastnet._threads import resolve_threads
 
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpu": _cpu(),
-        "cores": available_cores(),
+        "cores": machine_cores(),
         "threads": resolve_threads(n_threads),
         "threading_layer": THREADING_LAYER,
         "blas": _blas(),
