@@ -71,7 +71,7 @@ def _paths(process: Path) -> dict[str, list[str]]:
         controllers, _, path = rest.partition(":")
         if "cpu" in controllers.split(","):
             paths["cgroup"] = _parts(path)
-        elif number == "0" and not controllers:
+        elif number == "0":
             paths["cgroup2"] = _parts(path)
     return paths
 

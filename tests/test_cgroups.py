@@ -64,7 +64,7 @@ def test_quotas_of_version_1(quota, period, expected, tmp_path):
         ("/", group.parent, V1),
         ("/", tmp_path / "unified", V2),
     ]
-    groups = ["9:name=systemd:/jobs", "8:cpuset:/", "5:memory:/jobs", "3:cpu,cpuacct:/jobs", "0::/jobs"]
+    groups = ["9:name=systemd:/jobs", "5:memory:/jobs", "3:cpu,cpuacct:/jobs", "2:cpuset:/", "0::/jobs"]
     found = cpu_quota(process(tmp_path, groups, *mounts))
     assert (found and found.cores) == expected
 
@@ -76,7 +76,7 @@ def test_quotas_of_version_1(quota, period, expected, tmp_path):
         ({"a": "300000 100000", "a/b": "20000 10000"}, 2),
         ({"": "100000 100000", "a/b/c": "900000 100000"}, 1),
         ({"a/b/c/d": "100000 100000", "other": "100000 100000", "a/b/c": "400000 100000"}, 4),
-        ({"a/b": "150000 100000", "a/b/c": "170000 100000"}, 2),
+        ({"a": "100000 25000", "a/b": "150000 50000"}, 3),
         ({"a/b/c/d": "100000 100000"}, None),
     ],
 )
@@ -126,9 +126,9 @@ def test_a_folder_that_is_gone_leaves_those_around_it(tmp_path):
     assert cpu_quota(process(tmp_path, ["0::/a/b (deleted)"], ("/", mount, V2))).cores == 1
 
 
-def test_names_may_hold_spaces_and_colons(tmp_path):
+def test_names_may_hold_spaces_colons_and_backslashes(tmp_path):
     limit(tmp_path / "c g" / "x y", "100000 100000")
-    folder = process(tmp_path, ["0::/d: e/x y"], (r"/d:\040e", tmp_path / "POINT", V2))
+    folder = process(tmp_path, ["0::/d: e\\/x y"], (r"/d:\040e\134", tmp_path / "POINT", V2))
     text = (folder / "mountinfo").read_text()
     (folder / "mountinfo").write_text(text.replace("POINT", r"c\040g"))
     assert cpu_quota(folder).cores == 1
@@ -136,7 +136,16 @@ def test_names_may_hold_spaces_and_colons(tmp_path):
 
 @pytest.mark.parametrize("name", ["cgroup", "mountinfo"])
 @pytest.mark.parametrize(
-    "content", [None, b"", b"\n\n", b"garbage", b"\xff\0: - :\n1 2 3 - cgroup2\n", b" - \n9:\n:x:"]
+    "content",
+    [
+        None,
+        b"",
+        b"\n\n",
+        b"nonsense",
+        b"\xff\0: - :\n1 2 3 - cgroup2\n",
+        b" - \n9:\n:x:",
+        b"0 1 2 / /\\000 - cgroup2 c r",
+    ],
 )
 def test_what_cannot_be_read_limits_nothing(name, content, tmp_path):
     folder = process(tmp_path, ["0::/"], ("/", limit(tmp_path / "cgroup", "100000 100000"), V2))

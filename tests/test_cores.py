@@ -78,19 +78,22 @@ def test_threads_that_are_asked_for_are_taken_whatever_the_limits(monkeypatch):
     monkeypatch.setenv("FASTNET_NUM_THREADS", "2")
     assert [resolve_threads(count) for count in (None, 1, 64)] == [2, 1, 64]
     with fixed_cores(30):
+        with fixed_cores(1):
+            assert resolve_threads(None) == 1
         assert [resolve_threads(count) for count in (None, 1, 64)] == [30, 1, 64]
         assert machine_cores() == 8
     assert resolve_threads(None) == 2
 
 
 def test_a_quota_is_read_anew_after_a_second(monkeypatch):
-    quotas = iter([None, Quota(1, 1, "cpu.max"), Quota(2, 1, "cpu.max")])
     monkeypatch.undo()
-    monkeypatch.setattr(_cores, "cpu_quota", lambda: next(quotas))
+    quotas, seconds = iter([1, 2, 3]), iter([7.1, 7.9, 8.0, 8.9, 10.0])
+    monkeypatch.setattr(_cores, "_processors", lambda: 8)
+    monkeypatch.setattr(_cores, "cpu_quota", lambda: Quota(next(quotas), 1, "cpu.max"))
+    monkeypatch.setattr(_cores, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     _cores._quota_of.cache_clear()
-    found = [_cores._quota_of(second) for second in (7, 7, 8, 8, 10)]
+    assert [machine_cores() for _ in range(5)] == [1, 1, 2, 2, 3]
     _cores._quota_of.cache_clear()
-    assert [one and one.cores for one in found] == [None, None, 1, 1, 2]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a system with affinities")
