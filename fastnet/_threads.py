@@ -31,23 +31,11 @@ IN_USE: npt.NDArray[np.int64] = np.zeros(2, np.int64)
 """Calls that compute at this moment, in any thread of this process; and the processors that they share."""
 
 
-def available_cores() -> int:
-    """Processors that this process may use, by its affinity; or as many as `FASTNET_NUM_THREADS` says."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
-    asked = os.environ.get("FASTNET_NUM_THREADS")
-    if not asked:
-        return cores
-    if not asked.isdigit() or int(asked) < 1:
-        raise ValueError(f"FASTNET_NUM_THREADS must be a whole number of at least 1, got {asked!r}")
-    return int(asked)
-
-
 def resolve_threads(n_threads: int | None) -> int:
-    """Return the thread count to use: the one given, or one per available processor."""
+    """Return the thread count to use: the one given, whatever the limits, or as many as they allow."""
     if n_threads is None:
+        from fastnet._cores import available_cores  # here, for it is nothing that compiled code is made from
+
         return available_cores()
     if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer):
         raise TypeError(f"n_threads must be an integer or None, got {type(n_threads).__name__}")
@@ -78,11 +66,14 @@ def team_sizes(*sizes: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def computing() -> Iterator[None]:
-    """Count a call among those that compute at this moment."""
+def computing(n_threads: int) -> Iterator[None]:
+    """Count a call among those that compute at this moment; the processors are counted for those that want several."""
+    from fastnet._cores import machine_cores
+
+    cores = machine_cores() if n_threads > 1 else 0
     with _lock:
         IN_USE[0] += 1
-        IN_USE[1] = available_cores()
+        IN_USE[1] = cores or IN_USE[1]
     try:
         yield
     finally:

@@ -60,7 +60,7 @@ def profile(
     activation, optimizer, dtype : str
         As in `Network`; "sgd", "momentum" or "adam"; "float32" or "float64".
     n_threads : int, optional
-        Threads; one per available processor if not given.
+        Threads; as many as the kernels take by themselves if not given.
     n_samples : int
         Samples of the epoch.
     pixels : bool

@@ -62,7 +62,7 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     dtype : {float32, float64}
         Precision of the arithmetic.
     n_threads : int, optional
-        Threads that compute at once; all available processors if not given.
+        Threads that compute at once; as many as the kernels take by themselves if not given.
     seconds : float
         How long to measure, roughly.
 
@@ -96,7 +96,7 @@ def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, secon
     size : int
         Bytes of the array, which the threads share out: of a cache, or several times as much to measure memory.
     n_threads : int, optional
-        Threads that read at once; all available processors if not given.
+        Threads that read at once; as many as the kernels take by themselves if not given.
     seconds : float
         How long to measure, roughly.
 
@@ -129,7 +129,7 @@ def roofline(n_threads: int | None = None) -> Roofline:
     Parameters
     ----------
     n_threads : int, optional
-        Threads at once; all available processors if not given.
+        Threads at once; as many as the kernels take by themselves if not given.
 
     Returns
     -------

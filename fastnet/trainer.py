@@ -49,8 +49,8 @@ class Trainer:
     backend : {"numba", "numpy"}
         The compiled kernels, or the reference.
     n_threads : int, optional
-        Threads of the compiled kernels; as many as processors are available and the work is worth, if not given.
-        Results are the same bits for any count. NumPy's own threads are not its business.
+        Threads of the compiled kernels; if not given, as many as the work is worth and the limits allow that
+        `fastnet info` shows. Results are the same bits for any count. NumPy's own threads are not its business.
     seed : int, optional
         Seed of the order of samples, and of dropout.
     clip_norm : float, optional

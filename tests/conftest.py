@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 # A process of tests for each processor: threads of NumPy's would take it from each other, and wait by spinning.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 # Teams of the size that a test asks for; those that choose it themselves have tests of their own.
 os.environ["FASTNET_ELASTIC"] = "0"

@@ -9,6 +9,7 @@ import mmap
 import numpy as np
 
 from fastnet import kernels, reference
+from fastnet._cores import fixed_cores
 from fastnet.cases import CASES, run
 from fastnet.kernels import arrays, gemm
 
@@ -102,5 +103,5 @@ def run_in(make, case, dtype, monkeypatch):
     replace_memory(monkeypatch, make)
     monkeypatch.setattr(gemm, "FLOP_PER_THREAD", 1)
     for n_threads in (1, 2 + THREADED.index(case) % 2) if case in THREADED else (1,):
-        monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
-        run(kernels, case, arguments_in(make, case, dtype))
+        with fixed_cores(n_threads):
+            run(kernels, case, arguments_in(make, case, dtype))

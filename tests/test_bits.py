@@ -7,7 +7,7 @@ import pytest
 from tiers import tiered
 
 from fastnet import kernels
-from fastnet._threads import available_cores
+from fastnet._cores import fixed_cores
 from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, Training, network, run
 from fastnet.kernels.gemm import threads_for
 
@@ -192,7 +192,7 @@ def test_a_row_of_a_linear_layer_does_not_depend_on_the_others(dtype):
 
 
 @dtypes
-def test_products_for_any_count_of_threads(dtype, monkeypatch):
+def test_products_for_any_count_of_threads(dtype):
     rng = np.random.default_rng(6)
     m, k, n = 515, 610, 509
     flop = 2 * m * k * n
@@ -200,23 +200,23 @@ def test_products_for_any_count_of_threads(dtype, monkeypatch):
     stack, matrix = (rng.normal(size=shape).astype(dtype) for shape in ((5, 103, k), (k, n)))
     results = {}
     for n_threads in THREADS:
-        monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
-        assert available_cores() == threads_for(flop) == n_threads
-        results[n_threads] = bits_of(
-            [
-                kernels.linear_forward(x, W, b),
-                kernels.linear_relu_forward(x, W, b),
-                *kernels.linear_backward(dz, x, W),
-                *kernels.linear_relu_backward(dz, y, x, W),
-                kernels.matmul_forward(stack, matrix),
-                *kernels.matmul_backward(dz[:, :103].reshape(5, 103, 103), stack, matrix[:, :103]),
-            ]
-        )
+        with fixed_cores(n_threads):
+            assert threads_for(flop) == n_threads
+            results[n_threads] = bits_of(
+                [
+                    kernels.linear_forward(x, W, b),
+                    kernels.linear_relu_forward(x, W, b),
+                    *kernels.linear_backward(dz, x, W),
+                    *kernels.linear_relu_backward(dz, y, x, W),
+                    kernels.matmul_forward(stack, matrix),
+                    *kernels.matmul_backward(dz[:, :103].reshape(5, 103, 103), stack, matrix[:, :103]),
+                ]
+            )
     assert all(actual == results[1] for actual in results.values())
 
 
 @pytest.mark.parametrize("operation", ["train_epoch", "predict_logits"])
-def test_threads_of_the_environment_give_the_same_bits(operation, monkeypatch):
+def test_threads_of_the_machine_give_the_same_bits(operation):
     (case,) = [
         one
         for one in CASES
@@ -224,5 +224,5 @@ def test_threads_of_the_environment_give_the_same_bits(operation, monkeypatch):
     ]
     expected = bits_of(run(kernels, case, case.arguments(np.float32), n_threads=1))
     for n_threads in THREADS:
-        monkeypatch.setenv("FASTNET_NUM_THREADS", str(n_threads))
-        assert bits_of(run(kernels, case, case.arguments(np.float32))) == expected
+        with fixed_cores(n_threads):
+            assert bits_of(run(kernels, case, case.arguments(np.float32))) == expected

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastnet
-from fastnet import SGD, Adam, Network, Trainer, load_model
+from fastnet import SGD, Adam, Network, Trainer, _cores, load_model
 from fastnet.cli import _options, main
 from fastnet.datasets import load, load_digits, stratified_split
 from fastnet.network import ACTIVATIONS, INITS
@@ -235,6 +235,19 @@ def test_info_shows_what_a_report_needs(capsys):
     assert document["fma_peak_gflops"]["one_thread"] > 0
     assert main(["info"]) == 0
     assert "own team of Python threads, no OpenMP or TBB" in capsys.readouterr().out
+
+
+def test_info_tells_what_limits_the_threads(capsys, monkeypatch):
+    monkeypatch.setattr(_cores, "_of_the_machine", lambda: [_cores.Limit(8, "processors of this process")])
+    monkeypatch.setenv("FASTNET_NUM_THREADS", "2")
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    threads = run_json(capsys, "info")["threads"]
+    assert (threads["available"], threads["decided_by"]) == (2, "FASTNET_NUM_THREADS")
+    assert threads["limits"][0] == {"threads": 8, "reason": "processors of this process"}
+    assert main(["info"]) == 0
+    others = "processors of this process: 8, NUMBA_NUM_THREADS: 3"
+    assert f"2 by default, limited by FASTNET_NUM_THREADS ({others}); own team" in capsys.readouterr().out
 
 
 def test_names_of_options_are_those_of_the_library():

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastnet import _threads, kernels
+from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
 from fastnet.kernels import elastic, teams
 from fastnet.kernels.elastic import BASE, EXPECTED, HELD, LEAST, PAUSE, RATE, REACH, REGRET, TAKEN, WANTED
@@ -65,7 +65,7 @@ def long_training(n_threads):
 
 def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatch):
     """Calls at once share the processors out; here, their number changes again and again."""
-    monkeypatch.setattr(_threads, "available_cores", lambda: 3)
+    monkeypatch.setattr(_cores, "machine_cores", lambda: 3)
     epoch, order, step, expected = long_training(1)
     for i in range(20):
         epoch(order, step + i)

@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastnet import _threads, kernels
+from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
 from fastnet.kernels import claims
 from fastnet.kernels.barrier import synchronise
@@ -135,14 +135,14 @@ def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
 
 def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    monkeypatch.setattr(_threads, "available_cores", lambda: 4)
+    monkeypatch.setattr(_cores, "machine_cores", lambda: 4)
     monkeypatch.setattr(claims._Rest, "until", 0.0)
     asked = []
     monkeypatch.setattr(claims, "employ", asked.append)
-    with _threads.computing():
+    with _threads.computing(2):
         share(4)  # the second of two
     assert len(asked) == 1
-    with _threads.computing(), _threads.computing(), _threads.computing():
+    with _threads.computing(2), _threads.computing(2), _threads.computing(2):
         share(4)
     assert len(asked) == 1
     share(4)

@@ -157,7 +157,7 @@ def time_to_accuracy(
     max_epochs : int, default 30
         Longest training.
     n_threads : int, optional
-        Threads of the libraries; all available processors if not given.
+        Threads of the libraries; as many as the kernels take by themselves if not given.
     progress : callable, optional
         Called with a line of text before each training.
 

@@ -22,15 +22,15 @@ def environment(n_threads: int | None = None, busy: int = 0) -> dict[str, Any]:
     Parameters
     ----------
     n_threads : int, optional
-        Threads that the measurement uses; all available processors if not given.
+        Threads that the measurement uses; as many as the kernels take by themselves if not given.
     busy : int, default 0
         Processes that compute beside the measurement (`fastnet.bench.busy`).
 
     Returns
     -------
     dict
-        date (UTC), platform, machine, cpu, cores, threads, threading_layer, busy, blas (what is loaded now) and
-        versions.
+        date (UTC), platform, machine, cpu, cores (that affinity and CPU quota allow), threads, threading_layer, busy,
+        blas (what is loaded now) and versions.
 
     Raises
     ------
@@ -45,7 +45,8 @@ def environment(n_threads: int | None = None, busy: int = 0) -> dict[str, Any]:
     >>> facts["threads"]
     1
     """
-    from fastnet._threads import available_cores, resolve_threads
+    from fastnet._cores import machine_cores
+    from fastnet._threads import resolve_threads
 
     training_checks.whole("busy", busy, 0)
     return {
@@ -53,7 +54,7 @@ def environment(n_threads: int | None = None, busy: int = 0) -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpu": _cpu(),
-        "cores": available_cores(),
+        "cores": machine_cores(),
         "threads": resolve_threads(n_threads),
         "threading_layer": THREADING_LAYER,
         "busy": int(busy),

@@ -128,7 +128,7 @@ def measure_fit(fit: Fit, rounds: int, seconds: float, n_threads: int | None, pr
     seconds : float
         After which no further round begins.
     n_threads : int, optional
-        For both; all available processors if not given.
+        For both; as many as the kernels take by themselves if not given.
     progress : callable
         Is told what runs.
 

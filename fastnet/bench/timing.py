@@ -9,12 +9,11 @@ sign test (Conover, "Practical Nonparametric Statistics", 1999, section 3.2).
 from __future__ import annotations
 
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 CONFIDENCE = 0.98
 """With which an interval should hold the median."""
@@ -137,13 +136,7 @@ def limited_threads(n_threads: int | None) -> Iterator[None]:
         return
     from threadpoolctl import threadpool_limits
 
-    name = "FASTNET_NUM_THREADS"
-    before: Any = os.environ.get(name)
-    os.environ[name] = str(n_threads)
-    try:
-        with threadpool_limits(n_threads):
-            yield
-    finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before
+    from fastnet._cores import fixed_cores
+
+    with fixed_cores(n_threads), threadpool_limits(n_threads):
+        yield

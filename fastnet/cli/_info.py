@@ -31,7 +31,7 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
     rows |= {
         "platform": facts["platform"],
         "processor": f"{name}, {cpu['vector_registers']} vector registers of {cpu['vector_bits']} bits",
-        "threads": f"{threads['available']} available; {threads['layer']}",
+        "threads": f"{_threads_row(threads)}; {threads['layer']}",
         "kernel cache": facts["kernel_cache"] or "no place for one: every process compiles anew",
         "NumPy's BLAS": "; ".join(f"{b['name']} {b['version']}, {b['threads']} threads" for b in blas) or "unknown",
         "FMA peak": "not measured: NUMBA_DISABLE_JIT is set"
@@ -48,10 +48,30 @@ def _facts() -> dict[str, Any]:
 
     machine, cache = environment(), _jit.cache_directory()
     return {key: machine[key] for key in ("versions", "platform", "cpu", "blas")} | {
-        "threads": {"available": machine["cores"], "layer": machine["threading_layer"]},
+        "threads": _threads(machine["threading_layer"]),
         "kernel_cache": None if cache is None else str(cache),
         "fma_peak_gflops": _peak() if _jit.COMPILES else None,
     }
+
+
+def _threads(layer: str) -> dict[str, Any]:
+    from fastnet._cores import limits
+
+    found = limits()
+    least = min(found, key=lambda limit: limit.threads)
+    return {
+        "available": least.threads,
+        "decided_by": least.reason,
+        "limits": [limit._asdict() for limit in found],
+        "layer": layer,
+    }
+
+
+def _threads_row(threads: dict[str, Any]) -> str:
+    """Say how many threads a command takes by itself, what decides it, and what the other limits are."""
+    decided = threads["decided_by"]
+    others = [f"{limit['reason']}: {limit['threads']}" for limit in threads["limits"] if limit["reason"] != decided]
+    return f"{threads['available']} by default, limited by {decided}" + (f" ({', '.join(others)})" if others else "")
 
 
 def _peak() -> dict[str, Any]:

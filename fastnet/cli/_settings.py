@@ -61,7 +61,7 @@ def check_threads(backend: str, threads: int | None) -> None:
 
 def threads_used(backend: str, threads: int | None) -> str:
     """Say how many threads compute."""
-    from fastnet._threads import available_cores
+    from fastnet._cores import available_cores
 
     if backend != "numba":
         return "threads as NumPy's BLAS likes"

@@ -87,7 +87,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     backend : {"numba", "numpy"}, default="numba"
         The compiled kernels, or the reference in plain NumPy.
     n_threads : int or None, default=None
-        Threads of the kernels; None takes as many as are available and the work is worth. Results do not depend on it.
+        Threads of the kernels; None takes as many as the work is worth and the limits allow that `fastnet info`
+        shows. Results do not depend on it.
     dtype : {"float32", "float64"} or None, default=None
         Precision; None keeps float32 where X is float32, and else computes in float64, as scikit-learn does.
     dropout : float or array-like of float, default=0.0

@@ -95,9 +95,12 @@ def share_work(
     Who is `fixed` takes turns at the items, and waits for all threads to come.
     """
     control = make_control() if control is None else control
-    with computing():
+    if n_threads == 1:
+        worker(0, control, *args)
+        return
+    with computing(n_threads):
         in_turns = n_threads if fixed or fixed_sizes(n_threads) else 0
-        if in_turns == 0 and n_threads > 1:
+        if in_turns == 0:
             n_threads = _without_harm(n_threads)
         control[FIXED] = in_turns
         for thread in range(1, n_threads):

@@ -240,7 +240,7 @@ class Team:
         """Do it once: in this thread, and in others that are asked to help, and taken in when they are there."""
         pace = self.state.memory.pace
         pace[:] = self._known
-        with computing():
+        with computing(self._n_threads):
             try:
                 self._call_helpers()
                 invoke(self.state.parts.drive, self._memory, 0)

@@ -145,7 +145,7 @@ class Peer:
         y : ndarray of integers, shape (samples,)
             Classes, from 0.
         n_threads : int, optional
-            Threads to use; all available processors if not given.
+            Threads to use; as many as the kernels take by themselves if not given.
         seed : int, default 0
             Seed of the initial parameters and of the order of samples.
         learning_rate : float, optional
@@ -156,7 +156,7 @@ class Peer:
         TypeError, ValueError
             For data that is not the workload's, or another argument that cannot be used.
         """
-        from fastnet._threads import available_cores
+        from fastnet._cores import available_cores
 
         if X.shape != (workload.samples, workload.sizes[0]) or X.dtype != workload.dtype:
             expected = f"({workload.samples}, {workload.sizes[0]}) of {workload.dtype}"
