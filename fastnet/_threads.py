@@ -13,7 +13,6 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

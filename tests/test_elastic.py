@@ -107,6 +107,7 @@ def test_nobody_waits_for_a_helper_that_does_not_come(elastic_teams, monkeypatch
 
 def test_a_helper_that_comes_is_taken_in_and_leaves_when_no_call_follows(elastic_teams):
     epoch, order, step, _ = long_training(2)
+    epoch(order, step)
     team = epoch.team(order.size)
     deadline = time.monotonic() + 60
     while team.state.memory.ticks[1].sum() == 0 and time.monotonic() < deadline:

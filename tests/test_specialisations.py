@@ -57,6 +57,9 @@ def predict(layout, scale, dtype):
             kernels.predict_logits(vector, layout(np.ones((n_rows, 4), dtype)), (4, 3), (), scale)
 
 
+DTYPE_NAMES = ("float32", "float64")
+
+
 def forms_of_operations():
     """Run all operations but those of training; return the forms of all kernels."""
     for dtype in DTYPES:
@@ -79,8 +82,9 @@ def forms():
     for module in [one for name, one in sys.modules.items() if name.startswith("fastnet.kernels.")]:
         for name, kernel in vars(module).items():
             if isinstance(kernel, numba.core.dispatcher.Dispatcher) and kernel.stats.cache_path and kernel.signatures:
-                single = sum("float32" in repr(one) for one in kernel.signatures)
-                counts[name] = [single, len(kernel.signatures) - single]
+                single, double = (sum(dtype in repr(one) for one in kernel.signatures) for dtype in DTYPE_NAMES)
+                if single or double:  # else it takes no numbers
+                    counts[name] = [single, len(kernel.signatures) - single]
     return counts
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastnet._threads import available_cores
+from fastnet._cores import available_cores
 from fastnet.bench.busy import Busy
 from fastnet.bench.peers import PEERS, Peer, Run
-from fastnet.bench.peers.own import ChoosingRun
+from fastnet.bench.peers.own import ChoosingRun, WaitingRun
 from fastnet.bench.suite import PAUSE, prepare
 from fastnet.bench.timing import spread
 from fastnet.bench.workloads import Workload
@@ -53,12 +53,12 @@ def entrants(keys: Sequence[str]) -> dict[str, tuple[Peer, int | None]]:
     -------
     dict
         Peers and their threads, None for as many as there are processors. fastnet itself is "fastnet"; what has two
-        threads is there if that are not all, or if it is fastnet; JAX's threads are those of its process.
+        threads is there if that are not all, or if it is fastnet, whose two then wait for each other; JAX's threads are those of its process.
     """
     own, cores = PEERS["fastnet"], available_cores()
     found: dict[str, tuple[Peer, int | None]] = {"fastnet": (replace(own, start=ChoosingRun), None)}
     if cores > 1:
-        found |= {"fastnet1": (PEERS["fastnet1"], None), "fastnet2": (_named(own, 2), 2)}
+        found |= {"fastnet1": (PEERS["fastnet1"], None), "fastnet2": (replace(_named(own, 2), start=WaitingRun), 2)}
     for key in OTHERS:
         if key in keys:
             found[key] = PEERS[key], None

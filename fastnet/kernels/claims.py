@@ -46,7 +46,7 @@ def claim(control: Any, thread: int, before: int) -> int:
             return thread
     elif thread == 0:
         control[N_OWN] += 1
-    return before + turns if turns != 0 else add(control, CLAIMED, 1)
+    return before + turns if turns != 0 else add(control, CLAIMED, 1)  # type: ignore[no-any-return]
 
 
 @inlined

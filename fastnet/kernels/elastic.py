@@ -29,21 +29,25 @@ from fastnet._threads import LINE
 from fastnet.kernels.barrier import load, sleep, store, wait_a_little
 from fastnet.kernels.measure import clock
 
-IN_TURN, AT_JOIN, CALL, ASKED, PLANS, MEMBERS = (np.int64(i * LINE) for i in (0, 2, 4, 5, 6, 7))
+_LINES: list[Any] = [np.int64(i * LINE) for i in (0, 2, 4, 5, 6, 7)]
+IN_TURN, AT_JOIN, CALL, ASKED, PLANS, MEMBERS = _LINES
 """Where in the array of a team its numbers are: two barriers, one for the threads of a turn and one for those that
 begin the next one; calls begun and ended; questions asked and withdrawn; two plans; a line for each thread."""
 
-ANSWER, TURN, INDEX, SIZE = (np.int64(i) for i in range(4))
+_PLACES: list[Any] = [np.int64(i) for i in range(4)]
+ANSWER, TURN, INDEX, SIZE = _PLACES
 """In a thread's line: the question that it answered last; one more than the turn at whose end it is taken in, or 0; and
 as what, into a team of what size."""
 
-RATE, ELAPSED, SAMPLES, WINDOWS, LEAST, HELD, TAKEN, REGRET, PAUSE, WANTED, BASE, REACH, ASKED_AT, LAST, EXPECTED = range(15)
-"""What the caller keeps from call to call; times are ticks of the clock, of which so many are a microsecond.
+RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, HELD, TAKEN, REGRET = range(10)
+ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(10, 15)
+"""What the caller keeps from call to call; times are ticks of the clock.
 
-Those of the present window, its samples, the count of windows, and the least that a sample took in any; those that the team had the size that
-it is to have, and the samples; how much longer it took than a smaller one; for how long it does not grow; the size that
-it is to have, the one to fall back to, and the one to try next; when helpers were asked for, and the clock was read.
-Then for each size what a sample took in the smaller team before, on average and at least."""
+Ticks in a microsecond; when the clock was read, and helpers were asked for. The size that the team is to have, the one
+to fall back to, the one to try next, and for how long it does not grow. Since it is to have its size: the time that it
+had it, the samples in that time, and how much longer it took than a smaller team. The time and samples of the present
+window, the windows before, and the least that a sample took in one of them. Then for each size what a sample took in
+the smaller team before, on average and at least."""
 
 WINDOW = 200
 """Microseconds that are looked at together to learn the speed of a size."""
@@ -67,8 +71,8 @@ GRACE = 100
 """Microseconds at most that a call waits at its beginning for those who took part in the one before."""
 
 LINGER, FIRST_NAP, LONGEST_NAP, LAST_NAP = 500, 50, 1000, 16
-"""Microseconds that a helper stays awake when it is let go, for the next call often follows at once; that it then sleeps
-between two looks, at first and at most; how many naps without a call before it leaves."""
+"""Microseconds that a helper stays awake when it is let go, for the next call often follows at once; that it then
+sleeps between two looks, at first and at most; how many naps without a call before it leaves."""
 
 
 def make_control(n_threads: int) -> npt.NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """What a team of threads runs in one compiled call: steps of training, or inference.
 
 Training goes in turns: in the first the team assembles, the second packs the weights, each of those that follow carries
-a block of rows of a batch through, the last unpacks the weights. Between turns the team may change its size (`fastnet.kernels.elastic`); who
-joins takes part from the turn that follows, and who is let go sleeps until it is asked again.
+a block of rows of a batch through, the last unpacks the weights. Between turns the team may change its size
+(`fastnet.kernels.elastic`); who joins takes part from the turn that follows, and who is let go sleeps until it is asked
+again.
 
 Within a turn the threads meet twice, or a few times more. Before the first barrier each owns some rows of the block,
 from the gather to the gradients of every layer's outputs. After it each owns some tiles of weights: their gradient,
@@ -303,7 +304,7 @@ def take_turns(s: Any, thread: int, n_threads: int, turn: int) -> int:
             _plan(s, n_threads, turn, last)
         meets = True
         if FIRST_BLOCK <= turn < last:
-            if turn == first or turn == FIRST_BLOCK:
+            if turn in (first, FIRST_BLOCK):
                 s.memory.ticks[thread, LAST] = clock()
             meets = _take_block(s, thread, n_threads, turn, turn == first) or turn + 1 == last
         elif turn > ASSEMBLE:

@@ -63,7 +63,8 @@ def training_parts(
     takes_steps = optimizer != updates.NONE
     fused = takes_steps and not clips
     parts = NO_PARTS._replace(
-        drive=address(epoch.train), help=address(epoch.help_out), turns=address(epoch.take_turns), rows=address(epoch.train_rows), pack=address(passes.pack_weights),
+        drive=address(epoch.train), help=address(epoch.help_out), turns=address(epoch.take_turns),
+        rows=address(epoch.train_rows), pack=address(passes.pack_weights),
         transpose=address(passes.transpose_all), multiply=address(passes.multiply),
         finish=of_layers(passes.make_finish), loss=address(loss_passes.make_loss(loss)),
         undo=of_layers(passes.make_undo),

@@ -103,9 +103,7 @@ def _describe(
 
 
 @inlined
-def _describe_some(
-    item: int, n_items: int, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any
-) -> int:
+def _describe_some(item: int, n_items: int, x: Any, n_in: int, scale: Any, words: Any, starts: Any, values: Any) -> int:
     """Describe a share of the samples while there is room for their entries; return their count, or -1."""
     real = values.dtype.type
     n_samples, n_words = words.shape
@@ -125,7 +123,7 @@ def _describe_some(
                 values[at] = real(x[r * n_in + i * WORD + lowest_bit(word)]) * scale
                 at += 1
                 word &= word - ONE_BIT
-    return at - begin  # type: ignore[no-any-return]
+    return at - begin
 
 
 def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:

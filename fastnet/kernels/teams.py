@@ -213,7 +213,8 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
     weights = Weights(parameters, empty, empty, arrays.empty(needed.packed, dtype), empty, empty, empty, empty)
     doubles, line = np.empty((0, 0)), np.empty(0)
     memory = Memory(
-        claims.make_control(), np.empty(0, np.int64), np.empty(0), IN_USE, np.zeros(LINE, np.int64), arrays.empty(capacity * needed.values, dtype), empty, empty, line,
+        claims.make_control(), np.empty(0, np.int64), np.empty(0), IN_USE, np.zeros(LINE, np.int64),
+        arrays.empty(capacity * needed.values, dtype), empty, empty, line,
         logits, table, empty, numbers, bits.reshape(-1), numbers.reshape(-1), numbers, bits, numbers, doubles, table,
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip

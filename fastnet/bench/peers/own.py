@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastnet
+from fastnet._threads import team_sizes
 from fastnet.bench.peers.protocol import Run, Task
 from fastnet.history import History
 
@@ -70,6 +71,14 @@ class ChoosingRun(FastnetRun):
     """The compiled kernels with as many threads as they take when nobody says how many."""
 
     chooses_threads = True
+
+
+class WaitingRun(FastnetRun):
+    """The compiled kernels with threads that stay together and wait for each other, whatever that costs."""
+
+    def _fit(self, **limits: Any) -> History:
+        with team_sizes(self._task.n_threads):
+            return super()._fit(**limits)
 
 
 class OneThreadRun(FastnetRun):
