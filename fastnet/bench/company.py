@@ -53,7 +53,8 @@ def entrants(keys: Sequence[str]) -> dict[str, tuple[Peer, int | None]]:
     -------
     dict
         Peers and their threads, None for as many as there are processors. fastnet itself is "fastnet"; what has two
-        threads is there if that are not all, or if it is fastnet, whose two then wait for each other; JAX's threads are those of its process.
+        threads is there if that are not all, or if it is fastnet, whose two then wait for each other;
+        JAX's threads are those of its process.
     """
     own, cores = PEERS["fastnet"], available_cores()
     found: dict[str, tuple[Peer, int | None]] = {"fastnet": (replace(own, start=ChoosingRun), None)}
