@@ -12,7 +12,7 @@ import pytest
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
 from fastnet.kernels import elastic, teams
-from fastnet.kernels.elastic import BASE, EXPECTED, HELD, LEAST, PAUSE, RATE, REACH, REGRET, TAKEN, WANTED
+from fastnet.kernels.elastic import BASE, EXPECTED, HELD, LEAST, LOST, PAUSE, RATE, REACH, REGRET, TAKEN, WANTED
 
 CROSS, SQUARED = "cross_entropy", "squared_error"
 TRAININGS = {
@@ -186,23 +186,26 @@ def test_one_thread_never_does_harm(pace):
 def test_pauses_grow_while_teams_fail_and_begin_anew_after_one_that_did_not(pace):
     pauses = []
     for _ in range(6):
-        pace[HELD] = 0
+        pace[LOST] = 1
         assert fall_back(pace, 2) == 1
         pauses.append(pace[PAUSE] / 1000)
     first, longest = elastic.FIRST_PAUSE, elastic.LONGEST_PAUSE
     assert pauses[:3] == [first, 4 * first, 16 * first]
     assert pauses[-1] == longest
-    pace[HELD] = 4 * longest * 1000
+    lose(pace, 2, 0, 10)
     fall_back(pace, 2)
     assert pace[PAUSE] == first * 1000
 
 
 def test_a_large_team_that_fails_falls_back_to_the_one_before_and_tries_one_between(pace):
-    pace[HELD] = 1e12
+    pace[LOST] = -1
     assert fall_back(pace, 8) == 4
     pace[HELD], pace[TAKEN] = 30e6, 300_000
     try_more(pace, 4, 8)
+    pace[LOST] = 1
     assert fall_back(pace, 8) == 4
     assert (pace[WANTED], pace[REACH], pace[BASE]) == (4, 6, 2)
+    pace[LOST] = 1
     assert fall_back(pace, 4) == 2
+    pace[LOST] = 1
     assert fall_back(pace, 2) == 1

@@ -39,15 +39,15 @@ ANSWER, TURN, INDEX, SIZE = _PLACES
 """In a thread's line: the question that it answered last; one more than the turn at whose end it is taken in, or 0; and
 as what, into a team of what size."""
 
-RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, HELD, TAKEN, REGRET = range(10)
-ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(10, 15)
+RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, HELD, TAKEN, LOST, REGRET = range(11)
+ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(11, 16)
 """What the caller keeps from call to call; times are ticks of the clock.
 
 Ticks in a microsecond; when the clock was read, and helpers were asked for. The size that the team is to have, the one
 to fall back to, the one to try next, and for how long it does not grow. Since it is to have its size: the time that it
-had it, the samples in that time, and how much longer it took than a smaller team. The time and samples of the present
-window, the windows before, and the least that a sample took in one of them. Then for each size what a sample took in
-the smaller team before, on average and at least."""
+had it, the samples in that time, how much longer it took than a smaller team would have, and the same with little
+credit for gains. The time and samples of the present window, the windows before, and the least that a sample took in
+one of them. Then for each size what a sample took in the smaller team before, on average and at least."""
 
 WINDOW = 200
 """Microseconds that are looked at together to learn the speed of a size."""
@@ -181,7 +181,9 @@ def _count_regret(pace: Any, size: int, ticks: float, n_samples: int) -> None:
     The mean of that one's time was taken in the company of that time, and is forgotten: it becomes the least.
     """
     expected, least = pace[EXPECTED + 2 * size], pace[EXPECTED + 2 * size + 1]
-    pace[REGRET] = max(pace[REGRET] + ticks - expected * n_samples, -MOST_CREDIT * pace[RATE])
+    lost = ticks - expected * n_samples
+    pace[LOST] += lost
+    pace[REGRET] = max(pace[REGRET] + lost, -MOST_CREDIT * pace[RATE])
     memory = min(ticks / (MEMORY * pace[RATE]), 1.0) if pace[RATE] > 0 else 0.0
     if expected < np.inf:
         pace[EXPECTED + 2 * size] = expected + (least - expected) * memory
@@ -191,7 +193,7 @@ def _count_regret(pace: Any, size: int, ticks: float, n_samples: int) -> None:
 def _want(pace: Any, size: int) -> None:
     """Want another size from now on."""
     pace[WANTED] = size
-    pace[HELD] = pace[TAKEN] = pace[REGRET] = 0
+    pace[HELD] = pace[TAKEN] = pace[LOST] = pace[REGRET] = 0
     pace[ELAPSED] = pace[SAMPLES] = pace[WINDOWS] = 0
     pace[LEAST] = np.inf
 
@@ -207,9 +209,9 @@ def _does_harm(pace: Any, size: int, n_samples: int) -> bool:
 
 @inlined
 def _fall_back(pace: Any, size: int) -> int:
-    """Want a smaller team: the one before where the larger one was of no use for long, else half of it."""
+    """Want a smaller team: half of it, or the one before where the larger one has lost more than it had gained."""
     after = size // 2
-    if pace[HELD] < 4 * pace[PAUSE]:
+    if pace[LOST] > 0:
         after = min(int(pace[BASE]), size - 1)
         pace[PAUSE] = min(4 * pace[PAUSE], LONGEST_PAUSE * pace[RATE])
         pace[REACH] = max(after + 1, (after + size) // 2)
