@@ -17,6 +17,9 @@ from fastnet import kernels
 from fastnet.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
 from fastnet.cases.activations import ACTIVATIONS, GATED
 from fastnet.cases.networks import samples
+from fastnet.kernels import epochs
+
+epochs.WORTH_COMPILING = 0  # runs with many zeros leave them out, be they ever so short
 
 TABLE = Path(__file__).with_name("digests.json")
 

@@ -13,6 +13,7 @@ from fences import NETWORKS, SMALL
 
 from fastnet import kernels
 from fastnet.cases import DTYPES, Training, run
+from fastnet.kernels import epochs
 from fastnet.kernels.parts import address_of
 
 
@@ -111,6 +112,7 @@ PARTS = [
 
 def parts_of_trainings():
     """Return for each training the count of parts that it needs beyond those before it, and then of forms."""
+    epochs.WORTH_COMPILING = 0
     counts = []
     for training, _ in PARTS:
         before = address_of.cache_info().misses

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from fastnet._threads import employ
 from fastnet.kernels import arrays, sparse
 from fastnet.kernels.elastic import make_pace
 from fastnet.kernels.gemm import threads_for
+from fastnet.kernels.parts import NotCompiledError, nothing_compiled
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
 from fastnet.reference.checks import FloatArray, IntArray
@@ -18,6 +22,9 @@ from fastnet.reference.training import Totals
 
 PART_TO_SEARCH = 0.1
 """Part of the samples from which on it pays to look for the zeros of all."""
+
+WORTH_COMPILING = 1.0
+"""Seconds of training after which kernels for zeros are compiled, if they never were: a third of what that takes."""
 
 
 class Data(NamedTuple):
@@ -40,7 +47,9 @@ class Epochs:
         self._sparse: sparse.Sparse | None = None
         if training_checks.is_csr(data.x):
             self._sparse = sparse.from_csr(data.x, int(task.sizes[1]), data.scale, parameters.dtype, n_threads)
-        self._n_seen = 0
+        self._n_seen, self._seconds = 0, 0.0
+        self._pays: bool | None = None  # to leave zeros out; None if nobody has looked
+        self._was_tried = self._is_compiling = self._is_compiled = False
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         threads_for(0, n_threads)  # rejects what cannot be used
 
@@ -59,7 +68,9 @@ class Epochs:
         if self._task.optimizer:
             run.settings[0] = self._task.optimizer[1] if lr is None else lr
         self._copy(self._vectors, self._work)
+        start = time.perf_counter()
         team.run()
+        self._seconds += time.perf_counter() - start
         self._copy(self._work, self._vectors)
         totals = memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
@@ -67,24 +78,46 @@ class Epochs:
     def _leave_out_zeros(self, n_samples: int) -> None:
         """Find the entries of samples that are mostly zeros, as soon as a good part of them have been asked for.
 
-        An epoch of no samples is there to compile what others need, and compiles what these will.
+        Not before kernels for that are at hand, though; results are the same bits. An epoch of no samples loads them.
         """
-        x, before = self._data.x, self._n_seen
+        x = self._data.x
         self._n_seen += n_samples
-        if self._sparse is not None:
+        if self._sparse is not None or self._pays is False or 0 < self._n_seen < len(x) * PART_TO_SEARCH:
             return
-        enough = before < len(x) * PART_TO_SEARCH <= self._n_seen
-        if (enough or n_samples == 0) and sparse.pays(x, int(self._task.sizes[1]), self._work[0].dtype):
-            self._describe(x if enough else x[:1])
-            if not enough:
-                self.team(0)
-                self._sparse = None
-                self._teams.clear()
+        if self._pays is None:
+            self._pays = sparse.pays(x, int(self._task.sizes[1]), self._work[0].dtype)
+        if self._pays and self._can_leave_out_zeros() and self._n_seen > 0:
+            self._sparse = self._describe(x)
+            self._teams.clear()
 
-    def _describe(self, x: npt.NDArray[Any]) -> None:
+    def _can_leave_out_zeros(self) -> bool:
+        """Tell whether the kernels for that are at hand; have them compiled by another thread if they are worth it."""
+        if self._seconds < WORTH_COMPILING:
+            if not self._was_tried:
+                self._was_tried = True
+                with suppress(NotCompiledError), nothing_compiled():
+                    self._compile()
+        elif WORTH_COMPILING == 0:
+            self._compile()
+        elif not self._is_compiling:
+            self._is_compiling = True
+            employ(self._compile)
+        return self._is_compiled
+
+    def _compile(self) -> None:
+        """Load or compile the kernels for samples that are mostly zeros."""
+        parameters, *slots = self._work
+        x, y, scale, weights = self._data
+        none = sparse.no_samples(x.shape[1], parameters.dtype)
+        samples = make_samples(x[:0], y[:0], np.empty(0, np.int64), scale, parameters.dtype, weights, none)
+        training_state(self._task, parameters, slots, samples, 1)
+        self._describe(x[:1])
+        self._is_compiled = True
+
+    def _describe(self, x: npt.NDArray[Any]) -> sparse.Sparse:
+        """Find the entries of samples."""
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
-        self._sparse = sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
-        self._teams.clear()
+        return sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
 
     def team(self, n_samples: int) -> Team:
         """Return the team for so many samples: epochs have one length, and perhaps another at their end."""

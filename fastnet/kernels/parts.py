@@ -14,6 +14,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numba.extending as extending
@@ -111,11 +114,30 @@ def call(_typing: Any, address: Any, state: Any, numbers: Any) -> Any:
     return i64(i64, state, types.UniTuple(i64, len(numbers))), codegen
 
 
+class NotCompiledError(Exception):
+    """A part has not been compiled yet, and is not to be now."""
+
+
+_never_compiles: ContextVar[bool] = ContextVar("_never_compiles", default=False)
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """Raise `NotCompiledError` for parts that are neither compiled nor in the cache."""
+    token = _never_compiles.set(True)
+    try:
+        yield
+    finally:
+        _never_compiles.reset(token)
+
+
 @functools.cache
 def address_of(part: Any, state_type: Any) -> Any:
     """Compile a part for a type of state, or load it from the cache, and return its address."""
     n_numbers = len(inspect.signature(part.py_func).parameters) - 1
     signature = types.int64(Reference(state_type), *[types.int64] * n_numbers)
+    if _never_compiles.get() and part._cache.load_overload(signature, part.targetctx) is None:
+        raise NotCompiledError(part.py_func.__qualname__)
     part.compile(signature)
     compiled = part.overloads[signature.args]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

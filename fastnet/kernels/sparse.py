@@ -67,6 +67,12 @@ def no_sparse(dtype: Any) -> Sparse:
     return Sparse(locked(np.empty((0, 0), np.uint64)), locked(np.zeros(1, np.int64)), locked(np.empty(0, dtype)), 0, 0)
 
 
+def no_samples(n_in: int, dtype: Any) -> Sparse:
+    """Return the description of no samples of so many inputs."""
+    words = np.empty((0, -(-n_in // WORD)), np.uint64)
+    return Sparse(locked(words), locked(np.zeros(1, np.int64)), locked(np.empty(0, dtype)), words.shape[1], 1)
+
+
 def pays(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
     """Tell whether a first layer of `n_out` outputs takes less time on the entries of `x` than on all of it."""
     if x.size == 0 or n_out <= MOST_OUTPUTS:
