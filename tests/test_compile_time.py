@@ -1,5 +1,8 @@
 """An epoch of no samples compiles all that later epochs need, so no clock that starts after it sees a compiler."""
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -36,3 +39,51 @@ def test_no_epoch_after_one_of_no_samples_compiles(sizes, filled, dtype):
     epoch(np.arange(50))
     epoch(np.arange(50), step=4)
     assert compiled() == before
+
+
+ZEROS = """
+import time
+import numpy as np
+from fastnet import kernels
+from fastnet.kernels import epochs
+
+rng = np.random.default_rng(0)
+x = ((rng.random((60, 70)) < 0.1) * rng.random((60, 70))).astype(np.float32)
+y = rng.integers(0, 3, 60)
+
+
+def prepare():
+    parameters = np.random.default_rng(1).standard_normal(71 * 12 + 13 * 3).astype(np.float32)
+    task = ([70, 12, 3], ["relu"], "cross_entropy", ("sgd", 0.1), 16)
+    return parameters, kernels.prepare_training(parameters, (), x, y, *task)
+
+
+parameters, epoch = prepare()
+epoch(np.empty(0, np.int64))
+epoch(np.arange(60))
+print(epoch._sparse is not None)
+epoch._seconds = epochs.WORTH_COMPILING  # as if it had trained for so long
+epoch(np.arange(60))
+deadline = time.monotonic() + 120
+while not epoch._is_compiled and time.monotonic() < deadline:
+    time.sleep(0.01)
+epoch(np.arange(60))
+print(epoch._sparse is not None)
+
+epochs.WORTH_COMPILING = 0
+at_once, epoch = prepare()
+for _ in range(3):
+    epoch(np.arange(60))
+print(epoch._sparse is not None, at_once.tobytes() == parameters.tobytes())
+"""
+
+
+def test_kernels_for_zeros_are_compiled_beside_a_long_training_and_used_at_once_when_they_are_at_hand(tmp_path):
+    def run():
+        environment = dict(os.environ, FASTNET_CACHE_DIR=str(tmp_path))
+        command = [sys.executable, "-c", ZEROS]
+        finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=True)
+        return finished.stdout.split()
+
+    assert run() == ["False", "True", "True", "True"]
+    assert run() == ["True", "True", "True", "True"]

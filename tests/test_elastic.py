@@ -12,7 +12,21 @@ import pytest
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
 from fastnet.kernels import elastic, teams
-from fastnet.kernels.elastic import BASE, EXPECTED, HELD, LEAST, LOST, PAUSE, RATE, REACH, REGRET, TAKEN, WANTED
+from fastnet.kernels.elastic import (
+    BASE,
+    EXPECTED,
+    HELD,
+    LAST,
+    LEAST,
+    LOST,
+    PAUSE,
+    RATE,
+    REACH,
+    REGRET,
+    TAKEN,
+    UNTIL,
+    WANTED,
+)
 
 CROSS, SQUARED = "cross_entropy", "squared_error"
 TRAININGS = {
@@ -183,16 +197,19 @@ def test_one_thread_never_does_harm(pace):
     assert not lose(pace, 1, 1e9, 10)
 
 
-def test_pauses_grow_while_teams_fail_and_begin_anew_after_one_that_did_not(pace):
+def test_pauses_grow_while_teams_fail_and_are_short_after_one_that_did_not(pace):
     pauses = []
-    for _ in range(6):
-        pace[LOST] = 1
+    for _ in range(4):
+        pace[LOST], pace[LAST] = 1, 5e9
         assert fall_back(pace, 2) == 1
         pauses.append(pace[PAUSE] / 1000)
+        assert pace[UNTIL] == pace[LAST] + pace[PAUSE]
     first, longest = elastic.FIRST_PAUSE, elastic.LONGEST_PAUSE
-    assert pauses[:3] == [first, 4 * first, 16 * first]
-    assert pauses[-1] == longest
+    assert pauses == [first, 4 * first, longest, longest]
     lose(pace, 2, 0, 10)
+    fall_back(pace, 2)
+    assert pace[PAUSE] == elastic.SHORT_PAUSE * 1000
+    pace[LOST] = 1
     fall_back(pace, 2)
     assert pace[PAUSE] == first * 1000
 

@@ -39,12 +39,12 @@ ANSWER, TURN, INDEX, SIZE = _PLACES
 """In a thread's line: the question that it answered last; one more than the turn at whose end it is taken in, or 0; and
 as what, into a team of what size."""
 
-RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, HELD, TAKEN, LOST, REGRET = range(11)
-ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(11, 16)
+RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, UNTIL, HELD, TAKEN, LOST, REGRET = range(12)
+ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(12, 17)
 """What the caller keeps from call to call; times are ticks of the clock.
 
 Ticks in a microsecond; when the clock was read, and helpers were asked for. The size that the team is to have, the one
-to fall back to, the one to try next, and for how long it does not grow. Since it is to have its size: the time that it
+to fall back to, the one to try next, and for how long, until when, it does not grow. Since it is to have its size: the time that it
 had it, the samples in that time, how much longer it took than a smaller team would have, and the same with little
 credit for gains. The time and samples of the present window, the windows before, and the least that a sample took in
 one of them. Then for each size what a sample took in the smaller team before, on average and at least."""
@@ -55,8 +55,9 @@ WINDOW = 200
 FEWEST_WINDOWS = 4
 """Windows that it takes to know: the scheduler may take the caller off in one."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 20_000, 1_000_000
-"""Microseconds before a team that was made smaller grows again, at first and at most."""
+SHORT_PAUSE, FIRST_PAUSE, LONGEST_PAUSE = 20_000, 100_000, 1_000_000
+"""Microseconds before a team that was made smaller grows again: one that had been of use, one that had not, and at most
+where it fails again and again."""
 
 MOST_REGRET, MOST_CREDIT = 1_000, 4_000
 """Microseconds lost at which a team is made smaller, and those gained that count against losses to come."""
@@ -139,6 +140,8 @@ def _take_in(control: Any, team: int, size: int, most: int, turn: int) -> int:
 def begin_call(control: Any, pace: Any, team: int) -> None:
     """Begin a call alone, and wait a little for those who took part in the one before."""
     start, wanted = clock(), int(pace[WANTED])
+    if start - pace[LAST] > SHORT_PAUSE * pace[RATE]:
+        _want(pace, wanted)  # what was seen before may hold no longer
     pace[LAST] = pace[ASKED_AT] = start
     if wanted > 1:
         _ask(control)
@@ -213,11 +216,11 @@ def _fall_back(pace: Any, size: int) -> int:
     after = size // 2
     if pace[LOST] > 0:
         after = min(int(pace[BASE]), size - 1)
-        pace[PAUSE] = min(4 * pace[PAUSE], LONGEST_PAUSE * pace[RATE])
+        pace[PAUSE] = min(max(4 * pace[PAUSE], FIRST_PAUSE * pace[RATE]), LONGEST_PAUSE * pace[RATE])
         pace[REACH] = max(after + 1, (after + size) // 2)
     else:
-        pace[PAUSE] = FIRST_PAUSE * pace[RATE]
-    pace[PAUSE] = max(pace[PAUSE], FIRST_PAUSE * pace[RATE])
+        pace[PAUSE] = SHORT_PAUSE * pace[RATE]
+    pace[UNTIL] = pace[LAST] + pace[PAUSE]
     pace[BASE] = max(after // 2, 1)
     for i in range(2):  # of a size that it has not grown to: what is known of one still smaller
         before = EXPECTED + 2 * int(pace[WANTED]) + i
@@ -237,7 +240,7 @@ def plan(control: Any, pace: Any, in_use: Any, team: int, size: int, turn: int, 
     if _does_harm(pace, size, n_samples):
         return _fall_back(pace, size)
     if size >= pace[WANTED]:
-        if size >= allowed or pace[WINDOWS] < FEWEST_WINDOWS or pace[HELD] < pace[PAUSE]:
+        if size >= allowed or pace[WINDOWS] < FEWEST_WINDOWS or pace[LAST] < pace[UNTIL]:
             return size
         _try_more(pace, size, min(allowed, team if size >= pace[REACH] else int(pace[REACH])))
     return _grow(control, pace, team, size, min(int(pace[WANTED]), allowed), turn)
@@ -247,7 +250,7 @@ def plan(control: Any, pace: Any, in_use: Any, team: int, size: int, turn: int, 
 def _try_more(pace: Any, size: int, wanted: int) -> None:
     """Want a larger team, and note what it has to be better than."""
     pace[BASE], pace[ASKED_AT] = size, pace[LAST]
-    seen_long = pace[HELD] >= FIRST_PAUSE * pace[RATE]
+    seen_long = pace[HELD] >= SHORT_PAUSE * pace[RATE]
     pace[EXPECTED + 2 * wanted] = pace[HELD] / pace[TAKEN] if seen_long else pace[LEAST]
     pace[EXPECTED + 2 * wanted + 1] = min(pace[EXPECTED + 2 * wanted + 1], pace[LEAST])
     _want(pace, wanted)
