@@ -1,34 +1,35 @@
-"""The one place for Numba policy: decorators, flags, the cache, the vector width.
+"""The one place for Numba policy: decorators, flags, the cache, the processor that code is compiled for.
 
 A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `called`); no flag is spelled anywhere else.
 
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (LLVM's `fma`), so results do not depend on what a compiler chose to contract.
 * No reference counting inside kernels: they allocate nothing, and threads never meet at a counter.
-* What was compiled is kept for the next process (`fastnet._kernel_cache`).
+* Kernels are compiled for the processor's level (`fastnet._levels`), not for its model, and what was compiled is kept
+  for the next process (`fastnet._kernel_cache`) on any machine of that level.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import llvmlite
 import llvmlite.binding as llvm
 import numba
 import numba.core
 import numba.extending
+from numba.core import codegen, compiler_lock, registry
 
-from fastnet import _kernel_cache
+from fastnet import _kernel_cache, _levels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 config: Any = numba.core.config
-njit: Any = numba.njit
 
 COMPILES = not config.DISABLE_JIT
 """False where NUMBA_DISABLE_JIT is set: `fastnet.kernels` is then the reference."""
@@ -58,6 +59,14 @@ def is_arm() -> bool:
     return architecture() in ("aarch64", "arm64")
 
 
+class Target(NamedTuple):
+    """What code is compiled for: a level's name or "native", and LLVM's name, features and tuning of it."""
+
+    level: str
+    cpu: str
+    features: str
+
+
 def _features() -> set[str]:
     if config.CPU_FEATURES is not None:
         return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
@@ -65,17 +74,41 @@ def _features() -> set[str]:
 
 
 @functools.cache
+def target() -> Target:
+    """Return what kernels are compiled for: the processor's level, or what the environment says.
+
+    `FASTNET_CPU_LEVEL` names a level, or "native" for the processor itself. Where it says nothing, `NUMBA_CPU_NAME` and
+    `NUMBA_CPU_FEATURES` hold for kernels as they do for all that Numba compiles.
+    """
+    asked, level = os.environ.get("FASTNET_CPU_LEVEL"), None
+    if asked:
+        level = _levels.named(asked, architecture())
+        lacking = _levels.missing(level, llvm.get_host_cpu_features()) if level else []
+        if lacking:
+            raise ValueError(f"FASTNET_CPU_LEVEL is {asked}, and this processor lacks {', '.join(lacking)}")
+    elif config.CPU_NAME is None and config.CPU_FEATURES is None:
+        level = _levels.highest(architecture(), _features())
+    if level is None:
+        features = codegen.get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+        return Target(_levels.NATIVE, cpu_name(), features)
+    return Target(level.name, level.cpu, level.tuning)
+
+
+@functools.cache
 def vector_bits() -> int:
     """Width of the vector registers that kernels are written for, in bits: 128, 256 or 512.
 
-    `FASTNET_VECTOR_BITS` overrides what the processor says; results are the same bits for every width.
-    `NUMBA_CPU_NAME` stands for a processor without AVX-512.
+    It is the level's, or the processor's; `FASTNET_VECTOR_BITS` overrides it. Results are the same bits for every
+    width. `NUMBA_CPU_NAME` stands for a processor without AVX-512.
     """
     asked = os.environ.get("FASTNET_VECTOR_BITS")
     if asked:
         if asked not in ("128", "256", "512"):
             raise ValueError(f"FASTNET_VECTOR_BITS must be 128, 256 or 512, got {asked!r}")
         return int(asked)
+    level = _levels.named(target().level, architecture())
+    if level is not None:
+        return level.vector_bits
     if not is_x86() or config.CPU_NAME == "generic":
         return 128
     features = _features()
@@ -85,15 +118,50 @@ def vector_bits() -> int:
 
 
 def cpu_name() -> str:
-    """Return the name by which LLVM knows the processor that kernels are compiled for."""
+    """Return the name by which LLVM knows this processor, or the one that stands for it (`NUMBA_CPU_NAME`)."""
     return str(config.CPU_NAME or llvm.get_host_cpu_name())
 
 
+class _Codegen(codegen.JITCPUCodegen):
+    """Numba's code generation, for kernels alone: what a user compiles is compiled for the processor as ever."""
+
+    def _get_host_cpu_name(self) -> str:
+        return target().cpu
+
+    def _get_host_cpu_features(self) -> str:
+        return target().features
+
+
+class _Descriptor(registry.CPUTarget):
+    """Numba's target, with all that it knows of types and functions, but for the generation of code."""
+
+    @property
+    def typing_context(self) -> Any:
+        return registry.cpu_target.typing_context
+
+    @functools.cached_property
+    def target_context(self) -> Any:
+        with compiler_lock.global_compiler_lock:
+            return registry.cpu_target.target_context.subtarget(_internal_codegen=_Codegen("fastnet"))  # type: ignore[no-untyped-call]
+
+
+class Dispatcher(registry.CPUDispatcher):
+    """What the decorators below make of a function."""
+
+    targetdescr = _Descriptor("cpu")  # type: ignore[no-untyped-call]
+
+
+_CONFIGURED = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")
+"""Numba's settings that change code, and that an environment variable changes."""
+
+
 def digest() -> str:
-    """Return a digest of everything that compiled code depends on."""
-    versions, target = (numba.__version__, llvmlite.__version__, sys.version), (architecture(), cpu_name())
+    """Return a digest of everything that compiled code depends on, and of nothing else that tells machines apart."""
+    versions = numba.__version__, llvmlite.__version__, str(llvm.llvm_version_info)
+    python = EXTENSION_SUFFIXES[0]  # names its version, its flags, and the system
+    settings = [str(getattr(config, name)) for name in _CONFIGURED]
     return _kernel_cache.digest(
-        *versions, *target, str(vector_bits()), ",".join(sorted(_features())), repr(sorted(_FLAGS.items()))
+        *versions, python, architecture(), *target(), str(vector_bits()), *settings, repr(sorted(_FLAGS.items()))
     )
 
 
@@ -101,7 +169,7 @@ def digest() -> str:
 def cache_directory() -> Path | None:
     """Folder of the compiled kernels, which need not exist yet; None where there is no place for one."""
     try:
-        return _kernel_cache.cache_root() / f"kernels-{digest()}"
+        return _kernel_cache.cache_root() / _kernel_cache.folder_name(target().level, vector_bits(), digest())
     except RuntimeError as error:  # of Path.home(), without a home
         _kernel_cache.warn_once(str(error))
         return None
@@ -113,9 +181,14 @@ def require_compiler(what: str) -> None:
         raise ImportError(f"{what} needs compiled kernels, and NUMBA_DISABLE_JIT is set: unset it")
 
 
-def _compiled(function: Function, **flags: Any) -> Function:
+def compile_lazily(function: Callable[..., Any], **flags: Any) -> Any:
+    """Return a function that is compiled as kernels are, when it is first called, and not cached."""
     require_compiler(function.__module__)
-    compiled, folder = njit(**_FLAGS, **flags)(function), cache_directory()
+    return Dispatcher(function, targetoptions={"nopython": True, **_FLAGS, **flags})
+
+
+def _cached(function: Function, **flags: Any) -> Function:
+    compiled, folder = compile_lazily(function, **flags), cache_directory()
     if folder is not None and function.__module__ in _kernel_cache.sources():  # else no digest covers it
         compiled._cache = _kernel_cache.KernelCache(function, folder)
     return compiled  # type: ignore[no-any-return]
@@ -123,12 +196,12 @@ def _compiled(function: Function, **flags: Any) -> Function:
 
 def kernel(function: Function) -> Function:
     """Compile on first call and cache: for what Python calls."""
-    return _compiled(function)
+    return _cached(function)
 
 
 def part(function: Function) -> Function:
     """Compile on demand and cache: for what drivers call through its address (`fastnet.kernels.parts`)."""
-    return _compiled(function, no_cpython_wrapper=True)
+    return _cached(function, no_cpython_wrapper=True)
 
 
 def emitted(function: Callable[..., Any]) -> Any:
@@ -141,7 +214,7 @@ def inlined(function: Function) -> Function:
 
     A call passes every field of every array and named tuple on the stack: more than a tile's worth of time.
     """
-    return njit(no_cpython_wrapper=True, forceinline=True, **_FLAGS)(function)  # type: ignore[no-any-return]
+    return compile_lazily(function, no_cpython_wrapper=True, forceinline=True)  # type: ignore[no-any-return]
 
 
 def called(function: Function) -> Function:
@@ -149,4 +222,4 @@ def called(function: Function) -> Function:
 
     Numba passes a caller's wish to inline on to what it calls, unless that is refused.
     """
-    return njit(no_cpython_wrapper=True, forceinline=False, **_FLAGS)(function)  # type: ignore[no-any-return]
+    return compile_lazily(function, no_cpython_wrapper=True, forceinline=False)  # type: ignore[no-any-return]

@@ -12,10 +12,14 @@ memory.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
+import shutil
 import sys
+import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +29,15 @@ from typing import Any
 from numba.core import caching
 
 PACKAGES = ("fastnet.kernels", "fastnet.reference")
-MODULES = ("fastnet._jit", "fastnet._kernel_cache", "fastnet._threads")
+MODULES = ("fastnet._jit", "fastnet._kernel_cache", "fastnet._levels", "fastnet._threads")
+
+
+DAY = 24 * 3600
+
+KEPT_DAYS = 30
+"""Days after their last use for which folders of other versions are kept."""
+
+_FOLDER = re.compile(r"kernels-(.+-)?[0-9a-f]{16}")
 
 
 @functools.cache
@@ -57,6 +69,29 @@ def cache_root() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "fastnet"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnet"
+
+
+def folder_name(level: str, vector_bits: int, of_all: str) -> str:
+    """Name the folder of the kernels for a level of processors and a width of vectors, with a digest of all else."""
+    return f"kernels-{level}-{vector_bits}-{of_all}"
+
+
+def other_folders(root: Path, current: Path | None) -> list[Path]:
+    """Return the folders of other versions, processors and settings, and nothing else that lies there."""
+    found = sorted(root.iterdir()) if root.is_dir() else []
+    return [path for path in found if _FOLDER.fullmatch(path.name) and path.is_dir() and path != current]
+
+
+@functools.cache
+def keep_house(current: Path) -> None:
+    """Note that a folder is in use, and remove those that nobody has used for long; whatever fails is left."""
+    now = time.time()
+    with contextlib.suppress(OSError):
+        if now - current.stat().st_mtime > DAY:
+            os.utime(current)
+        for folder in other_folders(current.parent, current):
+            if now - folder.stat().st_mtime > KEPT_DAYS * DAY:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 _warned = False
@@ -110,6 +145,7 @@ class KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None for what is not there, or cannot be read."""
+        keep_house(Path(self.cache_path))
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # a damaged file raises whatever its bytes come to mean

@@ -27,7 +27,7 @@ def compile_part(part, dtype):
     arguments = Training(4, (3, 2), (), "cross_entropy", "sgd", 2).make_prepared(dtype, np.random.default_rng(1))
     state = numba.typeof(kernels.prepare_training(**arguments).team(4).state)
     n_numbers = len(inspect.signature(part.py_func).parameters) - 1
-    fresh = numba.njit(**_jit._FLAGS, no_cpython_wrapper=True)(part.py_func)
+    fresh = _jit.compile_lazily(part.py_func, no_cpython_wrapper=True)
     fresh.compile(types.int64(Reference(state), *[types.int64] * n_numbers))
     return next(iter(fresh.inspect_llvm().values())), next(iter(fresh.inspect_asm().values()))
 

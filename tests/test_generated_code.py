@@ -28,7 +28,7 @@ def compiled(function, signature):
 
     Code from the cache has none. The boundary to Python is left out.
     """
-    fresh = numba.njit(**_jit._FLAGS)(function)
+    fresh = _jit.compile_lazily(function)
     fresh.compile(signature)
     code = next(iter(fresh.inspect_llvm().values()))
     functions = re.findall(r"^define [^\n]*\{\n.*?^\}", code, re.MULTILINE | re.DOTALL)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -28,7 +29,10 @@ print(fastnet._jit.cache_directory())
 for one in caught:
     print(one.category.__name__, one.message)
 """
-VARIABLES = ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "PYTHONPATH", "FASTNET_VECTOR_BITS")
+VARIABLES = (
+    "FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "PYTHONPATH", "FASTNET_VECTOR_BITS",
+    "FASTNET_CPU_LEVEL",
+)  # fmt: skip
 
 
 def python(script, site=PACKAGE.parent, **environment):
@@ -180,3 +184,20 @@ def test_a_package_in_a_zip_computes_and_keeps_its_kernels(tmp_path):
     assert Path(where).is_relative_to(tmp_path / "site.zip")
     assert warned == []
     assert list(Path(folder).glob("*.nbc"))
+
+
+def test_folders_that_nobody_used_for_long_are_removed(tmp_path):
+    now, month = time.time(), (_kernel_cache.KEPT_DAYS + 1) * _kernel_cache.DAY
+    ages = {"kernels-native-256-0123456789abcdef": month, "kernels-0123456789abcdef": month, "notes": month}
+    ages |= {"kernels-x86-64-v3-256-fedcba9876543210": month - 2 * _kernel_cache.DAY, "current": month}
+    for name, age in ages.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kernel.nbc").write_bytes(b"\0")
+        os.utime(tmp_path / name, (now - age, now - age))
+    current = tmp_path / "current"
+    _kernel_cache.keep_house(current)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "current", "kernels-x86-64-v3-256-fedcba9876543210", "notes",
+    ]  # fmt: skip
+    assert current.stat().st_mtime >= now - 1, "it is in use"
+    _kernel_cache.keep_house(tmp_path / "missing")  # says nothing

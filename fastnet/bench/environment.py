@@ -69,6 +69,7 @@ def _cpu() -> dict[str, Any]:
     return {
         "name": _jit.cpu_name(),
         "model": _model(),
+        "level": _jit.target().level,
         "vector_bits": _jit.vector_bits(),
         "vector_registers": 16 if _jit.is_x86() and _jit.vector_bits() < 512 else 32,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,6 @@ from fastnet.cli import _options as options
 cache_app = typer.Typer(rich_markup_mode=None)
 
 Stale = Annotated[bool, typer.Option("--stale", help="Only those that this version, here and now, does not use.")]
-
-_FOLDER = re.compile(r"kernels-[0-9a-f]{16}$")
 
 
 @cache_app.callback()
@@ -72,11 +69,10 @@ def clear(stale: Stale = False, json: options.Json = False) -> int:
 def _folders() -> tuple[Path, Path | None, list[Path]]:
     """Return where kernels are kept, the folder in use if there can be one, and those of other versions."""
     from fastnet._jit import cache_directory
-    from fastnet._kernel_cache import cache_root
+    from fastnet._kernel_cache import cache_root, other_folders
 
     root, current = cache_root(), cache_directory()
-    found: list[Any] = sorted(root.iterdir()) if root.is_dir() else []
-    return root, current, [path for path in found if _FOLDER.match(path.name) and path.is_dir() and path != current]
+    return root, current, other_folders(root, current)
 
 
 def _size(folders: list[Path]) -> int:

@@ -31,6 +31,7 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
     rows |= {
         "platform": facts["platform"],
         "processor": f"{name}, {cpu['vector_registers']} vector registers of {cpu['vector_bits']} bits",
+        "compiled for": "this processor" if cpu["level"] == "native" else f"all processors of level {cpu['level']}",
         "threads": f"{_threads_row(threads)}; {threads['layer']}",
         "kernel cache": facts["kernel_cache"] or "no place for one: every process compiles anew",
         "NumPy's BLAS": "; ".join(f"{b['name']} {b['version']}, {b['threads']} threads" for b in blas) or "unknown",
