@@ -134,3 +134,28 @@ print("%ymm" in assembly_of(_jit.compile_lazily(multiply)), "%ymm" in assembly_o
 def test_kernels_are_compiled_for_the_level_and_what_users_compile_for_the_processor():
     assert python(CODE, FASTNET_CPU_LEVEL="x86-64").split() == ["False", "True"]
     assert python(CODE, NUMBA_CPU_NAME="generic").split() == ["False", "False"]
+
+
+COUNT = """
+model, features = sys.argv[1], json.loads(sys.argv[2])
+llvm.get_host_cpu_name = lambda: model
+llvm.get_host_cpu_features = lambda: llvm.targets.FeatureMap(dict.fromkeys(features, True))
+import numpy as np
+from numba.core import event
+from fastnet import kernels
+
+with event.install_recorder("numba:compile") as compilations:
+    kernels.relu_forward(np.ones((2, 3), np.float32))
+print(len(compilations.buffer))
+"""
+
+
+@ON_X86
+@pytest.mark.skipif(_levels.missing(_levels.named("x86-64-v3", "x86_64"), _jit._features()) != [], reason="no AVX2")
+def test_what_one_machine_compiled_another_of_its_level_does_not_compile_again(tmp_path):
+    def compilations(model, features):
+        return int(python(COUNT, model, json.dumps(sorted(features)), FASTNET_CACHE_DIR=str(tmp_path)))
+
+    assert compilations("znver3", V3 | {"sha"}) > 0
+    assert compilations("haswell", V3) == 0
+    assert compilations("nehalem", V2) > 0
