@@ -80,8 +80,8 @@ def computing(n_threads: int) -> Iterator[None]:
             IN_USE[0] -= 1
 
 
-def employ(task: Callable[[], None]) -> None:
-    """Let another thread do a task that raises nothing, some time soon; never, where no thread can be started."""
+def employ(task: Callable[[], None]) -> bool:
+    """Let another thread do a task that raises nothing, some time soon; return False if no thread can be started."""
     try:
         waiting = _idle.pop()
     except IndexError:
@@ -89,8 +89,9 @@ def employ(task: Callable[[], None]) -> None:
         try:
             _thread.start_new_thread(_serve, (waiting,))
         except RuntimeError:
-            return
+            return False
     waiting.put(task)
+    return True
 
 
 def _serve(waiting: queue.SimpleQueue[Callable[[], None]]) -> None:

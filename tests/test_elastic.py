@@ -226,3 +226,20 @@ def test_a_large_team_that_fails_falls_back_to_the_one_before_and_tries_one_betw
     assert fall_back(pace, 4) == 2
     pace[LOST] = 1
     assert fall_back(pace, 2) == 1
+
+
+def test_nobody_is_asked_to_help_where_other_calls_have_the_other_processors(elastic_teams, monkeypatch):
+    monkeypatch.setattr(_cores, "machine_cores", lambda: 2)
+    epoch, order, step, _ = long_training(2)
+    epoch(order, step)
+    team = epoch.team(order.size)
+    team._known[WANTED] = 2  # as after calls that had helpers
+    control = team.state.memory.control
+    asked = int(control[elastic.ASKED])
+    with _threads.computing(2):
+        for _ in range(3):
+            epoch(order, step)
+    assert control[elastic.ASKED] == asked
+    epoch(order, step)
+    assert control[elastic.ASKED] > asked
+    assert control[elastic.ASKED] % 2 == 0, "what was asked has been withdrawn"

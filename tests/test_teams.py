@@ -109,6 +109,25 @@ def test_nobody_waits_for_helpers_that_do_not_come(nobody_helps):
     assert len(nobody_helps) == 2
 
 
+def test_where_no_thread_can_be_started_the_caller_works_alone_or_says_so(monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "1")
+    monkeypatch.setattr(_threads, "_idle", [])
+
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads._thread, "start_new_thread", refuse)
+    assert share(3).tolist() == [0] * 40
+    training = Training(300, (13, 20, 4), ("relu",), "cross_entropy", "momentum", 16)
+    arguments = training.make(np.dtype(np.float32), np.random.default_rng(1))
+    kernels.train_epoch(**arguments, n_threads=2)
+    with pytest.raises(RuntimeError, match="starts no more than 1"):
+        share(3, fixed=True)
+    with _threads.team_sizes(2), pytest.raises(RuntimeError, match="starts no more than 1 threads"):
+        kernels.train_epoch(**arguments, n_threads=2)
+    assert _threads.IN_USE[0] == 0
+
+
 def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
     monkeypatch.setattr(claims._Rest, "until", 0.0)

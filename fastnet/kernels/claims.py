@@ -8,6 +8,7 @@ calls that follow do without helpers for a while.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -104,7 +105,10 @@ def share_work(
             n_threads = _without_harm(n_threads)
         control[FIXED] = in_turns
         for thread in range(1, n_threads):
-            employ(lambda thread=thread: worker(thread, control, *args))  # type: ignore[misc]
+            employed = employ(functools.partial(worker, thread, control, *args))
+            if in_turns != 0 and not employed:
+                control[PRESENT] = n_threads  # who waits for all goes on
+                raise RuntimeError(f"{n_threads} threads were asked for, and the system starts no more than {thread}")
         worker(0, control, *args)
         if in_turns == 0 and n_threads > 1:
             _judge(control)

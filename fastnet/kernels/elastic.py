@@ -137,12 +137,19 @@ def _take_in(control: Any, team: int, size: int, most: int, turn: int) -> int:
 
 
 @inlined
-def begin_call(control: Any, pace: Any, team: int) -> None:
+def _allowed(in_use: Any, team: int) -> int:
+    """Count the threads that a team may have beside other calls that compute at this moment."""
+    return team if in_use[0] <= 1 else max(1, min(team, in_use[1] // in_use[0]))
+
+
+@inlined
+def begin_call(control: Any, pace: Any, in_use: Any, team: int) -> None:
     """Begin a call alone, and wait a little for those who took part in the one before."""
-    start, wanted = clock(), int(pace[WANTED])
+    start = clock()
     if start - pace[LAST] > SHORT_PAUSE * pace[RATE]:
-        _want(pace, wanted)  # what was seen before may hold no longer
+        _want(pace, int(pace[WANTED]))  # what was seen before may hold no longer
     pace[LAST] = pace[ASKED_AT] = start
+    wanted = min(int(pace[WANTED]), _allowed(in_use, team))
     if wanted > 1:
         _ask(control)
         while _count_answers(control, team) < wanted - 1 and clock() - start < GRACE * pace[RATE]:
@@ -150,8 +157,8 @@ def begin_call(control: Any, pace: Any, team: int) -> None:
 
 
 @inlined
-def end_call(control: Any) -> None:
-    """Withdraw a question that nobody needs to answer any more."""
+def withdraw(control: Any) -> None:
+    """Withdraw a question that nobody needs to answer any more, if there is one."""
     if control[ASKED] % 2 != 0:
         store(control, ASKED, control[ASKED] + 1)
 
@@ -233,14 +240,17 @@ def _fall_back(pace: Any, size: int) -> int:
 def plan(control: Any, pace: Any, in_use: Any, team: int, size: int, turn: int, n_samples: int) -> int:
     """Return the size after this turn, for a team that may choose; who is taken in has been told."""
     look_at_clock(pace, size, n_samples)
-    allowed = team if in_use[0] <= 1 else max(1, min(team, in_use[1] // in_use[0]))
+    allowed = _allowed(in_use, team)
     if size > allowed:
         _want(pace, allowed)
         return allowed
     if _does_harm(pace, size, n_samples):
         return _fall_back(pace, size)
+    if size >= allowed:
+        withdraw(control)
+        return size
     if size >= pace[WANTED]:
-        if size >= allowed or pace[WINDOWS] < FEWEST_WINDOWS or pace[LAST] < pace[UNTIL]:
+        if pace[WINDOWS] < FEWEST_WINDOWS or pace[LAST] < pace[UNTIL]:
             return size
         _try_more(pace, size, min(allowed, team if size >= pace[REACH] else int(pace[REACH])))
     return _grow(control, pace, team, size, min(int(pace[WANTED]), allowed), turn)

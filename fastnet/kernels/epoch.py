@@ -326,9 +326,9 @@ def train(s: Any, _thread: int) -> int:
     control = s.memory.control
     add(control, CALL, 1)
     if s.memory.sizes.size == 0:
-        elastic.begin_call(control, s.memory.pace, s.memory.ticks.shape[0])
+        elastic.begin_call(control, s.memory.pace, s.memory.in_use, s.memory.ticks.shape[0])
     call(s.parts.turns, s, (FIRST, FIRST + 1, ASSEMBLE))
-    elastic.end_call(control)
+    elastic.withdraw(control)
     add(control, CALL, 1)
     return 0
 

@@ -258,7 +258,10 @@ class Team:
             for member in missing:
                 self._helping[member] = True
         for member in missing:
-            employ(functools.partial(self._help, member))
+            if not employ(functools.partial(self._help, member)):
+                self._helping[member] = False
+                if self.state.memory.sizes.size > 0:
+                    raise RuntimeError(f"the system starts no more than {member} threads, and the team is to be larger")
 
     def _help(self, member: int) -> None:
         """Be there as long as calls come."""
