@@ -62,10 +62,9 @@ WIDTHS = [str(bits) for bits in (128, 256, 512) if bits != _jit.vector_bits()]
 other_widths = pytest.mark.parametrize("bits", WIDTHS)
 
 
-@other_widths
-def test_bits_of_a_sample_with_vectors_of_other_widths(bits):
-    width, _, actual = compute_elsewhere(digests.SAMPLED, FASTNET_VECTOR_BITS=bits)
-    assert width == bits
+def test_bits_of_a_sample_with_vectors_of_another_width():
+    width, _, actual = compute_elsewhere(digests.SAMPLED, FASTNET_VECTOR_BITS=WIDTHS[0])
+    assert width == WIDTHS[0]
     assert actual == {name: TABLE[name] for name in digests.SAMPLED}
 
 
