@@ -89,9 +89,11 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
     def disturb():
         while not over.is_set():
             calls = int(rng.integers(1, 4))
-            _threads.IN_USE[0] += calls
+            with _threads._lock:
+                _threads.IN_USE[0] += calls
             time.sleep(rng.random() * 0.002)
-            _threads.IN_USE[0] -= calls
+            with _threads._lock:
+                _threads.IN_USE[0] -= calls
             time.sleep(rng.random() * 0.002)
 
     disturber = threading.Thread(target=disturb)

@@ -18,6 +18,13 @@ from fastnet.kernels.barrier import synchronise
 COUNTER = 0
 
 
+@pytest.fixture(autouse=True)
+def nothing_happened_before(monkeypatch):
+    """Let no harm that helpers did in another test keep those of this one away."""
+    monkeypatch.setattr(claims._Rest, "until", 0.0)
+    monkeypatch.setattr(claims._Rest, "length", 0.0)
+
+
 def together(function, n_threads, seconds=60):
     """Call `function(thread)` in some threads at once, which may be left behind; return what it raised."""
     raised = []
@@ -130,8 +137,6 @@ def test_where_no_thread_can_be_started_the_caller_works_alone_or_says_so(monkey
 
 def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    monkeypatch.setattr(claims._Rest, "until", 0.0)
-    monkeypatch.setattr(claims._Rest, "length", 0.0)
     asked = []
     monkeypatch.setattr(claims, "employ", asked.append)
     control = claims.make_control()
@@ -155,7 +160,6 @@ def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
 def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
     monkeypatch.setattr(_cores, "machine_cores", lambda: 4)
-    monkeypatch.setattr(claims._Rest, "until", 0.0)
     asked = []
     monkeypatch.setattr(claims, "employ", asked.append)
     with _threads.computing(2):
