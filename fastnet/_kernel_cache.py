@@ -136,12 +136,30 @@ class _Compiled(caching.CompileResultCacheImpl):
         self._filename_base = f"{name.removeprefix('fastnet.')}.py{sys.version_info[0]}{sys.version_info[1]}"
 
 
+class _Files(caching.IndexDataCacheFile):
+    """Numba's files, but each form of a kernel has one whose name follows from the form.
+
+    Numba counts them. Two processes that compile different forms at once may both count to the same number, and the
+    index then names a file with the code of the other form.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        number = int(hashlib.sha256(repr(key).encode()).hexdigest()[:15], 16)
+        name = self._data_name(number)  # type: ignore[no-untyped-call]
+        self._save_data(name, data)  # type: ignore[no-untyped-call]
+        overloads = self._load_index()  # type: ignore[no-untyped-call]
+        overloads[key] = name
+        self._save_index(overloads)  # type: ignore[no-untyped-call]
+
+
 class KernelCache(caching.FunctionCache):
     """The compiled forms of one kernel, in a folder."""
 
     def __init__(self, function: Any, folder: Path) -> None:
         self._impl_class: Any = functools.partial(_Compiled, folder=folder)
         super().__init__(function)  # type: ignore[no-untyped-call]
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file: Any = _Files(self._cache_path, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None for what is not there, or cannot be read."""

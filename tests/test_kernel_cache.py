@@ -201,3 +201,21 @@ def test_folders_that_nobody_used_for_long_are_removed(tmp_path):
     ]  # fmt: skip
     assert current.stat().st_mtime >= now - 1, "it is in use"
     _kernel_cache.keep_house(tmp_path / "missing")  # says nothing
+
+
+def test_processes_that_keep_two_forms_at_once_do_not_take_one_for_the_other(tmp_path, monkeypatch):
+    first, second = (_kernel_cache._Files(str(tmp_path), "kernel", "stamp") for _ in range(2))
+    save_index = first._save_index
+
+    def save_meanwhile(overloads):
+        """Let the other process keep its form after this one has read the index, and before it writes it."""
+        second.save("float64", "code of float64")
+        save_index(overloads)
+
+    monkeypatch.setattr(first, "_save_index", save_meanwhile)
+    first.save("float32", "code of float32")
+    third = _kernel_cache._Files(str(tmp_path), "kernel", "stamp")
+    assert third.load("float32") == "code of float32"
+    assert third.load("float64") in (None, "code of float64")
+    second.save("float64", "code of float64")
+    assert [third.load(key) for key in ("float32", "float64")] == ["code of float32", "code of float64"]
