@@ -3,8 +3,8 @@
 Numba finds a place and a stamp through a function's source file, which need not exist: a package may be installed
 compiled only, or be imported from a zip. Here the place is a folder of the user's whose name is a digest of everything
 that compiled code depends on: the code of all modules that it may be made from (`PACKAGES` and `MODULES`; kernels
-import nothing else of fastnet), the versions, the processor, the vector width, the flags. Numba's own key holds none
-of the first, so an edit in one file could leave a stale kernel in the cache of another.
+import nothing else of fastnet), the versions, the level of processors, the vector width, the flags. Numba's own key
+holds none of the first, so an edit in one file could leave a stale kernel in the cache of another.
 
 Whatever is wrong with what is kept, kernels are then compiled, and whatever is wrong with the place, they are kept in
 memory.
@@ -158,8 +158,8 @@ class KernelCache(caching.FunctionCache):
     def __init__(self, function: Any, folder: Path) -> None:
         self._impl_class: Any = functools.partial(_Compiled, folder=folder)
         super().__init__(function)  # type: ignore[no-untyped-call]
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file: Any = _Files(self._cache_path, self._impl.filename_base, stamp)  # type: ignore[no-untyped-call]
+        files = _Files(self._cache_path, self._impl.filename_base, folder.name)  # type: ignore[no-untyped-call]
+        self._cache_file: Any = files
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None for what is not there, or cannot be read."""

@@ -50,7 +50,10 @@ def fixed_sizes(n_threads: int) -> tuple[int, ...]:
     """
     if _sizes:
         return _sizes
-    return (n_threads,) if os.environ.get("FASTNET_ELASTIC") == "0" else ()
+    elastic = os.environ.get("FASTNET_ELASTIC") or "1"
+    if elastic not in ("0", "1"):
+        raise ValueError(f"FASTNET_ELASTIC must be 0 or 1, got {elastic!r}")
+    return (n_threads,) if elastic == "0" else ()
 
 
 @contextlib.contextmanager

@@ -100,6 +100,12 @@ def test_threads_that_take_turns_do_the_same_items_each(monkeypatch):
     assert share(2).tolist() == [i % 2 for i in range(40)]
 
 
+def test_what_is_neither_elastic_nor_fixed_is_refused(monkeypatch):
+    monkeypatch.setenv("FASTNET_ELASTIC", "no")
+    with pytest.raises(ValueError, match="FASTNET_ELASTIC must be 0 or 1, got 'no'"):
+        share(2)
+
+
 @pytest.fixture
 def nobody_helps(monkeypatch):
     """Let helpers come when it is too late."""
