@@ -12,10 +12,12 @@ import numpy as np
 from fastnet.kernels import (
     clipping,
     epoch,
+    inference,
     loss_passes,
     narrow_passes,
     passes,
     sparse_passes,
+    turns,
     update_passes,
     updates,
 )
@@ -63,7 +65,7 @@ def training_parts(
     takes_steps = optimizer != updates.NONE
     fused = takes_steps and not clips
     parts = NO_PARTS._replace(
-        drive=address(epoch.train), help=address(epoch.help_out), turns=address(epoch.take_turns),
+        drive=address(turns.train), help=address(turns.help_out), turns=address(turns.take_turns),
         rows=address(epoch.train_rows), pack=address(passes.pack_weights),
         transpose=address(passes.transpose_all), multiply=address(passes.multiply),
         finish=of_layers(passes.make_finish), loss=address(loss_passes.make_loss(loss)),
@@ -108,7 +110,7 @@ def inference_parts(state_key: Any, layers: tuple[tuple[int, int], ...], of_pixe
 
     finish = [address(passes.make_finish(code, 0)) if code != IDENTITY else 0 for code, _ in layers]
     return NO_PARTS._replace(
-        drive=address(epoch.predict), pack=address(passes.pack_weights),
+        drive=address(inference.predict), pack=address(passes.pack_weights),
         gather=address(_gather(passes, of_pixels)), multiply=address(passes.multiply), finish=_table(finish),
         unpack=address(passes.unpack_logits),
     )  # fmt: skip

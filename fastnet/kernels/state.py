@@ -44,7 +44,7 @@ class Weights(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Addresses of the parts that a call needs, 0 of those it does not; `fastnet.kernels.epoch` says who calls them."""
+    """Addresses of the parts that a call needs, 0 of those it does not; see `fastnet.kernels.epoch` and `.turns`."""
 
     drive: Any  # what the calling thread runs
     help: Any  # what others run in training

@@ -244,7 +244,7 @@ class Team:
         with computing(self._n_threads):
             try:
                 self._call_helpers()
-                invoke(self.state.parts.drive, self._memory, 0)
+                invoke(self.state.parts.drive, self._memory)
             finally:
                 self._in_call = False
         self._known[:] = pace

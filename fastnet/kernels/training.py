@@ -1,6 +1,7 @@
 """Inference and whole epochs of training, compiled. The maths stands in `fastnet.reference.training`.
 
-Here arguments are checked and working memory is made; what the threads then do stands in `fastnet.kernels.epoch`.
+Here arguments are checked and working memory is made; what the threads then do, in `fastnet.kernels.turns` and
+`fastnet.kernels.inference`.
 """
 
 from __future__ import annotations
