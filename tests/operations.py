@@ -1,8 +1,9 @@
-"""Tests of operations, a forward and its backward as one item."""
+"""Tests of operations: a forward and its backward as one item, and their arrays."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 
 
@@ -25,3 +26,13 @@ def each_operation(names: Iterable[str]) -> Callable[[Callable[[str], None]], An
         return pytest.mark.parametrize("names", pairs.values(), ids=pairs)(test_of_pair)
 
     return decorate
+
+
+def arrays_in(arguments: dict[str, Any]) -> dict[tuple[str, int], Any]:
+    """Return the arrays among arguments by name, with those of a tuple as name, index."""
+    found = {}
+    for name, value in arguments.items():
+        for i, one in enumerate(value if isinstance(value, tuple) else (value,)):
+            if isinstance(one, np.ndarray):
+                found[name, i] = one
+    return found

@@ -8,31 +8,18 @@ from fastnet import kernels
 from fastnet.kernels import elementary
 
 
-@numba.njit
-def _exp(x, y):
-    for i in range(x.size):
-        y[i] = elementary.exp(x[i])
+def over_arrays(function):
+    """Return what applies a function of kernels to every element of an array."""
+
+    @numba.njit
+    def apply(x, y):
+        for i in range(x.size):
+            y[i] = function(x[i])
+
+    return apply
 
 
-@numba.njit
-def _expm1(x, y):
-    for i in range(x.size):
-        y[i] = elementary.expm1(x[i])
-
-
-@numba.njit
-def _log(x, y):
-    for i in range(x.size):
-        y[i] = elementary.log(x[i])
-
-
-@numba.njit
-def _log1p(x, y):
-    for i in range(x.size):
-        y[i] = elementary.log1p(x[i])
-
-
-INNER = {"exp": _exp, "expm1": _expm1, "log": _log, "log1p": _log1p}
+INNER = {name: over_arrays(getattr(elementary, name)) for name in ("exp", "expm1", "log", "log1p")}
 
 
 def evaluate(name, x):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operations import each_operation
+from operations import arrays_in, each_operation
 from tiers import tiered
 
 from fastnet import kernels, reference
@@ -32,16 +32,6 @@ def check(case, dtype, arguments, expected=None, **more):
     reason = compare_results(case, dtype, actual, expected)
     assert reason is None, f"{case}, {np.dtype(dtype)}: {reason}"
     return actual
-
-
-def arrays_in(arguments):
-    """Return the arrays among arguments by name, with those of a tuple as name, index."""
-    found = {}
-    for name, value in arguments.items():
-        for i, one in enumerate(value if isinstance(value, tuple) else (value,)):
-            if isinstance(one, np.ndarray):
-                found[name, i] = one
-    return found
 
 
 def with_arrays(arguments, change, but=()):

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from operations import each_operation
+from operations import arrays_in, each_operation
 
 from fastnet import kernels, reference
 from fastnet.cases import CASES, run
@@ -14,16 +14,6 @@ from fastnet.cases import CASES, run
 OPERATIONS = sorted({case.operation for case in CASES})
 TAKE_OUT = [name for name in OPERATIONS if "out" in inspect.signature(getattr(reference, name)).parameters]
 THREADED = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
-
-
-def arrays_in(arguments):
-    """Return the arrays among arguments by name, with those of a tuple as name, index."""
-    found = {}
-    for name, value in arguments.items():
-        for i, one in enumerate(value if isinstance(value, tuple) else (value,)):
-            if isinstance(one, np.ndarray):
-                found[name, i] = one
-    return found
 
 
 @functools.cache
