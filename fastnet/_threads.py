@@ -29,6 +29,9 @@ _sizes: tuple[int, ...] = ()
 IN_USE: npt.NDArray[np.int64] = np.zeros(2, np.int64)
 """Calls that compute at this moment, in any thread of this process; and the processors that they share."""
 
+_computing: set[int] = set()
+"""The threads that they are in. A call that Ctrl-C ends between two lines may stay until its thread's next one."""
+
 
 def resolve_threads(n_threads: int | None) -> int:
     """Return the thread count to use: the one given, whatever the limits, or as many as they allow."""
@@ -73,14 +76,16 @@ def computing(n_threads: int) -> Iterator[None]:
     from fastnet._cores import machine_cores
 
     cores = machine_cores() if n_threads > 1 else 0
-    with _lock:
-        IN_USE[0] += 1
-        IN_USE[1] = cores or IN_USE[1]
+    thread = threading.get_ident()
     try:
+        with _lock:
+            _computing.add(thread)
+            IN_USE[0], IN_USE[1] = len(_computing), cores or IN_USE[1]
         yield
     finally:
         with _lock:
-            IN_USE[0] -= 1
+            _computing.discard(thread)
+            IN_USE[0] = len(_computing)
 
 
 def employ(task: Callable[[], None]) -> bool:
@@ -111,6 +116,7 @@ def _forget() -> None:
     global _lock
     _lock = threading.Lock()
     _idle.clear()
+    _computing.clear()
     IN_USE[0] = 0
 
 

@@ -19,7 +19,7 @@ os.environ["FASTNET_ELASTIC"] = "0"
 import fastnet.kernels
 import fastnet.reference
 
-pytest.register_assert_rewrite("data_files")
+pytest.register_assert_rewrite("company", "data_files")
 
 # What commands print must not depend on where the tests run.
 os.environ["COLUMNS"] = "80"

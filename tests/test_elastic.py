@@ -8,6 +8,7 @@ import weakref
 import numba
 import numpy as np
 import pytest
+from company import other_calls
 
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
@@ -84,26 +85,25 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
     for i in range(20):
         epoch(order, step + i)
     epoch, order, step, actual = long_training(3)
-    over, rng = threading.Event(), np.random.default_rng(0)
+    over = threading.Event()
 
-    def disturb():
+    def disturb(seed):
+        rng = np.random.default_rng(seed)
         while not over.is_set():
-            calls = int(rng.integers(1, 4))
-            with _threads._lock:
-                _threads.IN_USE[0] += calls
-            time.sleep(rng.random() * 0.002)
-            with _threads._lock:
-                _threads.IN_USE[0] -= calls
+            with _threads.computing(3):
+                time.sleep(rng.random() * 0.002)
             time.sleep(rng.random() * 0.002)
 
-    disturber = threading.Thread(target=disturb)
-    disturber.start()
+    disturbers = [threading.Thread(target=disturb, args=(seed,)) for seed in range(3)]
+    for disturber in disturbers:
+        disturber.start()
     try:
         for i in range(20):
             epoch(order, step + i)
     finally:
         over.set()
-        disturber.join()
+        for disturber in disturbers:
+            disturber.join()
     assert actual.tobytes() == expected.tobytes()
     assert _threads.IN_USE[0] == 0
 
@@ -238,7 +238,7 @@ def test_nobody_is_asked_to_help_where_other_calls_have_the_other_processors(ela
     team._known[WANTED] = 2  # as after calls that had helpers
     control = team.state.memory.control
     asked = int(control[elastic.ASKED])
-    with _threads.computing(2):
+    with other_calls(1):
         for _ in range(3):
             epoch(order, step)
     assert control[elastic.ASKED] == asked

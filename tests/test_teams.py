@@ -1,5 +1,6 @@
 """Threads that compute together: they meet, they share work out, several calls run at once, and none is left behind."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import numba
 import numpy as np
 import pytest
+from company import other_calls, together
 
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
@@ -23,25 +25,6 @@ def nothing_happened_before(monkeypatch):
     """Let no harm that helpers did in another test keep those of this one away."""
     monkeypatch.setattr(claims._Rest, "until", 0.0)
     monkeypatch.setattr(claims._Rest, "length", 0.0)
-
-
-def together(function, n_threads, seconds=60):
-    """Call `function(thread)` in some threads at once, which may be left behind; return what it raised."""
-    raised = []
-
-    def call(thread):
-        try:
-            function(thread)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=call, args=(thread,), daemon=True) for thread in range(n_threads)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds)
-    assert not any(thread.is_alive() for thread in threads), "it hangs"
-    return raised
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 7])
@@ -168,15 +151,61 @@ def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(m
     monkeypatch.setattr(_cores, "machine_cores", lambda: 4)
     asked = []
     monkeypatch.setattr(claims, "employ", asked.append)
-    with _threads.computing(2):
+    with other_calls(1):
         share(4)  # the second of two
     assert len(asked) == 1
-    with _threads.computing(2), _threads.computing(2), _threads.computing(2):
+    with other_calls(3):
         share(4)
     assert len(asked) == 1
     share(4)
     assert len(asked) == 4
     assert _threads.IN_USE[0] == 0
+
+
+def test_an_interrupted_call_is_not_counted_for_good():
+    """Ctrl-C may come between any two instructions; the next call of the thread is the only one all the same."""
+    here, everywhere = (_threads.__file__, contextlib.__file__), []
+
+    def call():
+        with _threads.computing(2):
+            everywhere.append(int(_threads.IN_USE[0]))
+
+    def interrupted(at):
+        """Call, interrupt at that instruction, and tell whether there was one."""
+        count = 0
+
+        def trace(frame, event, _):
+            nonlocal count
+            if frame.f_code.co_filename not in here and frame.f_code is not call.__code__:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and not _threads._lock.locked():  # who holds it gives it back, whatever is raised
+                count += 1
+                if count == at:
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            call()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    at, left_behind = 1, 0
+    while interrupted(at):
+        left_behind += int(_threads.IN_USE[0]) > 0
+        everywhere.clear()
+        call()
+        assert everywhere == [1]
+        assert _threads.IN_USE[0] == 0
+        at += 1
+    assert at > 50
+    assert left_behind > 0
 
 
 def test_helpers_are_kept_for_the_next_task():
