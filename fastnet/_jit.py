@@ -5,8 +5,8 @@ A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `call
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (LLVM's `fma`), so results do not depend on what a compiler chose to contract.
 * No reference counting inside kernels: they allocate nothing, and threads never meet at a counter.
-* Kernels are compiled for the processor's level (`fastnet._levels`), not for its model, and what was compiled is kept
-  for the next process (`fastnet._kernel_cache`) on any machine of that level.
+* Kernels are compiled for the processor's level (`fastnet._levels`, `fastnet._codegen`), not for its model, and what
+  was compiled is kept for the next process (`fastnet._kernel_cache`) on any machine of that level.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ import os
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import llvmlite
 import llvmlite.binding as llvm
 import numba
-import numba.core
 import numba.extending
-from numba.core import codegen, compiler_lock, registry
 
 from fastnet import _kernel_cache, _levels
+from fastnet._codegen import Dispatcher, architecture, config, features, target
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-config: Any = numba.core.config
 
 COMPILES = not config.DISABLE_JIT
 """False where NUMBA_DISABLE_JIT is set: `fastnet.kernels` is then the reference."""
@@ -44,11 +41,6 @@ _FLAGS: dict[str, Any] = {
 }
 
 
-def architecture() -> str:
-    """Return LLVM's name of what code is compiled for: this process, whatever machine may emulate it on another."""
-    return str(llvm.get_process_triple()).partition("-")[0]
-
-
 def is_x86() -> bool:
     """Tell whether this is an x86 processor, with 16 vector registers unless it has AVX-512."""
     return architecture() in ("x86_64", "i386", "i686")
@@ -57,41 +49,6 @@ def is_x86() -> bool:
 def is_arm() -> bool:
     """Tell whether this is a 64-bit Arm processor."""
     return architecture() in ("aarch64", "arm64")
-
-
-class Target(NamedTuple):
-    """What code is compiled for: a level's name or "native", and LLVM's name, features and tuning of it."""
-
-    level: str
-    cpu: str
-    features: str
-
-
-def _features() -> set[str]:
-    if config.CPU_FEATURES is not None:
-        return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
-    return {name for name, present in llvm.get_host_cpu_features().items() if present}
-
-
-@functools.cache
-def target() -> Target:
-    """Return what kernels are compiled for: the processor's level, or what the environment says.
-
-    `FASTNET_CPU_LEVEL` names a level, or "native" for the processor itself. Where it says nothing, `NUMBA_CPU_NAME` and
-    `NUMBA_CPU_FEATURES` hold for kernels as they do for all that Numba compiles.
-    """
-    asked, level = os.environ.get("FASTNET_CPU_LEVEL"), None
-    if asked:
-        level = _levels.named(asked, architecture())
-        lacking = _levels.missing(level, llvm.get_host_cpu_features()) if level else []
-        if lacking:
-            raise ValueError(f"FASTNET_CPU_LEVEL is {asked}, and this processor lacks {', '.join(lacking)}")
-    elif config.CPU_NAME is None and config.CPU_FEATURES is None:
-        level = _levels.highest(architecture(), _features())
-    if level is None:
-        features = codegen.get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
-        return Target(_levels.NATIVE, cpu_name(), features)
-    return Target(level.name, level.cpu, level.tuning)
 
 
 @functools.cache
@@ -111,44 +68,10 @@ def vector_bits() -> int:
         return level.vector_bits
     if not is_x86() or config.CPU_NAME == "generic":
         return 128
-    features = _features()
-    if "avx512f" in features and config.CPU_NAME is None:
+    of_processor = features()
+    if "avx512f" in of_processor and config.CPU_NAME is None:
         return 512
-    return 256 if "avx2" in features else 128
-
-
-def cpu_name() -> str:
-    """Return the name by which LLVM knows this processor, or the one that stands for it (`NUMBA_CPU_NAME`)."""
-    return str(config.CPU_NAME or llvm.get_host_cpu_name())
-
-
-class _Codegen(codegen.JITCPUCodegen):
-    """Numba's code generation, for kernels alone: what a user compiles is compiled for the processor as ever."""
-
-    def _get_host_cpu_name(self) -> str:
-        return target().cpu
-
-    def _get_host_cpu_features(self) -> str:
-        return target().features
-
-
-class _Descriptor(registry.CPUTarget):
-    """Numba's target, with all that it knows of types and functions, but for the generation of code."""
-
-    @property
-    def typing_context(self) -> Any:
-        return registry.cpu_target.typing_context
-
-    @functools.cached_property
-    def target_context(self) -> Any:
-        with compiler_lock.global_compiler_lock:
-            return registry.cpu_target.target_context.subtarget(_internal_codegen=_Codegen("fastnet"))  # type: ignore[no-untyped-call]
-
-
-class Dispatcher(registry.CPUDispatcher):
-    """What the decorators below make of a function."""
-
-    targetdescr = _Descriptor("cpu")  # type: ignore[no-untyped-call]
+    return 256 if "avx2" in of_processor else 128
 
 
 _CONFIGURED = ("BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE")

@@ -29,7 +29,7 @@ from typing import Any
 from numba.core import caching
 
 PACKAGES = ("fastnet.kernels", "fastnet.reference")
-MODULES = ("fastnet._jit", "fastnet._kernel_cache", "fastnet._levels", "fastnet._threads")
+MODULES = ("fastnet._codegen", "fastnet._jit", "fastnet._kernel_cache", "fastnet._levels", "fastnet._threads")
 
 
 DAY = 24 * 3600
@@ -160,6 +160,15 @@ class KernelCache(caching.FunctionCache):
         super().__init__(function)  # type: ignore[no-untyped-call]
         files = _Files(self._cache_path, self._impl.filename_base, folder.name)  # type: ignore[no-untyped-call]
         self._cache_file: Any = files
+
+    def holds(self, sig: Any, target_context: Any) -> bool:
+        """Tell whether something is kept for a signature; whether it can be read, loading will tell."""
+        try:
+            key = self._index_key(sig, target_context.codegen())  # type: ignore[no-untyped-call]
+            name = self._cache_file._load_index().get(key)
+            return name is not None and Path(self.cache_path, name).is_file()
+        except Exception:  # as in loading
+            return False
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what is kept for a signature; None for what is not there, or cannot be read."""

@@ -20,10 +20,10 @@ COMPILE = """
 import sys
 import llvmlite.binding as llvm
 from llvmlite import ir
-from fastnet import _jit
+from fastnet import _codegen, _jit
 
 triple = sys.argv[1]
-_jit.architecture = lambda: triple.partition("-")[0]
+_codegen.architecture = _jit.architecture = lambda: triple.partition("-")[0]
 from fastnet.kernels import bits, denormals, emit, measure
 
 module = ir.Module()
@@ -48,9 +48,9 @@ print(machine.emit_assembly(parsed).lower())
 """
 
 RUN = """
-from fastnet import _jit
+from fastnet import _codegen, _jit
 
-_jit.architecture = lambda: "unheard_of"
+_codegen.architecture = _jit.architecture = lambda: "unheard_of"
 import numba
 from fastnet.kernels import denormals, measure
 

@@ -32,8 +32,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import digests
-from fastnet import _jit
-print(_jit.vector_bits(), _jit.cpu_name())
+from fastnet import _codegen, _jit
+print(_jit.vector_bits(), _codegen.cpu_name())
 digests.main(sys.argv[2:])
 """
 

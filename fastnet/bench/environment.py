@@ -64,12 +64,12 @@ def environment(n_threads: int | None = None, busy: int = 0) -> dict[str, Any]:
 
 
 def _cpu() -> dict[str, Any]:
-    from fastnet import _jit
+    from fastnet import _codegen, _jit
 
     return {
-        "name": _jit.cpu_name(),
+        "name": _codegen.cpu_name(),
         "model": _model(),
-        "level": _jit.target().level,
+        "level": _codegen.target().level,
         "vector_bits": _jit.vector_bits(),
         "vector_registers": 16 if _jit.is_x86() and _jit.vector_bits() < 512 else 32,
     }

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastnet import _notices
 from fastnet.estimators import _constraints, _lbfgs, _parameters
 from fastnet.estimators._held_out import HeldOut, check_scorer, split
 from fastnet.estimators._inference import forward
@@ -132,10 +133,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         else:
             self._own_parameters()
         samples = self._prepared(X, targets, weights)
-        if self.solver == "lbfgs":
-            _lbfgs.minimize(self, samples)
-        else:
-            self._descend(samples, validation, incremental)
+        with _notices.verbose(bool(self.verbose)):
+            if self.solver == "lbfgs":
+                _lbfgs.minimize(self, samples)
+            else:
+                self._descend(samples, validation, incremental)
         if not np.isfinite(self._parameters).all():
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "

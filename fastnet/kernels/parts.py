@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba.extending as extending
 import numpy as np
@@ -25,9 +25,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.core.imputils import lower_getattr_generic
+from numba.core.sigutils import normalize_signature
 from numba.core.typing import templates
 
 from fastnet._jit import emitted, kernel
+from fastnet._kernel_cache import KernelCache
 from fastnet.kernels.emit import I8, I32, I64, PTR
 
 STATE_BYTES = 8192
@@ -115,7 +117,7 @@ def call(_typing: Any, address: Any, state: Any, numbers: Any) -> Any:
 
 
 class NotCompiledError(Exception):
-    """A part has not been compiled yet, and is not to be now."""
+    """Something has not been compiled yet, and is not to be now."""
 
 
 _never_compiles: ContextVar[bool] = ContextVar("_never_compiles", default=False)
@@ -123,7 +125,7 @@ _never_compiles: ContextVar[bool] = ContextVar("_never_compiles", default=False)
 
 @contextmanager
 def nothing_compiled() -> Iterator[None]:
-    """Raise `NotCompiledError` for parts that are neither compiled nor in the cache."""
+    """Let `NotCompiledError` be raised for parts that are neither compiled nor in the cache."""
     token = _never_compiles.set(True)
     try:
         yield
@@ -131,15 +133,56 @@ def nothing_compiled() -> Iterator[None]:
         _never_compiles.reset(token)
 
 
+def nothing_is_compiled() -> bool:
+    """Tell whether nothing is to be compiled now."""
+    return _never_compiles.get()
+
+
+class Form(NamedTuple):
+    """A function, and the types of what it is called with: what is compiled, and kept in the cache."""
+
+    function: Any
+    signature: Any  # as the function is asked for it: it is part of the cache's key
+
+    @property
+    def name(self) -> str:
+        """Tell forms of the same types apart; the same in every process."""
+        code = self.function.py_func.__code__
+        constants = [cell.cell_contents for cell in self.function.py_func.__closure__ or ()]
+        numbers = [str(constant) for constant in constants if isinstance(constant, int)]
+        return " ".join([self.function.py_func.__module__, code.co_qualname, *numbers])
+
+    def is_kept(self) -> bool:
+        """Tell whether it is in the cache."""
+        cache = self.function._cache
+        return isinstance(cache, KernelCache) and cache.holds(self.signature, self.function.targetctx)
+
+    def is_at_hand(self) -> bool:
+        """Tell whether it has been compiled here, or is in the cache."""
+        arguments, _ = normalize_signature(self.signature)
+        return arguments in self.function.overloads or self.is_kept()
+
+    def compile(self) -> Any:
+        """Compile it, or load it from the cache."""
+        self.function.compile(self.signature)
+        return self.function.overloads[normalize_signature(self.signature)[0]]
+
+
+def form_of(part: Any, state_type: Any) -> Form:
+    """Return the form of a part for a type of state."""
+    n_numbers = len(inspect.signature(part.py_func).parameters) - 1
+    return Form(part, types.int64(Reference(state_type), *[types.int64] * n_numbers))
+
+
+def form_of_place(state_type: Any) -> Form:
+    """Return the form of what puts a state into memory."""
+    return Form(_place, (state_type, types.Array(types.int64, 1, "C")))
+
+
 @functools.cache
 def address_of(part: Any, state_type: Any) -> Any:
     """Compile a part for a type of state, or load it from the cache, and return its address."""
-    n_numbers = len(inspect.signature(part.py_func).parameters) - 1
-    signature = types.int64(Reference(state_type), *[types.int64] * n_numbers)
-    if _never_compiles.get() and part._cache.load_overload(signature, part.targetctx) is None:
-        raise NotCompiledError(part.py_func.__qualname__)
-    part.compile(signature)
-    compiled = part.overloads[signature.args]
+    compiled = form_of(part, state_type).compile()
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 

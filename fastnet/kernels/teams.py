@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -18,16 +19,17 @@ from fastnet.kernels import arrays, claims, clipping, elastic, losses, updates
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import HALF, WORD
+from fastnet.kernels.compiling import load_parts
 from fastnet.kernels.gemm import PACKS_PER_THREAD, padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import invoke, place
-from fastnet.kernels.selection import NO_PARTS, inference_parts, state_type, training_parts
+from fastnet.kernels.selection import NO_PARTS, Inference, Layers, Training
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
 from fastnet.kernels.sparse import Sparse, no_sparse
 from fastnet.kernels.sparse_tiles import MOST_PANELS
-from fastnet.kernels.state import Memory, Run, Samples, State, Weights
+from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
 BLOCK_ELEMENTS = 256 * 1024
@@ -120,7 +122,7 @@ def _make_run(task: Task, capacity: int, block: int, by_columns: npt.NDArray[np.
     )  # fmt: skip
 
 
-def _layers(task: Task) -> tuple[tuple[int, int], ...]:
+def _layers(task: Task) -> Layers:
     """Return for each layer the code of the activation after it, and whether its slopes are kept for the way back."""
     rates = task.dropout or [0.0] * len(task.activations)
     hidden = [(CODES[name], int(rate > 0)) for name, rate in zip(task.activations, rates, strict=True)]
@@ -154,13 +156,11 @@ def training_state(
     )  # fmt: skip
     memory = _training_memory(task, dtype, needed, narrow, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if narrow.direct else locked(memory.values))
-    layers = _layers(task)
-    parts = training_parts(
-        state_type(State(run, NO_PARTS, layout, samples, weights, memory)), layers, losses.CODES[task.loss],
-        run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0, task.clips,
-        narrow.groups > 0, is_sparse, any(task.dropout), of_pixels,
+    asked = Training(
+        _layers(task), losses.CODES[task.loss], run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0,
+        task.clips, narrow.groups > 0, is_sparse, any(task.dropout), of_pixels,
     )  # fmt: skip
-    return State(run, parts, layout, samples, weights, memory)
+    return _with_parts(State(run, _NO_ADDRESSES, layout, samples, weights, memory), asked)
 
 
 def _training_memory(
@@ -201,6 +201,11 @@ def _training_memory(
 
 def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
     """Return the state of a team that predicts; each thread has a block of rows of its own in every panel."""
+    state = _inference_state(task, parameters, samples, logits, team)
+    return _with_parts(state, Inference(_layers(task), samples.itemsize == 1))
+
+
+def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
     dtype, n_samples = parameters.dtype, samples.order.size
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
     most = _block_rows(-(-n_samples // team), needed)
@@ -219,9 +224,26 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
         table, table, numbers, doubles, doubles, line, line,
     )  # fmt: skip
     samples = samples._replace(rows=locked(empty))
-    key = state_type(State(run, NO_PARTS, layout, samples, weights, memory))
-    parts = inference_parts(key, _layers(task), samples.itemsize == 1)
-    return State(run, parts, layout, samples, weights, memory)
+    return State(run, _NO_ADDRESSES, layout, samples, weights, memory)
+
+
+_NO_ADDRESSES = Parts(*(np.zeros(1, np.int64) if part == () else 0 for part in NO_PARTS))
+_STATE_TYPES: dict[Any, Any] = {}
+
+
+def _with_parts(state: State, asked: Training | Inference) -> State:
+    """Return a state with the parts that are asked for. All of its type follows from the dtype of the parameters."""
+    dtype = state.weights.flat.dtype
+    if dtype not in _STATE_TYPES:
+        _STATE_TYPES[dtype] = numba.typeof(state)
+    return state._replace(parts=load_parts(asked, dtype, _STATE_TYPES[dtype]))
+
+
+def type_of_state(dtype: Any) -> Any:
+    """Return Numba's type of a state for parameters of a dtype."""
+    one = np.ones((1, 1), dtype)
+    samples = make_samples(one, None, np.zeros(1, np.int64), 1.0, one.dtype)
+    return numba.typeof(_inference_state(Task((1, 1), ()), np.ones(2, dtype), samples, np.ones(1, dtype), 1))
 
 
 class Team:

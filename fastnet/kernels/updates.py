@@ -27,6 +27,9 @@ N_COEFFICIENTS = 8
 PENALTY = 7
 """Index of the coefficient by which weights are multiplied and added to their gradient, where there is a penalty."""
 
+TINY_FLOAT, TINY_DOUBLE = float(np.finfo(np.float32).tiny), float(np.finfo(np.float64).tiny)
+"""The least normal numbers: what is added to a denominator in Adam is no smaller."""
+
 Coefficients = Callable[[int], Any]
 State = tuple[Any, Any, Any]
 
@@ -58,7 +61,7 @@ def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> No
         coefficients[0] = lr * sqrt(1.0 - _power(beta2, t)) / (1.0 - _power(beta1, t))
         coefficients[1], coefficients[2] = beta1, 1.0 - beta1
         coefficients[3], coefficients[4] = beta2, 1.0 - beta2
-        coefficients[5] = max(settings[3], np.float64(np.finfo(coefficients.dtype).tiny))
+        coefficients[5] = max(settings[3], TINY_FLOAT if coefficients.itemsize == 4 else TINY_DOUBLE)
         coefficients[6] = lr * settings[4]  # of weight decay; zero for Adam
 
 
