@@ -151,7 +151,7 @@ def test_a_verbose_fit_says_that_it_compiles(monkeypatch, capsys):
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(X, np.arange(20) % 2)
     assert "Compiling" not in capsys.readouterr().out.splitlines()[-1]
-    compiling.load_parts.cache_clear()
+    monkeypatch.setattr(compiling, "_loaded", {})
     monkeypatch.setattr(parts.Form, "is_at_hand", lambda form: False)
     monkeypatch.setattr(_cores, "available_cores", lambda: 1)
     with pytest.warns(UserWarning, match="Maximum iterations"):

@@ -8,7 +8,6 @@ cache, from where this process takes it. What another process does not do, for w
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import subprocess
 import sys
@@ -18,12 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 
 from fastnet._jit import cache_directory
 from fastnet.kernels.parts import Form, NotCompiledError, address_of, form_of, form_of_place, nothing_is_compiled
 from fastnet.kernels.selection import Inference, Training, choose
-from fastnet.kernels.state import Parts
+from fastnet.kernels.state import Parts, State
 
 MOST_PROCESSES = 4
 """Processes that compile, this one included: one part takes as long as all that the others have left then."""
@@ -41,15 +41,27 @@ compiling.answer(state_type=state_type, **request)
 """
 
 
-@functools.cache
-def load_parts(asked: Training | Inference, dtype: Any, state_type: Any) -> Parts:
-    """Return the addresses of a call's parts, which are loaded or compiled; `state_type` follows from the dtype.
+_loaded: dict[tuple[Training | Inference, Any], Parts] = {}
+
+
+def load_parts(asked: Training | Inference, state: State) -> Parts:
+    """Return the addresses of a call's parts, which are loaded or compiled for a state's type.
+
+    All of the type follows from the dtype of the parameters.
 
     Raises
     ------
     NotCompiledError
         If something is not in the cache, under `nothing_compiled()`.
     """
+    dtype = state.weights.flat.dtype
+    if (asked, dtype) not in _loaded:
+        _loaded[asked, dtype] = _load(asked, dtype, numba.typeof(state))
+    return _loaded[asked, dtype]
+
+
+def _load(asked: Training | Inference, dtype: Any, state_type: Any) -> Parts:
+    """Have compiled what is missing, and load all."""
     chosen = choose(asked)
     missing = [form for form in _forms(chosen, state_type) if not form.is_at_hand()]
     if missing and nothing_is_compiled():

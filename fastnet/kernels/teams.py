@@ -160,7 +160,8 @@ def training_state(
         _layers(task), losses.CODES[task.loss], run.optimizer, block < n_batch or not task.optimizer, task.l2 > 0,
         task.clips, narrow.groups > 0, is_sparse, any(task.dropout), of_pixels,
     )  # fmt: skip
-    return _with_parts(State(run, _NO_ADDRESSES, layout, samples, weights, memory), asked)
+    state = State(run, _NO_ADDRESSES, layout, samples, weights, memory)
+    return state._replace(parts=load_parts(asked, state))
 
 
 def _training_memory(
@@ -202,7 +203,7 @@ def _training_memory(
 def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
     """Return the state of a team that predicts; each thread has a block of rows of its own in every panel."""
     state = _inference_state(task, parameters, samples, logits, team)
-    return _with_parts(state, Inference(_layers(task), samples.itemsize == 1))
+    return state._replace(parts=load_parts(Inference(_layers(task), samples.itemsize == 1), state))
 
 
 def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
@@ -228,15 +229,6 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
 
 
 _NO_ADDRESSES = Parts(*(np.zeros(1, np.int64) if part == () else 0 for part in NO_PARTS))
-_STATE_TYPES: dict[Any, Any] = {}
-
-
-def _with_parts(state: State, asked: Training | Inference) -> State:
-    """Return a state with the parts that are asked for. All of its type follows from the dtype of the parameters."""
-    dtype = state.weights.flat.dtype
-    if dtype not in _STATE_TYPES:
-        _STATE_TYPES[dtype] = numba.typeof(state)
-    return state._replace(parts=load_parts(asked, dtype, _STATE_TYPES[dtype]))
 
 
 def type_of_state(dtype: Any) -> Any:
