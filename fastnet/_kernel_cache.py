@@ -6,8 +6,11 @@ that compiled code depends on: the code of all modules that it may be made from 
 import nothing else of fastnet), the versions, the level of processors, the vector width, the flags. Numba's own key
 holds none of the first, so an edit in one file could leave a stale kernel in the cache of another.
 
-Whatever is wrong with what is kept, kernels are then compiled, and whatever is wrong with the place, they are kept in
-memory.
+Each form of a kernel is a file of its own, with a checksum: processes that keep several at once share nothing that
+both would write. Whatever is wrong with a file, the form is compiled and the file replaced; whatever is wrong with the
+place, what is compiled is kept in memory.
+
+Places that were built ahead (`fastnet cache build`) are read first and never written.
 """
 
 from __future__ import annotations
@@ -16,21 +19,25 @@ import contextlib
 import functools
 import hashlib
 import os
+import pickle
 import re
 import shutil
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
 from numba.core import caching
+from numba.core.serialize import dumps
+
+from fastnet._atomic import replacing
 
 PACKAGES = ("fastnet.kernels", "fastnet.reference")
-MODULES = ("fastnet._codegen", "fastnet._jit", "fastnet._kernel_cache", "fastnet._levels", "fastnet._threads")
-
+MODULES = tuple(f"fastnet._{name}" for name in ("atomic", "codegen", "jit", "kernel_cache", "levels", "threads"))
 
 DAY = 24 * 3600
 
@@ -59,16 +66,36 @@ def digest(*settings: str) -> str:
     return result.hexdigest()[:16]
 
 
+BUILT = "built-ahead.txt"
+"""File that tells a place which was built ahead."""
+
+
+def is_built(root: Path) -> bool:
+    """Tell whether what lies there was built ahead, and is not to be written."""
+    return (root / BUILT).is_file()
+
+
+def _asked_for() -> list[Path]:
+    """Return the places that the environment names."""
+    names = ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR")
+    return [Path(os.environ[name]) / "fastnet" for name in names if os.environ.get(name)]
+
+
 def cache_root() -> Path:
     """Folder of the compiled kernels of all versions, processors and settings."""
-    for name in ("FASTNET_CACHE_DIR", "NUMBA_CACHE_DIR"):
-        if os.environ.get(name):
-            return Path(os.environ[name]) / "fastnet"
+    for root in _asked_for():
+        if not is_built(root):
+            return root
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "fastnet"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "fastnet"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnet"
+
+
+def built_roots() -> list[Path]:
+    """Folders like that which were built ahead: inside the package, and where the environment says."""
+    return [root for root in (Path(__file__).parent / "_compiled" / "fastnet", *_asked_for()) if is_built(root)]
 
 
 def folder_name(level: str, vector_bits: int, of_all: str) -> str:
@@ -133,50 +160,64 @@ class _Compiled(caching.CompileResultCacheImpl):
     def __init__(self, function: Any, folder: Path) -> None:
         self._locator, self._lineno = _Locator(folder), function.__code__.co_firstlineno
         name = f"{function.__module__}.{function.__qualname__}-{self._lineno}".replace("<", "").replace(">", "")
-        self._filename_base = f"{name.removeprefix('fastnet.')}.py{sys.version_info[0]}{sys.version_info[1]}"
+        self._filename_base = name.removeprefix("fastnet.")
 
 
-class _Files(caching.IndexDataCacheFile):
-    """Numba's files, but each form of a kernel has one whose name follows from the form.
+class Files:
+    """The forms of one kernel, each in a file whose name follows from it, after the digest of its content."""
 
-    Numba counts them. Two processes that compile different forms at once may both count to the same number, and the
-    index then names a file with the code of the other form.
-    """
+    def __init__(self, name: str, folder: Path, built: Sequence[Path] = ()) -> None:
+        self._name, self._folder, self._places = name, folder, (*built, folder)
+
+    def _file(self, key: Any) -> str:
+        return f"{self._name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+
+    def holds(self, key: Any) -> bool:
+        """Tell whether there is a file of a form; whether it can be read, loading will tell."""
+        return any((place / self._file(key)).is_file() for place in self._places)
+
+    def load(self, key: Any) -> Any:
+        """Return what is kept of a form; None for what is not there, or cannot be read, or was damaged."""
+        for place in self._places:
+            with contextlib.suppress(OSError):
+                content = (place / self._file(key)).read_bytes()
+                if content[:DIGEST_BYTES] == _checksum(content[DIGEST_BYTES:]):
+                    return pickle.loads(content[DIGEST_BYTES:])
+        return None
 
     def save(self, key: Any, data: Any) -> None:
-        number = int(hashlib.sha256(repr(key).encode()).hexdigest()[:15], 16)
-        name = self._data_name(number)  # type: ignore[no-untyped-call]
-        self._save_data(name, data)  # type: ignore[no-untyped-call]
-        overloads = self._load_index()  # type: ignore[no-untyped-call]
-        overloads[key] = name
-        self._save_index(overloads)  # type: ignore[no-untyped-call]
+        """Keep a form."""
+        content = dumps(data)
+        with replacing(self._folder / self._file(key)) as file:
+            file.write(_checksum(content) + content)
+
+
+DIGEST_BYTES = 16
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 class KernelCache(caching.FunctionCache):
-    """The compiled forms of one kernel, in a folder."""
+    """The compiled forms of one kernel, in a folder and in others that were built ahead."""
 
     def __init__(self, function: Any, folder: Path) -> None:
         self._impl_class: Any = functools.partial(_Compiled, folder=folder)
         super().__init__(function)  # type: ignore[no-untyped-call]
-        files = _Files(self._cache_path, self._impl.filename_base, folder.name)  # type: ignore[no-untyped-call]
-        self._cache_file: Any = files
+        built = [root / folder.name for root in built_roots()]
+        self._cache_file: Any = Files(self._impl.filename_base, folder, built)
 
     def holds(self, sig: Any, target_context: Any) -> bool:
-        """Tell whether something is kept for a signature; whether it can be read, loading will tell."""
-        try:
-            key = self._index_key(sig, target_context.codegen())  # type: ignore[no-untyped-call]
-            name = self._cache_file._load_index().get(key)
-            return name is not None and Path(self.cache_path, name).is_file()
-        except Exception:  # as in loading
-            return False
+        """Tell whether something is kept for a signature."""
+        return bool(self._cache_file.holds(self._index_key(sig, target_context.codegen())))  # type: ignore[no-untyped-call]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return what is kept for a signature; None for what is not there, or cannot be read."""
+        """Return what is kept for a signature; None for what is not there, or cannot be used."""
         keep_house(Path(self.cache_path))
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except Exception:  # a damaged file raises whatever its bytes come to mean
-            self._discard()
+        except Exception:  # whatever a file of another program's makes of it
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -184,14 +225,4 @@ class KernelCache(caching.FunctionCache):
         try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError as error:
-            self._warn(error)
-
-    def _discard(self) -> None:
-        """Forget what is kept, so that it is written anew."""
-        try:
-            self.flush()  # type: ignore[no-untyped-call]
-        except OSError as error:
-            self._warn(error)
-
-    def _warn(self, error: OSError) -> None:
-        warn_once(f"{self.cache_path}: {error.strerror}")
+            warn_once(f"{self.cache_path}: {error.strerror}")

@@ -73,7 +73,7 @@ def test_kernels_are_kept_where_the_environment_says_and_damage_is_repaired(tmp_
     assert Path(folder).parent == tmp_path / "fastnet"
     before = files_below(tmp_path)
     kept = {path: path.read_bytes() for path in before if path.is_file()}
-    assert {path.suffix for path in kept} == {".nbi", ".nbc"}
+    assert {path.suffix for path in kept} == {".nbc"}
     assert python(COMPUTE, FASTNET_CACHE_DIR=tmp_path) == [_, folder]
     assert files_below(tmp_path) == before, "what is there is read, and not written again"
     for i, (path, content) in enumerate(kept.items()):
@@ -144,7 +144,7 @@ def test_a_full_disk_is_one_warning_and_leaves_no_half_a_file(tmp_path):
     )
     _, _, *warned = python(limit + COMPUTE, FASTNET_CACHE_DIR=tmp_path)
     assert [one.split()[0] for one in warned] == ["RuntimeWarning"]
-    assert not list(tmp_path.rglob("*.tmp.*"))
+    assert not list(tmp_path.rglob("*.part"))
     _, _, *warned = python(COMPUTE, FASTNET_CACHE_DIR=tmp_path)
     assert warned == []
 
@@ -203,19 +203,86 @@ def test_folders_that_nobody_used_for_long_are_removed(tmp_path):
     _kernel_cache.keep_house(tmp_path / "missing")  # says nothing
 
 
-def test_processes_that_keep_two_forms_at_once_do_not_take_one_for_the_other(tmp_path, monkeypatch):
-    first, second = (_kernel_cache._Files(str(tmp_path), "kernel", "stamp") for _ in range(2))
-    save_index = first._save_index
+def test_each_form_of_a_kernel_has_a_file_of_its_own_and_damage_counts_as_absence(tmp_path):
+    built, folder = tmp_path / "built", tmp_path / "folder"
+    built.mkdir(), folder.mkdir()
+    files = _kernel_cache.Files("kernel", folder, [built])
+    files.save("float32", "code of float32")
+    files.save("float64", "code of float64")
+    assert [files.load(key) for key in ("float32", "float64", "int8")] == ["code of float32", "code of float64", None]
+    assert [files.holds(key) for key in ("float32", "float64", "int8")] == [True, True, False]
+    path = folder / files._file("float32")
+    content = path.read_bytes()
+    for at in range(len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        assert files.load("float32") is None, "one bit is another"
+    for damaged in (b"", content[:10], content[:-1], content + b"\0", b"garbage" * 100):
+        path.write_bytes(damaged)
+        assert files.load("float32") is None
+    files.save("float32", "code of float32")
+    assert path.read_bytes() == content
+    (built / path.name).write_bytes(b"damaged")
+    assert files.load("float32") == "code of float32"
+    path.rename(built / path.name)
+    assert files.load("float32") == "code of float32"
+    assert len(list(tmp_path.rglob("*.*"))) == 2
 
-    def save_meanwhile(overloads):
-        """Let the other process keep its form after this one has read the index, and before it writes it."""
-        second.save("float64", "code of float64")
-        save_index(overloads)
 
-    monkeypatch.setattr(first, "_save_index", save_meanwhile)
-    first.save("float32", "code of float32")
-    third = _kernel_cache._Files(str(tmp_path), "kernel", "stamp")
-    assert third.load("float32") == "code of float32"
-    assert third.load("float64") in (None, "code of float64")
-    second.save("float64", "code of float64")
-    assert [third.load(key) for key in ("float32", "float64")] == ["code of float32", "code of float64"]
+WRITE = """
+import sys
+from pathlib import Path
+from fastnet._kernel_cache import Files
+files = Files("kernel", Path(sys.argv[1]))
+for i in range(300):
+    for key in range(3):
+        files.save(key, [key] * 1000)
+        assert files.load(key) == [key] * 1000
+"""
+
+
+def test_two_processes_write_and_read_the_same_files_at_once(tmp_path):
+    command = [sys.executable, "-c", WRITE, str(tmp_path)]
+    writers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [writer.communicate(timeout=120)[1] for writer in writers] == ["", ""]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_files_that_vanish_or_belong_to_others_while_a_process_runs_are_compiled_again(tmp_path):
+    script = f"""{COMPUTE}
+import os, shutil
+from fastnet.kernels import activations
+shutil.rmtree(fastnet._jit.cache_directory())
+fastnet.kernels.relu_forward(np.array([-1.5, 0.0, 2.0]))
+kept = list(fastnet._jit.cache_directory().iterdir())
+assert len(kept) == 1, kept
+os.chmod(kept[0], 0)  # unreadable, but for root
+read_bytes = fastnet._kernel_cache.Path.read_bytes
+
+def refuse(path):
+    raise PermissionError(13, "Permission denied", str(path))
+
+fastnet._kernel_cache.Path.read_bytes = refuse
+signature = activations._activate.signatures[-1]
+assert activations._activate._cache.load_overload(signature, activations._activate.targetctx) is None
+"""
+    assert len(python(script, FASTNET_CACHE_DIR=tmp_path)) == 2
+
+
+def test_what_was_built_ahead_is_read_first_and_never_written(tmp_path):
+    built, own = tmp_path / "built", tmp_path / "own"
+    _, folder = python(COMPUTE, FASTNET_CACHE_DIR=built)
+    (built / "fastnet" / _kernel_cache.BUILT).touch()
+    kept = sorted(Path(folder).iterdir())
+    kept[0].write_bytes(b"damaged")
+    before = files_below(built)
+    cache = {"FASTNET_CACHE_DIR": built, "XDG_CACHE_HOME": own, "HOME": own, "LOCALAPPDATA": own}
+    _, folder = python(COMPUTE, **cache)
+    assert own in Path(folder).parents
+    assert [path.name for path in Path(folder).iterdir()] == [kept[0].name], "all else was there"
+    assert files_below(built) == before
+    site = copy_of_the_package(tmp_path / "site")
+    shutil.copytree(built, site / "fastnet" / "_compiled")
+    before = files_below(site)
+    _, folder = python(COMPUTE, site, **{**cache, "FASTNET_CACHE_DIR": tmp_path / "another"})
+    assert [path.name for path in Path(folder).iterdir()] == [kept[0].name], "so it was inside the package"
+    assert files_below(site) == before
