@@ -14,6 +14,8 @@ from fastnet import __version__
 from fastnet.cli._bench import EXAMPLES as BENCH_EXAMPLES
 from fastnet.cli._bench import bench
 from fastnet.cli._cache import cache_app
+from fastnet.cli._cache_build import EXAMPLES as BUILD_EXAMPLES
+from fastnet.cli._cache_build import build
 from fastnet.cli._compare import EXAMPLES as COMPARE_EXAMPLES
 from fastnet.cli._compare import compare
 from fastnet.cli._data_commands import data_app
@@ -53,6 +55,7 @@ app.command("report")(write_page)
 app.command(epilog=BENCH_EXAMPLES)(bench)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.add_typer(data_app, name="data")
+cache_app.command(epilog=BUILD_EXAMPLES)(build)
 app.add_typer(cache_app, name="cache")
 
 

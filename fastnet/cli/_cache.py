@@ -1,4 +1,4 @@
-"""`fastnet cache info` and `fastnet cache clear`."""
+"""`fastnet cache info`, `fastnet cache clear` and `fastnet cache build`."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ Stale = Annotated[bool, typer.Option("--stale", help="Only those that this versi
 
 @cache_app.callback()
 def _cache() -> None:
-    """Look at the compiled kernels that are kept on this machine, and remove them."""
+    """Look at the compiled kernels that are kept on this machine, remove them, or compile them ahead."""
 
 
 @cache_app.command()
 def info(json: options.Json = False) -> int:
     """Show where compiled kernels are kept, how many versions of them, and how large they are."""
+    from fastnet._kernel_cache import built_roots
     from fastnet.cli._output import print_json, print_rows
 
     root, current, others = _folders()
+    built = [folder / (current.name if current else "") for folder in built_roots()]
     facts: dict[str, Any] = {
         "folder": str(root),
         "in_use": None if current is None else str(current),
         "in_use_bytes": _size([] if current is None else [current]),
         "stale": len(others),
         "stale_bytes": _size(others),
+        "built_ahead": [str(folder) for folder in built],
+        "built_ahead_bytes": _size(built),
     }
     if json:
         print_json(facts)
         return 0
-    megabytes = {name: f"{facts[name] / 1e6:,.1f} MB" for name in ("in_use_bytes", "stale_bytes")}
-    print_rows(
-        {
-            "folder": str(root),
-            "in use": f"{current.name}, {megabytes['in_use_bytes']}" if current else "no place for one",
-            "stale": f"{len(others)} of other versions, {megabytes['stale_bytes']}",
-        }
-    )
+    megabytes = {name: f"{size / 1e6:,.1f} MB" for name, size in facts.items() if name.endswith("bytes")}
+    rows = {
+        "folder": str(root),
+        "in use": f"{current.name}, {megabytes['in_use_bytes']}" if current else "no place for one",
+        "stale": f"{len(others)} of other versions, {megabytes['stale_bytes']}",
+    }
+    if built:
+        rows["built ahead"] = f"{', '.join(map(str, built))}, {megabytes['built_ahead_bytes']}"
+    print_rows(rows)
     return 0
 
 
