@@ -18,6 +18,7 @@ Steps = Iterator[str]
 
 DTYPES = ("float32", "float64")
 N_CLASSES = 3
+FOLDER = "kept in "
 
 
 def _inputs(n_samples: int, n_in: int, dtype: Any, filled: float = 1.0) -> Any:
@@ -138,7 +139,7 @@ def main(dtype: str, *names: str) -> None:
     for name in names:
         for step in PURPOSES[name](dtype):
             print(step, flush=True)
-    print(cache_directory(), flush=True)
+    print(f"{FOLDER}{cache_directory()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _compile(level: str, purposes: list[str], environment: dict[str, str]) -> st
         contextlib.ExitStack() as stack,
     ):
         processes = [stack.enter_context(_process(command, environment)) for command in commands]
-        folders = list(pool.map(lambda process: _last_line(process, show), processes))
+        folders = list(pool.map(lambda process: _folder(process, show), processes))
     return folders[0]
 
 
@@ -166,13 +166,16 @@ def _process(command: list[str], environment: dict[str, str]) -> Iterator[subpro
             raise ChildProcessError(f"kernels could not be compiled: {last}")
 
 
-def _last_line(process: subprocess.Popen[str], show: Callable[[str], object]) -> str:
-    """Show what a process prints, but for the last line, which is returned."""
-    last = ""
+def _folder(process: subprocess.Popen[str], show: Callable[[str], object]) -> str:
+    """Show what a process prints; return the folder that it names at last."""
+    from fastnet._ahead import FOLDER
+
+    folder = ""
     assert process.stdout is not None
-    for line in process.stdout:
-        if last:
-            show(last)
-        last = line.strip()
+    for line in map(str.strip, process.stdout):
+        if line.startswith(FOLDER):
+            folder = line.removeprefix(FOLDER)
+        else:
+            show(line)
     process.wait()
-    return last
+    return folder
