@@ -114,14 +114,15 @@ def _levels(names: list[str] | None) -> list[str]:
 
 def _build_in(out: Path, levels: list[str], purposes: list[str]) -> dict[str, Path]:
     """Compile in a folder of its own, and put into place what is complete; what was there before is added to."""
-    from fastnet._kernel_cache import BUILT
+    from fastnet._kernel_cache import BUILT, built_roots
 
     root = out / "fastnet"
     root.mkdir(parents=True, exist_ok=True)
     folders = {}
     with tempfile.TemporaryDirectory(prefix=".building-", dir=out) as work:
         place = Path(work) / "fastnet"
-        shutil.copytree(root, place, ignore=lambda _, names: [name for name in names if name == BUILT])
+        for source in (*built_roots(), root):  # what is read elsewhere would not be compiled here
+            shutil.copytree(source, place, ignore=lambda *_: [BUILT], dirs_exist_ok=True)
         for level in levels:
             made = Path(_compile(level, purposes, {**os.environ, "FASTNET_CACHE_DIR": work}))
             folders[level] = root / made.name
