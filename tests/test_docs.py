@@ -26,12 +26,12 @@ ROOT = Path(__file__).parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
 BLOCK = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", flags=re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'title="(.+?)"')
-RUN = re.compile(r"run: (fastnet .*)")
+RUN = re.compile(r"(?:run:|RUN) (fastnet .*)")
 NAMED_FILE = re.compile(r"`((?:\.ci|benchmarks|docs|examples|fastnet|tests)/[\w./]+)`")
 NAMED_SESSIONS = re.compile(r"nox -s ([a-z]+(?: [a-z]+)*)`")
 
 # What takes minutes, and has tests of its own: here the words are read, and nothing more.
-LONG = re.compile(r"fastnet (bench|compare|recipes .*--run|train .*--recipe best)\b")
+LONG = re.compile(r"fastnet (bench|compare|cache build|recipes .*--run|train .*--recipe best)\b")
 
 
 def read(page):
@@ -70,8 +70,10 @@ def run_command(line, where):
     program, *argv = shlex.split(line)
     assert program == "fastnet", f"{where}: a block of sh holds commands of fastnet, got {line!r}"
     if LONG.match(line):
-        command = typer.main.get_command(app).commands[argv[0]]
-        command.make_context(argv[0], argv[1:]).close()
+        command = typer.main.get_command(app)
+        while getattr(command, "commands", None):
+            command, argv = command.commands[argv[0]], argv[1:]
+        command.make_context(line, argv).close()
     else:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed) if redirected else contextlib.nullcontext():
@@ -87,7 +89,7 @@ def run_block(language, title, text, names, where):
         for line in text.replace("\\\n", " ").splitlines():
             if line.strip() and not line.startswith("#"):
                 run_command(line, where)
-    elif language == "yaml":
+    elif language in ("yaml", "dockerfile"):
         for line in RUN.findall(text):
             run_command(line, where)
     elif language == "toml":
