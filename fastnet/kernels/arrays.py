@@ -6,6 +6,7 @@ C-contiguous inputs, typed read-only, and C-contiguous writable outputs.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -48,9 +49,20 @@ def locked(array: Any) -> Any:
     return view
 
 
+@functools.cache
+def no_elements(dtype: Any, locks: bool = True) -> Any:
+    """Return an empty vector, for what a call has none of: one for all calls."""
+    empty = np.empty(0, dtype)
+    return locked(empty) if locks else empty
+
+
 def flat(array: Any) -> Any:
     """Return `locked(array)` in one dimension."""
-    return locked(array).reshape(-1)
+    if type(array) is not np.ndarray:
+        return locked(array).reshape(-1)
+    view = array.ravel()  # of a copy where the layout asks for one
+    view.setflags(write=False)
+    return view
 
 
 def fill(out: FloatArray, kernel: Callable[..., Any], *inputs: Any) -> Any:

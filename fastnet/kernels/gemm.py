@@ -16,8 +16,9 @@ import numpy.typing as npt
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
-from fastnet.kernels.arrays import flat, locked
+from fastnet.kernels.arrays import locked, no_elements
 from fastnet.kernels.claims import claim, done, leave, share_work, wait_for
+from fastnet.kernels.direct import fits, multiply_directly
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -27,6 +28,7 @@ from fastnet.kernels.simd import (
     row_tile_tall,
     row_tile_wide,
 )
+from fastnet.kernels.stacks import Stack, stack_of
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
@@ -150,15 +152,6 @@ def multiply_panels(
                 row_tile_rest(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
 
 
-class Operand(NamedTuple):
-    """A stack of matrices in one flat array: element (i, j) of matrix s is flat[starts[s] + i*row + j*col]."""
-
-    flat: Any
-    starts: Any
-    row: int
-    col: int
-
-
 @inlined
 def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> None:
     """Add the bias, and apply ReLU, to rows that are still in the cache."""
@@ -188,7 +181,7 @@ def _cut(items: int, m: int, n_panels: int, team: int) -> Cut:
 
 @kernel
 def _multiply(
-    thread: int, control: Any, a: Operand, b: Operand, cut: Cut, k: int, shape: tuple[int, int],
+    thread: int, control: Any, a: Stack, b: Stack, cut: Cut, k: int, shape: tuple[int, int],
     c: Any, bias: Any, relu: bool, packed: Any, a_block: Any, c_block: Any, capacity: int,
 ) -> None:  # fmt: skip
     m, n = shape
@@ -202,34 +195,17 @@ def _multiply(
         wait_for(control, thread, s * per_matrix if own < cut.packs else s * per_matrix + cut.packs)
         if own < cut.packs:
             first_panel, last_panel = share(n_panels, own, cut.packs)
-            pack(b.flat, b.starts[s], b.row, b.col, k, n, first_panel, last_panel, packed, 0, k * width)
+            pack(b.flat, b.starts[s], b.row, b.column, k, n, first_panel, last_panel, packed, 0, k * width)
         else:
             row = (own - cut.packs) * cut.rows
             rows = min(cut.rows, m - row)
-            pack(a.flat, a.starts[s] + row * a.row, a.row, a.col, rows, k, 0, k_panels, a_block, a0, step)
+            pack(a.flat, a.starts[s] + row * a.row, a.row, a.column, rows, k, 0, k_panels, a_block, a0, step)
             multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n, FIRST, n_panels)
             unpack(c_block, c0, step, rows, n, FIRST, n_panels, c, (s * m + row) * n, n)
             _finish(c, (s * m + row) * n, rows, n, bias, relu)
         done(control)
         item = claim(control, thread, item)
     leave(control, thread, count)
-
-
-_ONE_MATRIX: Any = locked(np.zeros(1, np.int64))
-"""Where the only matrix of a stack begins."""
-
-
-def _operand(x: npt.NDArray[Any], batch_shape: tuple[int, ...]) -> Operand:
-    """Describe `x` (..., rows, columns), copied only where neither rows nor columns lie one after the other."""
-    rows, columns = x.shape[-2:]
-    starts = _ONE_MATRIX
-    if batch_shape:
-        own = np.arange(math.prod(x.shape[:-2]), dtype=np.int64).reshape(x.shape[:-2]) * (rows * columns)
-        starts = flat(np.broadcast_to(own, batch_shape))
-    transposed = x.swapaxes(-1, -2)
-    if transposed.flags.c_contiguous and not x.flags.c_contiguous:
-        return Operand(flat(transposed), starts, 1, rows)
-    return Operand(flat(x), starts, columns, 1)
 
 
 def multiply(
@@ -240,26 +216,49 @@ def multiply(
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
-    batch_shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) if max(a.ndim, b.ndim) > 2 else ()
-    (m, k), n, dtype = a.shape[-2:], b.shape[-1], a.dtype
-    result = np.empty((*batch_shape, m, n), dtype) if out is None else out
+    batch_shape = a.shape[:-2]
+    if b.shape[:-2] != batch_shape:
+        batch_shape = np.broadcast_shapes(batch_shape, b.shape[:-2])
+    result = np.empty((*batch_shape, a.shape[-2], b.shape[-1]), a.dtype) if out is None else out
     if result.size == 0:
         return result
-    target = result if result.flags.c_contiguous else np.empty(result.shape, dtype)
-    items, width = math.prod(batch_shape), panel_width(dtype.itemsize)
-    team = threads_for(2 * items * m * n * k)
+    target = result if result.flags.c_contiguous else np.empty(result.shape, a.dtype)
+    a_stack, b_stack = stack_of(a, batch_shape), stack_of(b, batch_shape)
+    shape = len(a_stack.starts), a.shape[-2], a.shape[-1], b.shape[-1]
+    added = no_elements(a.dtype) if bias is None else locked(bias)
+    team = threads_for(2 * math.prod(shape))
+    how = _multiply_directly if fits(shape, a.dtype.itemsize) else _multiply_packed
+    how(team, shape, a_stack, b_stack, target.reshape(-1), added, relu)
+    if target is not result:
+        result[...] = target
+    return result
+
+
+def _multiply_packed(
+    team: int, shape: tuple[int, int, int, int], a: Stack, b: Stack, c: npt.NDArray[Any], bias: npt.NDArray[Any],
+    relu: bool,
+) -> None:  # fmt: skip
+    (items, m, k, n), dtype = shape, c.dtype
+    width = panel_width(dtype.itemsize)
     cut = _cut(items, m, -(-n // width), team)
     capacity = spaced_rows(cut.rows, dtype.itemsize)
     sizes = k * padded(n, width), team * capacity * padded(k, width), team * capacity * padded(n, width)
     memory, end = arrays.empty(sum(sizes), dtype), sizes[0] + sizes[1]
+    packed = memory[: sizes[0]], memory[sizes[0] : end], memory[end:]
+    share_work(_multiply, team, a, b, cut, k, (m, n), c, bias, relu, *packed, capacity)
+
+
+def _multiply_directly(
+    team: int, shape: tuple[int, int, int, int], a: Stack, b: Stack, c: npt.NDArray[Any], bias: npt.NDArray[Any],
+    relu: bool,
+) -> None:  # fmt: skip
+    items, m, k, n = shape
+    n_blocks = 1 if team == 1 else max(1, min(-(-PACKS_PER_THREAD * team // items), m // TILE_ROWS))
+    scratch = no_elements(c.dtype, locks=False) if b.column == 1 else np.empty(team * k * n, c.dtype)
     share_work(
-        _multiply, team, _operand(a, batch_shape), _operand(b, batch_shape), cut, k, (m, n),
-        target.reshape(-1), locked(np.empty(0, dtype) if bias is None else bias), relu,
-        memory[: sizes[0]], memory[sizes[0] : end], memory[end:], capacity,
+        multiply_directly, team, a.flat, a.starts, b.flat, b.starts, c, bias, scratch, locked(scratch),
+        (a.row, a.column, b.row, b.column, k, m, n, n_blocks, int(relu)),
     )  # fmt: skip
-    if target is not result:
-        result[...] = target
-    return result
 
 
 def threads_for(flop: int, n_threads: int | None = None) -> int:

@@ -34,6 +34,22 @@ def transpose_tile(_typing: Any, a: Any, a0: Any, b: Any, b0: Any) -> Any:
     return types.void(a, types.int64, b, types.int64), codegen
 
 
+@emitted
+def transpose_square(_typing: Any, a: Any, a0: Any, a_row: Any, b: Any, b0: Any, b_row: Any) -> Any:
+    """Write as many rows of vectors as these have lanes, from a[a0:] at distances of `a_row`, as columns at b[b0:]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vec = Vectors(builder, llvm_float(a.dtype))
+        source, target = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3))
+        rows = [vec.load(vec.at(source, builder.mul(args[2], whole(row)))) for row in range(vec.lanes)]
+        for i, column in enumerate(_transposed(builder, rows, vec.lanes)):
+            vec.store(column, vec.at(target, builder.mul(args[5], whole(i))))
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(a, i64, i64, b, i64, i64), codegen
+
+
 def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
     n = len(rows)

@@ -16,7 +16,7 @@ IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 FloatDtype: TypeAlias = np.dtype[np.floating[Any]]
 Shape: TypeAlias = tuple[int, ...]
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOAT32, FLOAT64 = FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 ROWS = ("n_samples", "n_classes")
 OUTPUTS = ("n_samples", "n_outputs")
 FEATURES = ("n_samples", "n_features")
@@ -32,22 +32,29 @@ def array(name: str, value: object, expected: str = "a NumPy array") -> None:
 
 def one_dtype(**arrays: FloatArray) -> FloatDtype:
     """Return the dtype, float32 or float64, that all the named arrays have."""
-    first, dtype = "", cast(FloatDtype, np.dtype(np.float64))
+    first, dtype = "", cast(FloatDtype, FLOAT64)
     for name, value in arrays.items():
-        array(name, value, "a float32 or float64 array")
-        if value.dtype not in FLOATS:
-            raise TypeError(f"{name} must be a float32 or float64 array, got {value.dtype}")
+        if type(value) is not np.ndarray:
+            array(name, value, "a float32 or float64 array")
+        own = value.dtype
+        if own is dtype and first:  # most often there is one object of a dtype: no comparison
+            continue
+        if own is not FLOAT32 and own is not FLOAT64 and own not in FLOATS:
+            raise TypeError(f"{name} must be a float32 or float64 array, got {own}")
         if not first:
-            first, dtype = name, value.dtype
-        elif value.dtype != dtype:
-            raise TypeError(f"{first} and {name} must share one dtype, got {dtype} and {value.dtype}")
+            first, dtype = name, own
+        elif own != dtype:
+            raise TypeError(f"{first} and {name} must share one dtype, got {dtype} and {own}")
     return dtype
 
 
 def shape(name: str, value: npt.NDArray[Any], expected: tuple[int | str, ...]) -> None:
     """Compare a shape with the expected one, in which a string stands for any length."""
-    fits = value.ndim == len(expected)
-    for actual, length in zip(value.shape, expected, strict=False):
+    own = value.shape
+    if own == expected:
+        return
+    fits = len(own) == len(expected)
+    for actual, length in zip(own, expected, strict=False):
         fits = fits and (actual == length or isinstance(length, str))
     if not fits:
         comma = "," if len(expected) == 1 else ""
@@ -69,10 +76,12 @@ def integers(name: str, value: IntArray, length: int | str, bound: int, bound_na
 def disjoint(name: str, value: npt.NDArray[Any], others: Sequence[npt.NDArray[Any]], in_place: bool = False) -> None:
     """Reject overlapping memory; `in_place` allows a whole array to be its own result."""
     for other in others:
+        if not np.may_share_memory(value, other):
+            continue
         same = value.__array_interface__["data"] == other.__array_interface__["data"] and (
             (value.shape, value.strides, value.dtype) == (other.shape, other.strides, other.dtype)
         )
-        if not (in_place and same) and np.may_share_memory(value, other):
+        if not (in_place and same):
             raise ValueError(f"{name} must not share memory with another argument, got overlapping arrays")
 
 
@@ -93,8 +102,9 @@ def output(
     """Return `out` once it is checked, or a new array."""
     if out is None:
         return np.empty(expected, dtype)
-    array(name, out, f"a {dtype} array")
-    if out.dtype != dtype:
+    if type(out) is not np.ndarray:
+        array(name, out, f"a {dtype} array")
+    if out.dtype is not dtype and out.dtype != dtype:
         raise TypeError(f"{name} must be a {dtype} array, got {out.dtype}")
     shape(name, out, expected)
     writable(name, out)
@@ -149,6 +159,9 @@ def matmul_shape(a: FloatArray, b: FloatArray) -> Shape:
             raise ValueError(f"{name} must have shape {matrix}, got {value.shape}")
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"b must have shape (..., {a.shape[-1]}, n), got {b.shape}")
+    batch = a.shape[:-2]
+    if batch == b.shape[:-2]:
+        return (*batch, a.shape[-2], b.shape[-1])
     try:
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:

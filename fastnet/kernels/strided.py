@@ -1,0 +1,215 @@
+"""The register tile on operands as they lie: rows by vectors of C, in registers while the reduction goes on.
+
+A is read one element at a time, through two strides, so it may be transposed; the columns of B and C lie one after the
+other. Each element of C is one accumulator of fused multiply-adds in ascending order of the reduction, as in the tile
+on panels (`fastnet.kernels.simd`): results are the same bits. It ends in an epilogue, on the accumulators: a bias is
+added, ReLU applied, and C is written once.
+
+The last vector of a row begins so that it ends with the row, over columns of the one before, which are then computed
+twice, to the same bits. Rows that are shorter than a vector are loaded and stored in part.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba.core import types
+
+from fastnet._jit import emitted, inlined, is_x86, vector_bits
+from fastnet.kernels.emit import (
+    BIT,
+    I32,
+    Vectors,
+    call_function,
+    call_intrinsic,
+    itemsize,
+    llvm_float,
+    loop,
+    phi,
+    whole,
+)  # fmt: skip
+
+MOST_VECTORS = 3
+"""Vectors of a tile's row: three loads of B for as many broadcasts of A as there are rows."""
+
+N_REGISTERS = 16 if is_x86() and vector_bits() < 512 else 32
+
+UNROLLED = 4
+"""Steps of the reduction that are emitted one after the other."""
+
+
+class Operand(NamedTuple):
+    """A matrix within a flat array: element (i, j) is array[start + i * row_stride + j * column_stride]."""
+
+    array: Any
+    start: int
+    row_stride: int
+    column_stride: int
+
+
+class Epilogue(NamedTuple):
+    """What is done to C before it is written: bias[start:] is added to each row, if there is one; then ReLU."""
+
+    bias: Any
+    start: int
+    relu: bool
+
+
+class _Operands:
+    """An operand in LLVM's values: a pointer to its first element, and its strides."""
+
+    def __init__(self, vec: Vectors, context: Any, kind: Any, value: Any) -> None:
+        extract = vec.builder.extract_value
+        self.row, self.column = extract(value, 2), extract(value, 3)
+        self.pointer = vec.array(context, kind.types[0], extract(value, 0), extract(value, 1))
+
+
+class _Tile:
+    """Emits a tile: `last` is where its last vector begins, or the length of rows that are shorter than a vector."""
+
+    def __init__(self, vec: Vectors, rows: int, vectors: int, is_short: bool, last: Any) -> None:
+        self.vec, self.builder, self.rows = vec, vec.builder, rows
+        self.offsets = [*(v * vec.lanes for v in range(vectors - 1)), 0 if is_short else last]
+        self._mask = self._lanes_below(last) if is_short else None
+
+    def _lanes_below(self, count: Any) -> Any:
+        indices = ir.VectorType(I32, self.vec.lanes)
+        undefined = ir.Constant(indices, ir.Undefined)
+        first = self.builder.insert_element(undefined, self.builder.trunc(count, I32), ir.Constant(I32, 0))
+        counts = self.builder.shuffle_vector(first, undefined, ir.Constant(indices, None))
+        own = ir.Constant(indices, [ir.Constant(I32, i) for i in range(self.vec.lanes)])
+        return self.builder.icmp_signed("<", own, counts)
+
+    def _masked(self, name: str, result: Any, *operands: Any) -> Any:
+        vec = self.vec
+        kinds = [operand.type for operand in operands]
+        full = f"llvm.masked.{name}.v{vec.lanes}f{8 * itemsize(vec.element)}.p0"
+        return call_function(self.builder, full, ir.FunctionType(result, kinds), operands)
+
+    def load(self, pointer: Any) -> list[Any]:
+        """Load a row's vectors."""
+        if self._mask is None:
+            return [self.vec.load(self.vec.at(pointer, offset)) for offset in self.offsets]
+        align, otherwise = ir.Constant(I32, self.vec.align), self.vec.constant(0.0)
+        return [self._masked("load", self.vec.type, pointer, align, self._mask, otherwise)]
+
+    def store(self, values: list[Any], pointer: Any) -> None:
+        """Store a row's vectors."""
+        if self._mask is None:
+            for value, offset in zip(values, self.offsets, strict=True):
+                self.vec.store(value, self.vec.at(pointer, offset))
+        else:
+            align = ir.Constant(I32, self.vec.align)
+            self._masked("store", ir.VoidType(), values[0], pointer, align, self._mask)
+
+    def reduce(self, a: _Operands, b: _Operands, depth: Any) -> list[list[Any]]:
+        """Return the accumulators of each row, after `depth` products."""
+        vec, builder, n = self.vec, self.builder, len(self.offsets)
+        rows = [builder.mul(a.row, whole(i)) for i in range(self.rows)]
+
+        def repeat(count: Any, carried: list[Any], n_steps: int) -> list[Any]:
+            def body(now: list[Any]) -> list[Any]:
+                a_at, b_at, *accumulators = now
+                for _ in range(n_steps):
+                    b_row = self.load(b_at)
+                    added = []
+                    for i, row in enumerate(rows):
+                        x = vec.broadcast(vec.at(a_at, row))
+                        own = accumulators[i * n : (i + 1) * n]
+                        added += [call_intrinsic(builder, "fma", x, y, z) for y, z in zip(b_row, own, strict=True)]
+                    accumulators = added
+                    a_at, b_at = vec.at(a_at, a.column), vec.at(b_at, b.row)
+                return [a_at, b_at, *accumulators]
+
+            return loop(builder, count, carried, body)
+
+        carried = [a.pointer, b.pointer, *[vec.constant(0.0)] * (self.rows * n)]
+        carried = repeat(builder.sdiv(depth, whole(UNROLLED)), carried, UNROLLED)
+        _, _, *accumulators = repeat(builder.srem(depth, whole(UNROLLED)), carried, 1)
+        return [accumulators[i * n : (i + 1) * n] for i in range(self.rows)]
+
+    def finish(self, rows: list[list[Any]], bias: Any, has_bias: Any, relu: Any) -> list[list[Any]]:
+        """Apply the epilogue to the accumulators."""
+        builder, before = self.builder, self.builder.block
+        with builder.if_then(has_bias):
+            added = self.load(bias)
+            with_bias = [[builder.fadd(x, y) for x, y in zip(row, added, strict=True)] for row in rows]
+            inside = builder.block
+        zero = self.vec.constant(0.0)
+
+        def value(x: Any, y: Any) -> Any:
+            return phi(builder, self.vec.type, (x, before), (y, inside))
+
+        joined = [[value(x, y) for x, y in zip(*pair, strict=True)] for pair in zip(rows, with_bias, strict=True)]
+        is_gone = [[builder.and_(relu, builder.fcmp_ordered("<=", z, zero)) for z in row] for row in joined]
+        return [
+            [builder.select(gone, zero, z) for gone, z in zip(*pair, strict=True)]
+            for pair in zip(is_gone, joined, strict=True)
+        ]
+
+
+def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
+    @emitted
+    def tile(_typing: Any, a: Any, b: Any, depth: Any, c: Any, last: Any, epilogue: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vec = Vectors(builder, llvm_float(c.types[0].dtype))
+            a_in, b_in, c_in = (_Operands(vec, context, signature.args[i], args[i]) for i in (0, 1, 3))
+            emitter = _Tile(vec, rows, vectors, is_short, args[4])
+            bias, start, relu = (builder.extract_value(args[5], i) for i in range(3))
+            added = context.make_array(epilogue.types[0])(context, builder, bias)
+            has_bias = builder.icmp_signed(">", added.nitems, whole(0))
+            relu = _splat_bit(vec, builder.trunc(relu, BIT) if relu.type != BIT else relu)
+            sums = emitter.reduce(a_in, b_in, args[2])
+            finished = emitter.finish(sums, vec.at(added.data, start), has_bias, relu)
+            for i, row in enumerate(finished):
+                emitter.store(row, vec.at(c_in.pointer, builder.mul(c_in.row, whole(i))))
+            return context.get_dummy_value()
+
+        return types.void(a, b, types.int64, c, types.int64, epilogue), codegen
+
+    return tile
+
+
+def _splat_bit(vec: Vectors, bit: Any) -> Any:
+    """Put a bit into all lanes."""
+    kind = ir.VectorType(BIT, vec.lanes)
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = vec.builder.insert_element(undefined, bit, ir.Constant(I32, 0))
+    return vec.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, vec.lanes), None))
+
+
+def _make_rows(vectors: int, is_short: bool = False) -> Any:
+    """Make what multiplies all rows of A by a panel of B, by tiles of as many rows as registers hold, and fewer."""
+    most = min(16, 2 ** (((N_REGISTERS - 1 - vectors) // vectors).bit_length() - 1))  # beside a row of B and an element
+    half_rows, quarter_rows = most // 2, most // 4
+    tall, half, quarter, one = (_make_tile(rows, vectors, is_short) for rows in (most, half_rows, quarter_rows, 1))
+
+    @inlined
+    def multiply_rows(a: Any, b: Any, depth: int, c: Any, n_rows: int, last: int, epilogue: Any) -> None:
+        i = 0
+        while i + most <= n_rows:
+            tall(_below(a, i), b, depth, _below(c, i), last, epilogue)
+            i += most
+        if i + half_rows <= n_rows:
+            half(_below(a, i), b, depth, _below(c, i), last, epilogue)
+            i += half_rows
+        while i + quarter_rows <= n_rows:
+            quarter(_below(a, i), b, depth, _below(c, i), last, epilogue)
+            i += quarter_rows
+        while i < n_rows:
+            one(_below(a, i), b, depth, _below(c, i), last, epilogue)
+            i += 1
+
+    return multiply_rows
+
+
+@inlined
+def _below(x: Any, n_rows: int) -> Any:
+    """Return the operand that begins so many rows further down."""
+    return Operand(x.array, x.start + n_rows * x.row_stride, x.row_stride, x.column_stride)
+
+
+rows_by_3, rows_by_2, rows_by_1, rows_by_part = (
+    _make_rows(3), _make_rows(2), _make_rows(1), _make_rows(1, is_short=True),
+)  # fmt: skip
