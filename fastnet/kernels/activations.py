@@ -121,14 +121,20 @@ def _differentiate(code: int, dy: Any, y: Any, dx: Any) -> None:
 
 def elementwise_forward(code: int, out: FloatArray, x: FloatArray) -> FloatArray:
     """Write the activation of that code to out, and return it."""
-    fill(out, lambda x, target: _activate(code, x, target.reshape(-1)), flat(x))
+    if out.flags.c_contiguous:
+        _activate(code, flat(x), out.ravel())
+    else:
+        fill(out, lambda x, target: _activate(code, x, target.ravel()), flat(x))
     return out
 
 
 def elementwise_backward(code: int, out: FloatArray, dy: FloatArray, y: FloatArray) -> FloatArray:
     """Write the gradient to out, and return it; y is the output."""
     y = y.copy() if np.may_share_memory(out, y) else y  # which is read after dy is written to out
-    fill(out, lambda dy, y, target: _differentiate(code, dy, y, target.reshape(-1)), flat(dy), flat(y))
+    if out.flags.c_contiguous:
+        _differentiate(code, flat(dy), flat(y), out.ravel())
+    else:
+        fill(out, lambda dy, y, target: _differentiate(code, dy, y, target.ravel()), flat(dy), flat(y))
     return out
 
 

@@ -50,10 +50,9 @@ def locked(array: Any) -> Any:
 
 
 @functools.cache
-def no_elements(dtype: Any, locks: bool = True) -> Any:
-    """Return an empty vector, for what a call has none of: one for all calls."""
-    empty = np.empty(0, dtype)
-    return locked(empty) if locks else empty
+def no_elements(dtype: Any) -> tuple[Any, Any]:
+    """Return empty vectors, read-only and not, for what a call has none of: the same for all calls."""
+    return locked(np.empty(0, dtype)), np.empty(0, dtype)
 
 
 def flat(array: Any) -> Any:

@@ -27,7 +27,7 @@ DIRECT_BYTES = 1024 * 1024
 """Bytes of B up to which nothing is packed: what is read again and again then stays in a second-level cache."""
 
 
-def fits(shape: tuple[int, int, int, int], itemsize: int) -> bool:
+def fits(shape: tuple[int, ...], itemsize: int) -> bool:
     """Tell whether (items, rows, depth, columns) are multiplied as they lie."""
     _, _, depth, n_columns = shape
     return depth * n_columns * itemsize <= DIRECT_BYTES
@@ -78,6 +78,37 @@ def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> 
     for i in range(n_rows):
         for j in range(whole_columns if i < whole_rows else 0, n_columns):
             target[start + i * n_columns + j] = x.array[x.start + i + j * x.column_stride]
+
+
+@kernel
+def multiply_pair(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int]) -> None:
+    """Multiply two matrices whose rows lie one after the other: what small products need, and no more."""
+    n_rows, depth, n_columns, relu = numbers
+    _multiply_matrix(
+        Operand(a, 0, depth, 1), Operand(b, 0, n_columns, 1), depth, Operand(c, 0, n_columns, 1), (n_rows, n_columns),
+        Epilogue(bias, 0, relu != 0),
+    )  # fmt: skip
+
+
+@kernel
+def linear_gradients(
+    dz: Any, x: Any, W: Any, dx: Any, dW: Any, db: Any, scratch: Any, written: Any, numbers: tuple[int, int, int, int],
+) -> None:  # fmt: skip
+    """Write dz @ W.T, x.T @ dz and the sum of dz over samples; `written` is `scratch`, to read: W transposed.
+
+    The last number is 1, the distance of elements. With a constant there, LLVM would load rows of x.T as vectors and
+    take them apart, which takes a fifth longer.
+    """
+    n_rows, n_in, n_out, one = numbers
+    nothing = Epilogue(x[:0], 0, False)
+    _transpose(Operand(W, 0, one, n_out), n_out, n_in, scratch, 0)
+    dz_rows = Operand(dz, 0, n_out, one)
+    _multiply_matrix(dz_rows, Operand(written, 0, n_in, 1), n_out, Operand(dx, 0, n_in, 1), (n_rows, n_in), nothing)
+    _multiply_matrix(Operand(x, 0, one, n_in), dz_rows, n_rows, Operand(dW, 0, n_out, 1), (n_in, n_out), nothing)
+    db[:] = 0
+    for i in range(n_rows):
+        for j in range(n_out):
+            db[j] += dz[i * n_out + j]
 
 
 @kernel

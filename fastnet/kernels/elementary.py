@@ -44,18 +44,28 @@ _FLOAT64 = _Format(
 )  # fmt: skip
 
 
-class _Emitter:
-    """Emits the arithmetic of one scalar function; the loop around it is Numba's."""
+class Emitter:
+    """Emits the arithmetic of a function, of one number, around which the loop is Numba's, or of a vector of them."""
 
     def __init__(self, builder: Any, kind: Any) -> None:
-        self.builder, self.kind = builder, kind
-        self.format = _FLOAT32 if itemsize(kind) == 4 else _FLOAT64
-        self.integer = ir.IntType(8 * itemsize(kind))
+        self.builder, self.kind, self.width = builder, kind, 8 * itemsize(kind)
+        self.format = _FLOAT32 if self.width == 32 else _FLOAT64
+        self.integer, self.int32 = self._like(ir.IntType(self.width)), self._like(I32)
+
+    def _like(self, scalar: Any) -> Any:
+        return ir.VectorType(scalar, self.kind.count) if isinstance(self.kind, ir.VectorType) else scalar
+
+    def _constant(self, kind: Any, value: Any) -> Any:
+        if isinstance(kind, ir.VectorType):
+            return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
+        return ir.Constant(kind, value)
 
     def real(self, value: float) -> Any:
-        return ir.Constant(self.kind, float(np.float32(value)) if self.integer.width == 32 else value)
+        """Return a constant."""
+        return self._constant(self.kind, float(np.float32(value)) if self.width == 32 else value)
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
+        """x * y + z, rounded once."""
         return call_intrinsic(self.builder, "fma", x, y, z)
 
     def at_most(self, x: Any, high: float) -> Any:
@@ -63,9 +73,11 @@ class _Emitter:
         return self.builder.select(self.builder.fcmp_ordered("<", x, self.real(high)), x, self.real(high))
 
     def at_least(self, x: Any, low: float) -> Any:
+        """Return the larger of x and `low`; `low` where x is NaN."""
         return self.builder.select(self.builder.fcmp_ordered(">", x, self.real(low)), x, self.real(low))
 
     def keep_nan(self, x: Any, result: Any) -> Any:
+        """Return x where that is NaN, else the result."""
         return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, result)
 
     def reduce(self, x: Any) -> tuple[Any, Any]:
@@ -74,7 +86,7 @@ class _Emitter:
         n = call_intrinsic(self.builder, "rint", scaled)
         r = self.fma(n, self.real(-self.format.ln2_high), x)
         r = self.fma(n, self.real(-self.format.ln2_low), r)
-        return self.builder.fptosi(n, I32), r
+        return self.builder.fptosi(n, self.int32), r
 
     def taylor(self, r: Any, first: int) -> Any:
         """Sum r**(k - first) / k! over k from `first` to the degree, by Horner's rule."""
@@ -85,26 +97,36 @@ class _Emitter:
 
     def power_of_two(self, n: Any) -> Any:
         """2**n for an int32 n within the exponents of normal numbers."""
-        exponent = self.builder.add(n, ir.Constant(I32, self.format.exponent_bias))
-        if self.integer.width == 64:
+        exponent = self.builder.add(n, self._constant(self.int32, self.format.exponent_bias))
+        if self.width == 64:
             exponent = self.builder.zext(exponent, self.integer)
-        bits = self.builder.shl(exponent, ir.Constant(self.integer, self.format.mantissa_bits))
+        bits = self.builder.shl(exponent, self._constant(self.integer, self.format.mantissa_bits))
         return self.builder.bitcast(bits, self.kind)
 
     def exp(self, x: Any) -> Any:
+        """exp(x) for any x: 0 and infinity beyond the format's range."""
         n, r = self.reduce(self.at_most(self.at_least(x, self.format.lowest), self.format.highest))
-        half = self.builder.ashr(n, ir.Constant(I32, 1))  # two factors: 2**n itself may not be a normal number
+        half = self.builder.ashr(
+            n, self._constant(self.int32, 1)
+        )  # two factors: 2**n itself may not be a normal number
         value = self.builder.fmul(self.taylor(r, 0), self.power_of_two(half))
         value = self.builder.fmul(value, self.power_of_two(self.builder.sub(n, half)))
         return self.keep_nan(x, value)
 
+    def size(self, x: Any) -> Any:
+        """|x|."""
+        return call_intrinsic(self.builder, "fabs", x)
+
     def sigmoid(self, x: Any) -> Any:
         """1 / (1 + exp(-|x|)), or its complement exp(-|x|) / (1 + exp(-|x|)): neither overflows."""
-        size = call_intrinsic(self.builder, "fabs", x)
-        small = self.exp(self.builder.fsub(self.real(-0.0), size))
+        return self.sigmoid_and_exp(x)[0]
+
+    def sigmoid_and_exp(self, x: Any) -> tuple[Any, Any]:
+        """Sigmoid, and exp(-|x|)."""
+        small = self.exp(self.builder.fsub(self.real(-0.0), self.size(x)))
         positive = self.builder.fcmp_ordered(">", x, self.real(0.0))
         top = self.builder.select(positive, self.real(1.0), small)
-        return self.builder.fdiv(top, self.builder.fadd(self.real(1.0), small))
+        return self.builder.fdiv(top, self.builder.fadd(self.real(1.0), small)), small
 
     def expm1_within(self, x: Any) -> Any:
         """exp(x) - 1 for x in [-2 * saturated, 0]."""
@@ -140,15 +162,15 @@ class _Emitter:
 
     def log(self, x: Any) -> Any:
         """n ln 2 + log(m) with x = 2**n m, m near 1, for finite normal numbers x; NaN for negative ones and NaN."""
-        bits = np.float32 if self.integer.width == 32 else np.float64
+        bits = np.float32 if self.width == 32 else np.float64
         low, one = (int(np.array(value, bits).view(f"u{bits().itemsize}")) for value in (math.sqrt(0.5), 1.0))
-        mantissa = ir.Constant(self.integer, self.format.mantissa_bits)
-        moved = self.builder.add(self.builder.bitcast(x, self.integer), ir.Constant(self.integer, one - low))
+        mantissa = self._constant(self.integer, self.format.mantissa_bits)
+        moved = self.builder.add(self.builder.bitcast(x, self.integer), self._constant(self.integer, one - low))
         n = self.builder.lshr(moved, mantissa)
-        n = self.builder.trunc(n, I32) if self.integer.width == 64 else n
-        n = self.builder.sitofp(self.builder.sub(n, ir.Constant(I32, self.format.exponent_bias)), self.kind)
-        rest = self.builder.and_(moved, ir.Constant(self.integer, 2**self.format.mantissa_bits - 1))
-        m = self.builder.bitcast(self.builder.add(rest, ir.Constant(self.integer, low)), self.kind)
+        n = self.builder.trunc(n, self.int32) if self.width == 64 else n
+        n = self.builder.sitofp(self.builder.sub(n, self._constant(self.int32, self.format.exponent_bias)), self.kind)
+        rest = self.builder.and_(moved, self._constant(self.integer, 2**self.format.mantissa_bits - 1))
+        m = self.builder.bitcast(self.builder.add(rest, self._constant(self.integer, low)), self.kind)
         value = self.fma(n, self.real(self.format.ln2_low), self.log_near_one(self.builder.fsub(m, self.real(1.0))))
         value = self.fma(n, self.real(self.format.ln2_high), value)
         return self.builder.select(self.builder.fcmp_ordered(">=", x, self.real(0.0)), value, self.real(math.nan))
@@ -207,7 +229,7 @@ def _scalar_function(name: str) -> Any:
     @emitted
     def function(_typing: Any, x: Any) -> Any:
         def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            return getattr(_Emitter(builder, args[0].type), name)(args[0])
+            return getattr(Emitter(builder, args[0].type), name)(args[0])
 
         return x(x), codegen
 

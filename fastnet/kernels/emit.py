@@ -131,11 +131,31 @@ class Vectors:
         return self.splat(self.builder.load(pointer, align=self.align, typ=self.element))
 
     def splat(self, scalar: Any) -> Any:
-        """Put a scalar into all lanes."""
-        undefined = ir.Constant(self.type, ir.Undefined)
+        """Put a scalar of any type into all lanes."""
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
         zeros = ir.Constant(ir.VectorType(I32, self.lanes), None)
         return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def mask_below(self, count: Any) -> Any:
+        """Return a bit for each lane: whether its number is below an int64."""
+        return self.builder.icmp_signed("<", self.numbers(), self.splat(self.builder.trunc(count, I32)))
+
+    def numbers(self) -> Any:
+        """Return the lanes' numbers, from 0 on."""
+        return ir.Constant(ir.VectorType(I32, self.lanes), [ir.Constant(I32, i) for i in range(self.lanes)])
+
+    def load_where(self, mask: Any, pointer: Any, otherwise: float = 0.0) -> Any:
+        """Load the lanes of a mask; nothing is read for the others, which are `otherwise`."""
+        return self._masked("load", self.type, pointer, ir.Constant(I32, self.align), mask, self.constant(otherwise))
+
+    def store_where(self, mask: Any, value: Any, pointer: Any) -> None:
+        """Store the lanes of a mask."""
+        self._masked("store", ir.VoidType(), value, pointer, ir.Constant(I32, self.align), mask)
+
+    def _masked(self, name: str, result: Any, *operands: Any) -> Any:
+        full = f"llvm.masked.{name}.v{self.lanes}f{8 * self.align}.p0"
+        return call_function(self.builder, full, ir.FunctionType(result, [each.type for each in operands]), operands)
 
     def constant(self, value: float) -> Any:
         """Return a number in all lanes."""

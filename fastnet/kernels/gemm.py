@@ -7,7 +7,6 @@ is computed along and never read.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,9 @@ import numpy.typing as npt
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
-from fastnet.kernels.arrays import locked, no_elements
-from fastnet.kernels.claims import claim, done, leave, share_work, wait_for
-from fastnet.kernels.direct import fits, multiply_directly
+from fastnet.kernels.arrays import flat, no_elements
+from fastnet.kernels.claims import claim, done, leave, make_control, share_work, wait_for
+from fastnet.kernels.direct import fits, multiply_directly, multiply_pair
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -28,7 +27,7 @@ from fastnet.kernels.simd import (
     row_tile_tall,
     row_tile_wide,
 )
-from fastnet.kernels.stacks import Stack, stack_of
+from fastnet.kernels.stacks import Shape, Stack, stack_of
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
@@ -216,28 +215,46 @@ def multiply(
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
+    if out is not None and is_small_pair(a, b, out):
+        added = no_elements(a.dtype)[0] if bias is None else flat(bias)
+        multiply_pair(flat(a), flat(b), added, out.ravel(), (*a.shape, b.shape[1], int(relu)))
+        return out
     batch_shape = a.shape[:-2]
     if b.shape[:-2] != batch_shape:
         batch_shape = np.broadcast_shapes(batch_shape, b.shape[:-2])
-    result = np.empty((*batch_shape, a.shape[-2], b.shape[-1]), a.dtype) if out is None else out
+    dtype, (m, k), n = a.dtype, a.shape[-2:], b.shape[-1]
+    result = np.empty((*batch_shape, m, n), dtype) if out is None else out
     if result.size == 0:
         return result
-    target = result if result.flags.c_contiguous else np.empty(result.shape, a.dtype)
+    target = result if result.flags.c_contiguous else np.empty(result.shape, dtype)
     a_stack, b_stack = stack_of(a, batch_shape), stack_of(b, batch_shape)
-    shape = len(a_stack.starts), a.shape[-2], a.shape[-1], b.shape[-1]
-    added = no_elements(a.dtype) if bias is None else locked(bias)
-    team = threads_for(2 * math.prod(shape))
-    how = _multiply_directly if fits(shape, a.dtype.itemsize) else _multiply_packed
-    how(team, shape, a_stack, b_stack, target.reshape(-1), added, relu)
+    shape = a_stack[1].size, m, k, n
+    added = no_elements(dtype)[0] if bias is None else flat(bias)
+    team = threads_for(2 * result.size * k)
+    how = _multiply_directly if fits(shape, dtype.itemsize) else _multiply_packed
+    how(team, shape, a_stack, b_stack, target.ravel(), added, relu)
     if target is not result:
         result[...] = target
     return result
 
 
-def _multiply_packed(
-    team: int, shape: tuple[int, int, int, int], a: Stack, b: Stack, c: npt.NDArray[Any], bias: npt.NDArray[Any],
-    relu: bool,
-) -> None:  # fmt: skip
+SMALL_PAIR = 2_000_000
+"""Multiply-adds up to which two matrices are multiplied with as little ado as can be."""
+
+
+def is_small_pair(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> bool:
+    """Tell whether these are small matrices whose rows lie one after the other, and none is empty."""
+    return (
+        a.ndim == 2
+        and b.ndim == 2
+        and a.flags.c_contiguous
+        and b.flags.c_contiguous
+        and c.flags.c_contiguous
+        and 0 < c.size * a.shape[1] <= SMALL_PAIR
+    )
+
+
+def _multiply_packed(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
     (items, m, k, n), dtype = shape, c.dtype
     width = panel_width(dtype.itemsize)
     cut = _cut(items, m, -(-n // width), team)
@@ -245,20 +262,21 @@ def _multiply_packed(
     sizes = k * padded(n, width), team * capacity * padded(k, width), team * capacity * padded(n, width)
     memory, end = arrays.empty(sum(sizes), dtype), sizes[0] + sizes[1]
     packed = memory[: sizes[0]], memory[sizes[0] : end], memory[end:]
-    share_work(_multiply, team, a, b, cut, k, (m, n), c, bias, relu, *packed, capacity)
+    share_work(_multiply, team, Stack(*a), Stack(*b), cut, k, (m, n), c, bias, relu, *packed, capacity)
 
 
-def _multiply_directly(
-    team: int, shape: tuple[int, int, int, int], a: Stack, b: Stack, c: npt.NDArray[Any], bias: npt.NDArray[Any],
-    relu: bool,
-) -> None:  # fmt: skip
+def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
     items, m, k, n = shape
     n_blocks = 1 if team == 1 else max(1, min(-(-PACKS_PER_THREAD * team // items), m // TILE_ROWS))
-    scratch = no_elements(c.dtype, locks=False) if b.column == 1 else np.empty(team * k * n, c.dtype)
-    share_work(
-        multiply_directly, team, a.flat, a.starts, b.flat, b.starts, c, bias, scratch, locked(scratch),
-        (a.row, a.column, b.row, b.column, k, m, n, n_blocks, int(relu)),
-    )  # fmt: skip
+    written, scratch = no_elements(c.dtype)
+    if b[3] != 1:  # its columns do not lie one after the other
+        scratch = np.empty(team * k * n, c.dtype)
+        written = flat(scratch)
+    numbers = (*a[2:], *b[2:], k, m, n, n_blocks, int(relu))
+    if team == 1:
+        multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
+    else:
+        share_work(multiply_directly, team, a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
 
 
 def threads_for(flop: int, n_threads: int | None = None) -> int:

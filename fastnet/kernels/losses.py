@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import inlined, kernel
-from fastnet.kernels import elementary
+from fastnet.kernels import elementary, reductions
 from fastnet.kernels.arrays import fill, flat, locked
 from fastnet.kernels.softmax import softmax_row
 from fastnet.reference import checks, training_checks
@@ -42,19 +42,17 @@ def cross_entropy_row(logits: Any, label: int, probs: Any, columns: int, smoothi
 def softmax_squared_error_row(logits: Any, label: int, probs: Any, columns: int) -> float:
     """Write softmax(logits) to probs, which may be logits, and return the loss of the row."""
     softmax_row(logits, probs, columns)
-    loss, one = 0.0, probs.dtype.type(1)
-    for j in range(columns):
-        difference = probs[j] - one if j == label else probs[j]
-        loss += np.float64(difference * difference)
-    return loss
+    own = probs[label]
+    probs[label] = own - probs.dtype.type(1)
+    loss = reductions.squares_in_double(probs, columns)
+    probs[label] = own
+    return loss  # type: ignore[no-any-return]
 
 
 @inlined
 def softmax_squared_error_slope(probs: Any, label: int, dlogits: Any, columns: int) -> None:
     """Write the gradient of the row's loss to dlogits, which may be probs."""
-    two, inner = probs.dtype.type(2), probs.dtype.type(0)
-    for j in range(columns):
-        inner += probs[j] * (two * probs[j] - two if j == label else two * probs[j])
+    two, inner = probs.dtype.type(2), reductions.dot_of_slopes(probs, label, columns)
     for j in range(columns):
         dlogits[j] = probs[j] * ((two * probs[j] - two if j == label else two * probs[j]) - inner)
 
@@ -62,62 +60,39 @@ def softmax_squared_error_slope(probs: Any, label: int, dlogits: Any, columns: i
 @inlined
 def binary_cross_entropy_row(logits: Any, targets: Any, probs: Any, columns: int) -> float:
     """Write sigmoid(logits) to probs and return the loss of the row."""
-    loss = 0.0
-    zero = logits.dtype.type(0)
-    for j in range(columns):  # in one loop, since probs may be logits or targets
-        z = logits[j]
-        small = elementary.exp(elementary.choose(z <= zero, z, -z))  # exp(-|z|), NaN for NaN
-        positive = elementary.relu(z) - targets[j] * z
-        loss += np.float64(positive) + elementary.log1p(np.float64(small))
-        probs[j] = elementary.sigmoid(z)
-    return loss
+    return reductions.sigmoid_cross_entropy(logits, targets, probs, columns)  # type: ignore[no-any-return]
 
 
 @inlined
 def squared_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return half the sum of squared differences."""
-    loss = 0.0
-    for j in range(columns):
-        difference = predictions[j] - targets[j]
-        loss += np.float64(difference * difference)
-    return 0.5 * loss
+    return 0.5 * reductions.squared_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
 
 
 @inlined
 def absolute_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return the sum of absolute differences; their signs, `units.sign`, are the gradient."""
-    loss = 0.0
-    for j in range(columns):
-        loss += abs(np.float64(predictions[j] - targets[j]))
-    return loss
+    return reductions.absolute_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
 
 
 @inlined
 def huber_row(predictions: Any, targets: Any, delta: float, columns: int) -> float:
     """Return the sum of Huber's loss of the differences; those, cut by `units.within` delta, are the gradient."""
-    loss = 0.0
-    for j in range(columns):
-        size = abs(np.float64(predictions[j] - targets[j]))
-        loss += 0.5 * size * size if size <= delta else delta * (size - 0.5 * delta)
-    return loss
+    return reductions.huber_distance(predictions, targets, columns, delta)  # type: ignore[no-any-return]
 
 
 @inlined
 def poisson_row(logits: Any, targets: Any, probs: Any, columns: int) -> float:
     """Write exp(logits) to probs, another array, and return the loss of the row."""
-    loss = 0.0
     zero = logits.dtype.type(0)
     for j in range(columns):  # sums have loops of their own: the others then become vector code
         target = targets[j]
         entropy = elementary.choose(target == zero, zero, target * elementary.log(target))
         probs[j] = entropy - target * logits[j] - target
-    for j in range(columns):
-        loss += np.float64(probs[j])
+    loss = reductions.total_in_double(probs, columns)
     for j in range(columns):
         probs[j] = elementary.exp(logits[j])
-    for j in range(columns):
-        loss += np.float64(probs[j])
-    return loss
+    return loss + reductions.total_in_double(probs, columns)  # type: ignore[no-any-return]
 
 
 @kernel

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import inlined, kernel
-from fastnet.kernels import elementary
+from fastnet.kernels import elementary, reductions
 from fastnet.kernels.arrays import fill, locked
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
@@ -20,15 +20,10 @@ def softmax_row(x: Any, y: Any, columns: int) -> Any:
     A NaN or +inf anywhere, or nothing but -inf, makes the sum and so the whole row NaN. Arrays may be longer than the
     row: where they are whole vectors, exponentials of what pads the row take less time than leaving it out.
     """
-    top = x[0]
-    for j in range(1, columns):
-        if x[j] > top:
-            top = x[j]
-    total = x.dtype.type(0)
+    top = reductions.largest(x, columns)
     for j in range(x.size):
         y[j] = elementary.exp(x[j] - top)
-    for j in range(columns):
-        total += y[j]
+    total = reductions.total(y, columns)
     for j in range(x.size):
         y[j] /= total
     return top, total
@@ -43,9 +38,7 @@ def _softmax(x: Any, y: Any) -> None:
 @kernel
 def _softmax_backward(dy: Any, y: Any, dx: Any) -> None:
     for i in range(y.shape[0]):
-        inner = y.dtype.type(0)
-        for j in range(y.shape[1]):
-            inner += dy[i, j] * y[i, j]
+        inner = reductions.dot(dy[i], y[i], y.shape[1])
         for j in range(y.shape[1]):
             dx[i, j] = y[i, j] * (dy[i, j] - inner)
 
@@ -55,16 +48,10 @@ def _log_softmax(x: Any, exps: Any, y: Any) -> None:
     """`exps` has room for a row: a loop that added exp up as it goes would not become vector code."""
     for i in range(x.shape[0]):
         source, target = x[i], y[i]
-        top = source[0]
-        for j in range(1, source.size):
-            if source[j] > top:
-                top = source[j]
+        top = reductions.largest(source, source.size)
         for j in range(source.size):
             exps[j] = elementary.exp(source[j] - top)
-        total = x.dtype.type(0)
-        for j in range(source.size):
-            total += exps[j]
-        log_total = elementary.log(total)
+        log_total = elementary.log(reductions.total(exps, source.size))
         for j in range(source.size):
             target[j] = (source[j] - top) - log_total
 
@@ -72,9 +59,7 @@ def _log_softmax(x: Any, exps: Any, y: Any) -> None:
 @kernel
 def _log_softmax_backward(dy: Any, y: Any, dx: Any) -> None:
     for i in range(y.shape[0]):
-        total = y.dtype.type(0)
-        for j in range(y.shape[1]):
-            total += dy[i, j]
+        total = reductions.total(dy[i], y.shape[1])
         for j in range(y.shape[1]):
             dx[i, j] = dy[i, j] - elementary.exp(y[i, j]) * total
 

@@ -30,15 +30,19 @@ _ONE_MATRIX: Any = locked(np.zeros(1, np.int64))
 """Where the only matrix of a stack begins."""
 
 
-def stack_of(x: npt.NDArray[Any], batch_shape: Shape) -> Stack:
-    """Describe `x` (..., rows, columns), copied only where neither rows nor columns lie one after the other."""
-    rows, columns = x.shape[-2:]
-    starts = starts_of(x.shape[:-2], batch_shape, rows * columns) if batch_shape else _ONE_MATRIX
+def stack_of(x: npt.NDArray[Any], batch_shape: Shape) -> tuple[Any, Any, int, int]:
+    """Return the fields of a `Stack` of `x` (..., rows, columns): a tuple of names takes longer than a small product.
+
+    It is copied only where neither rows nor columns lie one after the other.
+    """
+    shape = x.shape
+    columns = shape[-1]
+    starts = starts_of(shape[:-2], batch_shape, shape[-2] * columns) if batch_shape else _ONE_MATRIX
     if not x.flags.c_contiguous:
         transposed = x.swapaxes(-1, -2)
         if transposed.flags.c_contiguous:
-            return Stack(flat(transposed), starts, 1, rows)
-    return Stack(flat(x), starts, columns, 1)
+            return flat(transposed), starts, 1, shape[-2]
+    return flat(x), starts, columns, 1
 
 
 def starts_of(shape: Shape, batch_shape: Shape, size: int) -> npt.NDArray[np.int64]:

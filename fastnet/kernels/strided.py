@@ -13,22 +13,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import emitted, inlined, is_x86, vector_bits
-from fastnet.kernels.emit import (
-    BIT,
-    I32,
-    Vectors,
-    call_function,
-    call_intrinsic,
-    itemsize,
-    llvm_float,
-    loop,
-    phi,
-    whole,
-)  # fmt: skip
+from fastnet.kernels.emit import BIT, Vectors, call_intrinsic, llvm_float, loop, phi, whole
 
 MOST_VECTORS = 3
 """Vectors of a tile's row: three loads of B for as many broadcasts of A as there are rows."""
@@ -71,28 +59,13 @@ class _Tile:
     def __init__(self, vec: Vectors, rows: int, vectors: int, is_short: bool, last: Any) -> None:
         self.vec, self.builder, self.rows = vec, vec.builder, rows
         self.offsets = [*(v * vec.lanes for v in range(vectors - 1)), 0 if is_short else last]
-        self._mask = self._lanes_below(last) if is_short else None
-
-    def _lanes_below(self, count: Any) -> Any:
-        indices = ir.VectorType(I32, self.vec.lanes)
-        undefined = ir.Constant(indices, ir.Undefined)
-        first = self.builder.insert_element(undefined, self.builder.trunc(count, I32), ir.Constant(I32, 0))
-        counts = self.builder.shuffle_vector(first, undefined, ir.Constant(indices, None))
-        own = ir.Constant(indices, [ir.Constant(I32, i) for i in range(self.vec.lanes)])
-        return self.builder.icmp_signed("<", own, counts)
-
-    def _masked(self, name: str, result: Any, *operands: Any) -> Any:
-        vec = self.vec
-        kinds = [operand.type for operand in operands]
-        full = f"llvm.masked.{name}.v{vec.lanes}f{8 * itemsize(vec.element)}.p0"
-        return call_function(self.builder, full, ir.FunctionType(result, kinds), operands)
+        self._mask = vec.mask_below(last) if is_short else None
 
     def load(self, pointer: Any) -> list[Any]:
         """Load a row's vectors."""
         if self._mask is None:
             return [self.vec.load(self.vec.at(pointer, offset)) for offset in self.offsets]
-        align, otherwise = ir.Constant(I32, self.vec.align), self.vec.constant(0.0)
-        return [self._masked("load", self.vec.type, pointer, align, self._mask, otherwise)]
+        return [self.vec.load_where(self._mask, pointer)]
 
     def store(self, values: list[Any], pointer: Any) -> None:
         """Store a row's vectors."""
@@ -100,8 +73,7 @@ class _Tile:
             for value, offset in zip(values, self.offsets, strict=True):
                 self.vec.store(value, self.vec.at(pointer, offset))
         else:
-            align = ir.Constant(I32, self.vec.align)
-            self._masked("store", ir.VoidType(), values[0], pointer, align, self._mask)
+            self.vec.store_where(self._mask, values[0], pointer)
 
     def reduce(self, a: _Operands, b: _Operands, depth: Any) -> list[list[Any]]:
         """Return the accumulators of each row, after `depth` products."""
@@ -159,7 +131,7 @@ def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
             bias, start, relu = (builder.extract_value(args[5], i) for i in range(3))
             added = context.make_array(epilogue.types[0])(context, builder, bias)
             has_bias = builder.icmp_signed(">", added.nitems, whole(0))
-            relu = _splat_bit(vec, builder.trunc(relu, BIT) if relu.type != BIT else relu)
+            relu = vec.splat(builder.trunc(relu, BIT) if relu.type != BIT else relu)
             sums = emitter.reduce(a_in, b_in, args[2])
             finished = emitter.finish(sums, vec.at(added.data, start), has_bias, relu)
             for i, row in enumerate(finished):
@@ -171,19 +143,17 @@ def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
     return tile
 
 
-def _splat_bit(vec: Vectors, bit: Any) -> Any:
-    """Put a bit into all lanes."""
-    kind = ir.VectorType(BIT, vec.lanes)
-    undefined = ir.Constant(kind, ir.Undefined)
-    first = vec.builder.insert_element(undefined, bit, ir.Constant(I32, 0))
-    return vec.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, vec.lanes), None))
+def _tile_rows(vectors: int) -> tuple[int, int, int]:
+    """Return the rows of tiles of so many vectors: what registers hold beside a row of B and an element of A; fewer."""
+    if N_REGISTERS == 32:
+        return (16, 8, 4) if vectors == 1 else (8, 4, 2)
+    return {1: (8, 4, 2), 2: (6, 4, 2), 3: (4, 2, 1)}[vectors]
 
 
 def _make_rows(vectors: int, is_short: bool = False) -> Any:
-    """Make what multiplies all rows of A by a panel of B, by tiles of as many rows as registers hold, and fewer."""
-    most = min(16, 2 ** (((N_REGISTERS - 1 - vectors) // vectors).bit_length() - 1))  # beside a row of B and an element
-    half_rows, quarter_rows = most // 2, most // 4
-    tall, half, quarter, one = (_make_tile(rows, vectors, is_short) for rows in (most, half_rows, quarter_rows, 1))
+    """Make what multiplies all rows of A by a panel of B, by tiles of as many rows as fit, and fewer for the rest."""
+    most, some, few = _tile_rows(vectors)
+    tall, half, quarter, one = (_make_tile(rows, vectors, is_short) for rows in (most, some, few, 1))
 
     @inlined
     def multiply_rows(a: Any, b: Any, depth: int, c: Any, n_rows: int, last: int, epilogue: Any) -> None:
@@ -191,12 +161,12 @@ def _make_rows(vectors: int, is_short: bool = False) -> Any:
         while i + most <= n_rows:
             tall(_below(a, i), b, depth, _below(c, i), last, epilogue)
             i += most
-        if i + half_rows <= n_rows:
+        if i + some <= n_rows:
             half(_below(a, i), b, depth, _below(c, i), last, epilogue)
-            i += half_rows
-        while i + quarter_rows <= n_rows:
+            i += some
+        while i + few <= n_rows:
             quarter(_below(a, i), b, depth, _below(c, i), last, epilogue)
-            i += quarter_rows
+            i += few
         while i < n_rows:
             one(_below(a, i), b, depth, _below(c, i), last, epilogue)
             i += 1

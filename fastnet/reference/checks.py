@@ -134,9 +134,10 @@ def outputs(
 def linear_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None) -> FloatArray:
     """Check a linear layer; return y."""
     dtype = one_dtype(x=x, W=W, b=b)
-    shape("x", x, ("n_samples", "in_features"))
-    shape("W", W, (x.shape[1], "out_features"))
-    shape("b", b, (W.shape[1],))
+    if not (x.ndim == 2 == W.ndim and W.shape == (x.shape[1], *b.shape)):  # which one is wrong?
+        shape("x", x, ("n_samples", "in_features"))
+        shape("W", W, (x.shape[1], "out_features"))
+        shape("b", b, (W.shape[1],))
     return output(out, (x.shape[0], W.shape[1]), dtype, (x, W, b))
 
 
@@ -145,8 +146,9 @@ def linear_backward(
 ) -> tuple[FloatArray, ...]:
     """Check the backward of a linear layer, `upstream` being the arrays of y's shape; return dx, dW, db."""
     dtype = one_dtype(**upstream, x=x, W=W)
-    shape("x", x, ("n_samples", "in_features"))
-    shape("W", W, (x.shape[1], "out_features"))
+    if not (x.ndim == 2 == W.ndim and W.shape[0] == x.shape[1]):
+        shape("x", x, ("n_samples", "in_features"))
+        shape("W", W, (x.shape[1], "out_features"))
     for name, value in upstream.items():
         shape(name, value, (x.shape[0], W.shape[1]))
     return outputs(out, (x.shape, W.shape, W.shape[1:]), dtype, (*upstream.values(), x, W))
@@ -154,6 +156,8 @@ def linear_backward(
 
 def matmul_shape(a: FloatArray, b: FloatArray) -> Shape:
     """Return the shape of a @ b for stacks of matrices."""
+    if a.ndim == 2 == b.ndim and a.shape[1] == b.shape[0]:
+        return (a.shape[0], b.shape[1])
     for name, value, matrix in (("a", a, "(..., m, k)"), ("b", b, "(..., k, n)")):
         if value.ndim < 2:
             raise ValueError(f"{name} must have shape {matrix}, got {value.shape}")
