@@ -50,9 +50,15 @@ def locked(array: Any) -> Any:
 
 
 @functools.cache
-def no_elements(dtype: Any) -> tuple[Any, Any]:
-    """Return empty vectors, read-only and not, for what a call has none of: the same for all calls."""
-    return locked(np.empty(0, dtype)), np.empty(0, dtype)
+def no_elements(dtype: Any, ndim: int = 1) -> tuple[Any, Any]:
+    """Return empty arrays, read-only and not, for what a call has none of: the same for all calls."""
+    return locked(np.empty((0,) * ndim, dtype)), np.empty((0,) * ndim, dtype)
+
+
+def room(n_threads: int, n_elements: int, dtype: Any) -> tuple[Any, Any]:
+    """Return memory (n_threads, n_elements) that kernels write to and read from, to read and to write."""
+    memory = empty((n_threads, n_elements), dtype)
+    return locked(memory), memory
 
 
 def flat(array: Any) -> Any:

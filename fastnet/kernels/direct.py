@@ -5,7 +5,7 @@ For operands that caches hold (`fits`). B is transposed first where its rows do 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet.kernels.claims import claim, done, leave
@@ -14,6 +14,9 @@ from fastnet.kernels.strided import (
     MOST_VECTORS,
     Epilogue,
     Operand,
+    pack_1,
+    pack_2,
+    pack_3,
     rows_by_1,
     rows_by_2,
     rows_by_3,
@@ -23,19 +26,75 @@ from fastnet.kernels.strided import (
 VECTOR_BYTES = vector_bits() // 8
 
 
-DIRECT_BYTES = 1024 * 1024
-"""Bytes of B up to which nothing is packed: what is read again and again then stays in a second-level cache."""
+@inlined
+def share(count: int, part: int, n_parts: int) -> tuple[int, int]:
+    """First and last (exclusive) of the items of a part."""
+    return count * part // n_parts, count * (part + 1) // n_parts
+
+
+BLOCK_BYTES = 16 * 1024
+"""Bytes of a panel of B that are used for some rows of A before the next: half of a small first-level cache."""
+
+MOST_ROWS = 16
+"""A block has a multiple of so many rows: whole tiles, whatever their vectors."""
+
+DIRECT_BYTES = 256 * 1024 if VECTOR_BYTES == 64 else 32 * 1024
+"""Bytes of B up to which panels of it are not packed: wide ones may lie far apart for longer."""
+
+FEWEST_ROWS = 64
+"""Rows for which a panel is packed, at least."""
+
+MOST_ELEMENTS = 2**18
+"""Elements of B from which on rows of A and C lie so far apart that all of them are better packed: 512 x 512."""
 
 
 def fits(shape: tuple[int, ...], itemsize: int) -> bool:
-    """Tell whether (items, rows, depth, columns) are multiplied as they lie."""
-    _, _, depth, n_columns = shape
-    return depth * n_columns * itemsize <= DIRECT_BYTES
+    """Tell whether (rows, depth, columns) are multiplied as they lie.
+
+    Where a vector has four float64, the tile on panels does worse whatever the size.
+    """
+    n_rows, depth, n_columns = shape
+    return n_rows < FEWEST_ROWS or depth * n_columns < MOST_ELEMENTS or itemsize * 4 == VECTOR_BYTES
+
+
+def room_for(shape: tuple[int, ...], itemsize: int) -> int:
+    """Count the elements that a thread needs to pack a panel, for (rows, depth, columns); 0 if it need not."""
+    n_rows, depth, n_columns = shape
+    if n_rows < FEWEST_ROWS or depth * n_columns * itemsize <= DIRECT_BYTES:
+        return 0
+    return 2 * BLOCK_BYTES // itemsize
+
+
+class Room(NamedTuple):
+    """Memory of a thread's own: from `start` on for a packed panel; `written` is `array`, to read.
+
+    None is packed where the array is empty.
+    """
+
+    array: Any
+    written: Any
+    start: int
 
 
 @inlined
-def _multiply_matrix(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], epilogue: Any) -> None:
-    """C = A @ B and what follows: panels of up to three vectors, of which none is much narrower than others."""
+def _pack(b: Any, depth: int, count: int, last: int, n_columns: int, room: Any) -> Any:
+    """Copy a panel of B, row after row; return it as an operand."""
+    target = Operand(room.array, room.start, n_columns, 1)
+    if count == MOST_VECTORS:
+        pack_3(b, depth, target, last)
+    elif count == MOST_VECTORS - 1:
+        pack_2(b, depth, target, last)
+    else:
+        pack_1(b, depth, target, last)
+    return Operand(room.written, room.start, n_columns, 1)
+
+
+@inlined
+def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], epilogue: Any, room: Any) -> None:
+    """C = A @ B and what follows: panels of up to three vectors, of which none is much narrower than others.
+
+    Where the last vector begins within another, that is one of its own panel: of all vectors, only one is alone.
+    """
     n_rows, n_columns = shape
     lanes = VECTOR_BYTES // c.array.itemsize
     if n_columns < lanes:
@@ -49,15 +108,45 @@ def _multiply_matrix(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
         column, count = first * lanes, end - first
         last = min((end - 1) * lanes, n_columns - lanes) - column
         first = end
-        b_panel = Operand(b.array, b.start + column, b.row_stride, b.column_stride)
+        b_panel = Operand(b.array, b.start + column, b.row_stride, 1)
+        if room.array.size > 0:
+            b_panel = _pack(b_panel, depth, count, last, last + lanes, room)
         c_panel = Operand(c.array, c.start + column, c.row_stride, c.column_stride)
-        own = Epilogue(epilogue.bias, epilogue.start + column, epilogue.relu)
+        own = Epilogue(epilogue.bias, epilogue.start + column, epilogue.relu, epilogue.accumulate)
         if count == MOST_VECTORS:
             rows_by_3(a, b_panel, depth, c_panel, n_rows, last, own)
         elif count == MOST_VECTORS - 1:
             rows_by_2(a, b_panel, depth, c_panel, n_rows, last, own)
         else:
             rows_by_1(a, b_panel, depth, c_panel, n_rows, last, own)
+
+
+@inlined
+def _multiply_matrix(
+    a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], bias: Any, relu: bool, room: Any
+) -> None:  # fmt: skip
+    """C = A @ B, bias and ReLU, in blocks of the depth, so that a panel of B stays in the first-level cache.
+
+    What is packed is used for all rows; otherwise a block of rows takes panel after panel, and stays in that cache too.
+    """
+    n_rows, n_columns = shape
+    steps = max(1, BLOCK_BYTES // (MOST_VECTORS * VECTOR_BYTES))
+    n_blocks = max(1, (depth + steps // 2) // steps)
+    steps = max(1, (depth + n_blocks - 1) // n_blocks)
+    rows = max(1, BLOCK_BYTES // (2 * steps * c.array.itemsize)) // MOST_ROWS * MOST_ROWS + MOST_ROWS
+    if room.array.size > 0:
+        rows = n_rows
+    for block in range(n_blocks):
+        begin = block * steps
+        count = min(steps, depth - begin)
+        is_last = block == n_blocks - 1
+        own = Epilogue(bias[: bias.size if is_last else 0], 0, relu and is_last, block > 0)
+        below = Operand(b.array, b.start + begin * b.row_stride, b.row_stride, 1)
+        for i in range(0, n_rows, rows):
+            a_at = a.start + i * a.row_stride + begin * a.column_stride
+            a_rows = Operand(a.array, a_at, a.row_stride, a.column_stride)
+            c_rows = Operand(c.array, c.start + i * c.row_stride, c.row_stride, c.column_stride)
+            _multiply_panels(a_rows, below, count, c_rows, (min(rows, n_rows - i), n_columns), own, room)
 
 
 @inlined
@@ -81,12 +170,16 @@ def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> 
 
 
 @kernel
-def multiply_pair(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int]) -> None:
-    """Multiply two matrices whose rows lie one after the other: what small products need, and no more."""
-    n_rows, depth, n_columns, relu = numbers
+def multiply_pair(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int, int]) -> None:
+    """Multiply two matrices whose rows lie one after the other: what small products need, and no more.
+
+    The last number is 1, the distance of elements: with a constant there, LLVM would load vectors of A and take them
+    apart, which takes half as long again.
+    """
+    n_rows, depth, n_columns, relu, one = numbers
     _multiply_matrix(
-        Operand(a, 0, depth, 1), Operand(b, 0, n_columns, 1), depth, Operand(c, 0, n_columns, 1), (n_rows, n_columns),
-        Epilogue(bias, 0, relu != 0),
+        Operand(a, 0, depth, one), Operand(b, 0, n_columns, 1), depth, Operand(c, 0, n_columns, 1), (n_rows, n_columns),
+        bias, relu != 0, Room(c[:0], a[:0], 0),
     )  # fmt: skip
 
 
@@ -96,15 +189,18 @@ def linear_gradients(
 ) -> None:  # fmt: skip
     """Write dz @ W.T, x.T @ dz and the sum of dz over samples; `written` is `scratch`, to read: W transposed.
 
-    The last number is 1, the distance of elements. With a constant there, LLVM would load rows of x.T as vectors and
-    take them apart, which takes a fifth longer.
+    The last number is 1, as in `multiply_pair`.
     """
     n_rows, n_in, n_out, one = numbers
-    nothing = Epilogue(x[:0], 0, False)
+    nothing, room = x[:0], Room(dx[:0], x[:0], 0)
     _transpose(Operand(W, 0, one, n_out), n_out, n_in, scratch, 0)
     dz_rows = Operand(dz, 0, n_out, one)
-    _multiply_matrix(dz_rows, Operand(written, 0, n_in, 1), n_out, Operand(dx, 0, n_in, 1), (n_rows, n_in), nothing)
-    _multiply_matrix(Operand(x, 0, one, n_in), dz_rows, n_rows, Operand(dW, 0, n_out, 1), (n_in, n_out), nothing)
+    _multiply_matrix(
+        dz_rows, Operand(written, 0, n_in, 1), n_out, Operand(dx, 0, n_in, 1), (n_rows, n_in), nothing, False, room
+    )
+    _multiply_matrix(
+        Operand(x, 0, one, n_in), dz_rows, n_rows, Operand(dW, 0, n_out, 1), (n_in, n_out), nothing, False, room
+    )
     db[:] = 0
     for i in range(n_rows):
         for j in range(n_out):
@@ -116,26 +212,29 @@ def multiply_directly(
     thread: int, control: Any, a: Any, a_starts: Any, b: Any, b_starts: Any, c: Any, bias: Any, scratch: Any,
     written: Any, numbers: tuple[int, ...],
 ) -> None:  # fmt: skip
-    """Multiply the matrices of two stacks, in blocks of rows that threads claim; `written` is `scratch`, to read.
+    """Multiply the matrices of two stacks; threads claim groups of matrices, or blocks of rows of one.
 
-    Named tuples would take a microsecond to hand over.
+    `written` is `scratch`, to read: for each thread `n_packed` elements for a panel, then room for B transposed. Named
+    tuples would take a microsecond to hand over.
     """
-    a_row, a_column, b_row, b_column, depth, n_rows, n_columns, n_blocks, relu = numbers
-    item, count = claim(control, thread, -1), a_starts.size * n_blocks
-    own, transposed = thread * depth * n_columns, -1
-    epilogue = Epilogue(bias, 0, relu != 0)
+    a_row, a_column, b_row, b_column, depth, n_rows, n_columns, n_groups, n_blocks, n_packed, relu = numbers
+    item, count = claim(control, thread, -1), n_groups * n_blocks
+    own, read, transposed = scratch[thread], written[thread], -1
+    room = Room(own[:n_packed], read, 0)
     while item < count:
-        s, block = item // n_blocks, item % n_blocks
-        first, end = n_rows * block // n_blocks, n_rows * (block + 1) // n_blocks
-        left = Operand(a, a_starts[s] + first * a_row, a_row, a_column)
-        c_rows = Operand(c, (s * n_rows + first) * n_columns, n_columns, 1)
-        right = Operand(b, b_starts[s], b_row, 1)
-        if b_column != 1:
-            if b_starts[s] != transposed:
-                transposed = b_starts[s]
-                _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, scratch, own)
-            right = Operand(written, own, n_columns, 1)
-        _multiply_matrix(left, right, depth, c_rows, (end - first, n_columns), epilogue)
+        group, block = item // n_blocks, item % n_blocks
+        first, end = share(n_rows, block, n_blocks)
+        first_matrix, end_matrix = share(a_starts.size, group, n_groups)
+        for s in range(first_matrix, end_matrix):
+            left = Operand(a, a_starts[s] + first * a_row, a_row, a_column)
+            c_rows = Operand(c, (s * n_rows + first) * n_columns, n_columns, 1)
+            right = Operand(b, b_starts[s], b_row, 1)
+            if b_column != 1:
+                if b_starts[s] != transposed:
+                    transposed = b_starts[s]
+                    _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, n_packed)
+                right = Operand(read, n_packed, n_columns, 1)
+            _multiply_matrix(left, right, depth, c_rows, (end - first, n_columns), bias, relu != 0, room)
         done(control)
         item = claim(control, thread, item)
     leave(control, thread, count)

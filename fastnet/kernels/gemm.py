@@ -15,9 +15,10 @@ import numpy.typing as npt
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
-from fastnet.kernels.arrays import flat, no_elements
+from fastnet.kernels.arrays import flat, no_elements, room
 from fastnet.kernels.claims import claim, done, leave, make_control, share_work, wait_for
-from fastnet.kernels.direct import fits, multiply_directly, multiply_pair
+from fastnet.kernels.direct import multiply_directly, multiply_pair, room_for
+from fastnet.kernels.direct import share as share
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -58,12 +59,6 @@ def spaced_rows(n_rows: int, itemsize: int) -> int:
     """
     rows = padded(max(n_rows, 1), TILE_ROWS)
     return rows + TILE_ROWS if rows * panel_width(itemsize) * itemsize % 1024 == 0 else rows
-
-
-@inlined
-def share(count: int, thread: int, n_threads: int) -> tuple[int, int]:
-    """First and last (exclusive) of the items that one thread of a team works on."""
-    return count * thread // n_threads, count * (thread + 1) // n_threads
 
 
 @inlined
@@ -217,7 +212,7 @@ def multiply(
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
     if out is not None and is_small_pair(a, b, out):
         added = no_elements(a.dtype)[0] if bias is None else flat(bias)
-        multiply_pair(flat(a), flat(b), added, out.ravel(), (*a.shape, b.shape[1], int(relu)))
+        multiply_pair(flat(a), flat(b), added, out.ravel(), (*a.shape, b.shape[1], int(relu), 1))
         return out
     batch_shape = a.shape[:-2]
     if b.shape[:-2] != batch_shape:
@@ -231,13 +226,14 @@ def multiply(
     shape = a_stack[1].size, m, k, n
     added = no_elements(dtype)[0] if bias is None else flat(bias)
     team = threads_for(2 * result.size * k)
-    how = _multiply_directly if fits(shape, dtype.itemsize) else _multiply_packed
+    how = _multiply_packed if PACKED else _multiply_directly
     how(team, shape, a_stack, b_stack, target.ravel(), added, relu)
     if target is not result:
         result[...] = target
     return result
 
 
+PACKED = False
 SMALL_PAIR = 2_000_000
 """Multiply-adds up to which two matrices are multiplied with as little ado as can be."""
 
@@ -267,12 +263,13 @@ def _multiply_packed(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any,
 
 def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
     items, m, k, n = shape
-    n_blocks = 1 if team == 1 else max(1, min(-(-PACKS_PER_THREAD * team // items), m // TILE_ROWS))
-    written, scratch = no_elements(c.dtype)
-    if b[3] != 1:  # its columns do not lie one after the other
-        scratch = np.empty(team * k * n, c.dtype)
-        written = flat(scratch)
-    numbers = (*a[2:], *b[2:], k, m, n, n_blocks, int(relu))
+    n_packed = room_for((m, k, n), c.itemsize)
+    pieces = 1 if team == 1 else PACKS_PER_THREAD * team
+    groups = min(items, pieces)
+    blocks = max(1, min(-(-pieces // items), m // TILE_ROWS))
+    n_room = n_packed + k * n * int(b[3] != 1)  # its columns do not lie one after the other
+    written, scratch = no_elements(c.dtype, 2) if n_room == 0 else room(team, n_room, c.dtype)
+    numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, n_packed, int(relu))
     if team == 1:
         multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
     else:

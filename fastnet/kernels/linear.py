@@ -9,8 +9,8 @@ import numpy as np
 from fastnet._jit import kernel
 from fastnet.kernels.activations import relu_backward
 from fastnet.kernels.arrays import fill, flat, locked
-from fastnet.kernels.direct import fits, linear_gradients
-from fastnet.kernels.gemm import FLOP_PER_THREAD, multiply
+from fastnet.kernels.direct import linear_gradients
+from fastnet.kernels.gemm import SMALL_PAIR, multiply
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -58,12 +58,8 @@ def _gradients(
     dz: FloatArray, x: FloatArray, W: FloatArray, dx: FloatArray, dW: FloatArray, db: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     (n_rows, n_in), n_out = x.shape, W.shape[1]
-    is_small = 4 * n_rows * W.size < FLOP_PER_THREAD and fits((1, n_rows, n_out, n_in), x.dtype.itemsize)
-    if (
-        is_small
-        and fits((1, n_in, n_rows, n_out), x.dtype.itemsize)
-        and all(out.flags.c_contiguous for out in (dx, dW, db))
-    ):
+    is_small = n_rows * W.size <= SMALL_PAIR
+    if is_small and dx.flags.c_contiguous and dW.flags.c_contiguous and db.flags.c_contiguous:
         scratch = np.empty(W.size, W.dtype)
         targets = dx.ravel(), dW.ravel(), db
         linear_gradients(flat(dz), flat(x), flat(W), *targets, scratch, flat(scratch), (n_rows, n_in, n_out, 1))

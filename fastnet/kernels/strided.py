@@ -37,11 +37,15 @@ class Operand(NamedTuple):
 
 
 class Epilogue(NamedTuple):
-    """What is done to C before it is written: bias[start:] is added to each row, if there is one; then ReLU."""
+    """What is done to C before it is written: bias[start:] is added to each row, if there is one; then ReLU.
+
+    Products that `accumulate` are added to what C holds.
+    """
 
     bias: Any
     start: int
     relu: bool
+    accumulate: bool
 
 
 class _Operands:
@@ -75,8 +79,17 @@ class _Tile:
         else:
             self.vec.store_where(self._mask, values[0], pointer)
 
-    def reduce(self, a: _Operands, b: _Operands, depth: Any) -> list[list[Any]]:
-        """Return the accumulators of each row, after `depth` products."""
+    def begin(self, c: _Operands, accumulate: Any) -> list[Any]:
+        """Return the accumulators at the beginning: zero, or what C holds."""
+        before, zero = self.builder.block, self.vec.constant(0.0)
+        with self.builder.if_then(accumulate):
+            rows = [self.vec.at(c.pointer, self.builder.mul(c.row, whole(i))) for i in range(self.rows)]
+            stored = [value for row in rows for value in self.load(row)]
+            inside = self.builder.block
+        return [phi(self.builder, self.vec.type, (zero, before), (value, inside)) for value in stored]
+
+    def reduce(self, a: _Operands, b: _Operands, depth: Any, accumulators: list[Any]) -> list[list[Any]]:
+        """Return the accumulators of each row, after `depth` products more."""
         vec, builder, n = self.vec, self.builder, len(self.offsets)
         rows = [builder.mul(a.row, whole(i)) for i in range(self.rows)]
 
@@ -96,7 +109,7 @@ class _Tile:
 
             return loop(builder, count, carried, body)
 
-        carried = [a.pointer, b.pointer, *[vec.constant(0.0)] * (self.rows * n)]
+        carried = [a.pointer, b.pointer, *accumulators]
         carried = repeat(builder.sdiv(depth, whole(UNROLLED)), carried, UNROLLED)
         _, _, *accumulators = repeat(builder.srem(depth, whole(UNROLLED)), carried, 1)
         return [accumulators[i * n : (i + 1) * n] for i in range(self.rows)]
@@ -128,12 +141,12 @@ def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
             vec = Vectors(builder, llvm_float(c.types[0].dtype))
             a_in, b_in, c_in = (_Operands(vec, context, signature.args[i], args[i]) for i in (0, 1, 3))
             emitter = _Tile(vec, rows, vectors, is_short, args[4])
-            bias, start, relu = (builder.extract_value(args[5], i) for i in range(3))
+            bias, start, relu, accumulate = (builder.extract_value(args[5], i) for i in range(4))
             added = context.make_array(epilogue.types[0])(context, builder, bias)
             has_bias = builder.icmp_signed(">", added.nitems, whole(0))
-            relu = vec.splat(builder.trunc(relu, BIT) if relu.type != BIT else relu)
-            sums = emitter.reduce(a_in, b_in, args[2])
-            finished = emitter.finish(sums, vec.at(added.data, start), has_bias, relu)
+            relu, accumulate = (x if x.type == BIT else builder.trunc(x, BIT) for x in (relu, accumulate))
+            sums = emitter.reduce(a_in, b_in, args[2], emitter.begin(c_in, accumulate))
+            finished = emitter.finish(sums, vec.at(added.data, start), has_bias, vec.splat(relu))
             for i, row in enumerate(finished):
                 emitter.store(row, vec.at(c_in.pointer, builder.mul(c_in.row, whole(i))))
             return context.get_dummy_value()
@@ -179,6 +192,30 @@ def _below(x: Any, n_rows: int) -> Any:
     """Return the operand that begins so many rows further down."""
     return Operand(x.array, x.start + n_rows * x.row_stride, x.row_stride, x.column_stride)
 
+
+def _make_pack(vectors: int) -> Any:
+    """Make what copies a panel of B of so many vectors, row after row."""
+
+    @emitted
+    def pack(_typing: Any, b: Any, depth: Any, target: Any, last: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vec = Vectors(builder, llvm_float(target.types[0].dtype))
+            source, packed = (_Operands(vec, context, signature.args[i], args[i]) for i in (0, 2))
+            tile = _Tile(vec, 1, vectors, False, args[3])
+
+            def body(now: list[Any]) -> list[Any]:
+                tile.store(tile.load(now[0]), now[1])
+                return [vec.at(now[0], source.row), vec.at(now[1], packed.row)]
+
+            loop(builder, args[1], [source.pointer, packed.pointer], body)
+            return context.get_dummy_value()
+
+        return types.void(b, types.int64, target, types.int64), codegen
+
+    return pack
+
+
+pack_3, pack_2, pack_1 = map(_make_pack, (3, 2, 1))
 
 rows_by_3, rows_by_2, rows_by_1, rows_by_part = (
     _make_rows(3), _make_rows(2), _make_rows(1), _make_rows(1, is_short=True),
