@@ -139,13 +139,17 @@ def elementwise_backward(code: int, out: FloatArray, dy: FloatArray, y: FloatArr
 
 
 def identity_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Copy: y = x; vector code."""
-    return elementwise_forward(IDENTITY, checks.alike(out, x=x), x)
+    """y = x; NumPy copies at the memory's speed."""
+    y = checks.alike(out, x=x)
+    y[...] = x
+    return y
 
 
 def identity_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """dx = dy; vector code."""
-    return elementwise_backward(IDENTITY, checks.alike(out, dy=dy, y=y), dy, y)
+    """dx = dy; NumPy copies at the memory's speed."""
+    dx = checks.alike(out, dy=dy, y=y)
+    dx[...] = dy
+    return dx
 
 
 def relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:

@@ -33,6 +33,12 @@ FIRST_REST, LONGEST_REST = 0.02, 0.6
 
 
 @inlined
+def share(count: int, part: int, n_parts: int) -> tuple[int, int]:
+    """First and last (exclusive) of the items of a part, of parts as equal as can be."""
+    return count * part // n_parts, count * (part + 1) // n_parts
+
+
+@inlined
 def claim(control: Any, thread: int, before: int) -> int:
     """Return the next item of a thread, after one that it has done, or -1; thread 0 begins with its first claim."""
     turns = control[FIXED]

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnet._jit import inlined, part
+from fastnet.kernels.claims import share
 from fastnet.kernels.elementary import sqrt
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.simd import N_VECTORS, TILE_ROWS, TILE_VECTORS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, kernel, vector_bits
-from fastnet.kernels.claims import claim, done, leave
+from fastnet.kernels.claims import claim, done, leave, share
 from fastnet.kernels.moves import transpose_square
 from fastnet.kernels.strided import (
     MOST_VECTORS,
@@ -24,12 +24,6 @@ from fastnet.kernels.strided import (
 )  # fmt: skip
 
 VECTOR_BYTES = vector_bits() // 8
-
-
-@inlined
-def share(count: int, part: int, n_parts: int) -> tuple[int, int]:
-    """First and last (exclusive) of the items of a part."""
-    return count * part // n_parts, count * (part + 1) // n_parts
 
 
 BLOCK_BYTES = 16 * 1024

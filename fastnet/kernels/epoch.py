@@ -18,9 +18,10 @@ import numpy as np
 
 from fastnet._jit import inlined, part
 from fastnet.kernels.barrier import synchronise
+from fastnet.kernels.claims import share
 from fastnet.kernels.denormals import flush, restore
 from fastnet.kernels.elastic import IN_TURN
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of
 from fastnet.kernels.measure import clock
 from fastnet.kernels.narrow import owns_columns
 from fastnet.kernels.parts import call

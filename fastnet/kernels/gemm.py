@@ -16,9 +16,8 @@ from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
 from fastnet.kernels.arrays import flat, no_elements, room
-from fastnet.kernels.claims import claim, done, leave, make_control, share_work, wait_for
-from fastnet.kernels.direct import multiply_directly, multiply_pair, room_for
-from fastnet.kernels.direct import share as share
+from fastnet.kernels.claims import claim, done, leave, make_control, share, share_work, wait_for
+from fastnet.kernels.direct import fits, multiply_directly, multiply_pair, room_for
 from fastnet.kernels.moves import copy_row
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -226,14 +225,13 @@ def multiply(
     shape = a_stack[1].size, m, k, n
     added = no_elements(dtype)[0] if bias is None else flat(bias)
     team = threads_for(2 * result.size * k)
-    how = _multiply_packed if PACKED else _multiply_directly
+    how = _multiply_directly if fits(shape[1:], dtype.itemsize) else _multiply_packed
     how(team, shape, a_stack, b_stack, target.ravel(), added, relu)
     if target is not result:
         result[...] = target
     return result
 
 
-PACKED = False
 SMALL_PAIR = 2_000_000
 """Multiply-adds up to which two matrices are multiplied with as little ado as can be."""
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from fastnet._jit import inlined
 from fastnet.kernels.activations import CODES
-from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, share, unpack
+from fastnet.kernels.claims import share
+from fastnet.kernels.gemm import VECTOR_BYTES, pack, padded, panels_of, unpack
 from fastnet.kernels.moves import CHUNK_BYTES, transpose_tile
 from fastnet.kernels.narrow import PANELS, Narrow, pack_rows, packed_size, unpack_rows
 from fastnet.kernels.simd import TILE_VECTORS, panel_width, tall_rows

@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet._jit import inlined
-from fastnet.kernels.gemm import VECTOR_BYTES, padded, share
+from fastnet.kernels.claims import share
+from fastnet.kernels.gemm import VECTOR_BYTES, padded
 from fastnet.kernels.moves import CHUNK_BYTES
 from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, SPILL_BYTES
 

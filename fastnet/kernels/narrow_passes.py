@@ -6,7 +6,8 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.claims import share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of
 from fastnet.kernels.moves import CHUNK_BYTES, copy_chunk, prefetch
 from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile

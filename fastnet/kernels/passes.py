@@ -11,9 +11,10 @@ from typing import Any
 
 from fastnet._jit import inlined, part
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.claims import share
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, share, unpack
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS

@@ -6,8 +6,7 @@ from typing import Any
 
 from fastnet._jit import kernel
 from fastnet._threads import LINE
-from fastnet.kernels.claims import claim, done, leave
-from fastnet.kernels.gemm import share
+from fastnet.kernels.claims import claim, done, leave, share
 from fastnet.kernels.measure import fma_chains, read_vectors
 
 

@@ -20,8 +20,8 @@ from fastnet._jit import inlined, kernel
 from fastnet.kernels import arrays
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import WORD, lowest_bit, row_word
-from fastnet.kernels.claims import claim, done, leave, share_work
-from fastnet.kernels.gemm import padded, share, threads_for
+from fastnet.kernels.claims import claim, done, leave, share, share_work
+from fastnet.kernels.gemm import padded, threads_for
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.narrow import MOST_OUTPUTS
 from fastnet.kernels.simd import panel_width

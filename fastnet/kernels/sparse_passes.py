@@ -15,7 +15,8 @@ import numpy as np
 
 from fastnet._jit import inlined, part
 from fastnet.kernels.bits import HALF, WORD, count_bits, transpose_bits
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share
+from fastnet.kernels.claims import share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of
 from fastnet.kernels.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.simd import TILE_VECTORS
 from fastnet.kernels.sparse import BLOCK_BYTES

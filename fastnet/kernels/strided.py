@@ -81,15 +81,15 @@ class _Tile:
 
     def begin(self, c: _Operands, accumulate: Any) -> list[Any]:
         """Return the accumulators at the beginning: zero, or what C holds."""
-        before, zero = self.builder.block, self.vec.constant(0.0)
+        before = self.builder.block
         with self.builder.if_then(accumulate):
             rows = [self.vec.at(c.pointer, self.builder.mul(c.row, whole(i))) for i in range(self.rows)]
             stored = [value for row in rows for value in self.load(row)]
             inside = self.builder.block
-        return [phi(self.builder, self.vec.type, (zero, before), (value, inside)) for value in stored]
+        return self._either([self.vec.constant(0.0)] * len(stored), before, stored, inside)
 
-    def reduce(self, a: _Operands, b: _Operands, depth: Any, accumulators: list[Any]) -> list[list[Any]]:
-        """Return the accumulators of each row, after `depth` products more."""
+    def reduce(self, a: _Operands, b: _Operands, depth: Any, accumulators: list[Any]) -> list[Any]:
+        """Return the accumulators after `depth` products more."""
         vec, builder, n = self.vec, self.builder, len(self.offsets)
         rows = [builder.mul(a.row, whole(i)) for i in range(self.rows)]
 
@@ -110,28 +110,27 @@ class _Tile:
             return loop(builder, count, carried, body)
 
         carried = [a.pointer, b.pointer, *accumulators]
-        carried = repeat(builder.sdiv(depth, whole(UNROLLED)), carried, UNROLLED)
-        _, _, *accumulators = repeat(builder.srem(depth, whole(UNROLLED)), carried, 1)
-        return [accumulators[i * n : (i + 1) * n] for i in range(self.rows)]
+        carried = repeat(builder.udiv(depth, whole(UNROLLED)), carried, UNROLLED)
+        return repeat(builder.urem(depth, whole(UNROLLED)), carried, 1)[2:]
 
-    def finish(self, rows: list[list[Any]], bias: Any, has_bias: Any, relu: Any) -> list[list[Any]]:
-        """Apply the epilogue to the accumulators."""
-        builder, before = self.builder, self.builder.block
+    def finish(self, accumulators: list[Any], bias: Any, has_bias: Any, relu: Any) -> list[Any]:
+        """Apply the epilogue to the accumulators, row after row."""
+        builder, zero = self.builder, self.vec.constant(0.0)
+        before = builder.block
         with builder.if_then(has_bias):
-            added = self.load(bias)
-            with_bias = [[builder.fadd(x, y) for x, y in zip(row, added, strict=True)] for row in rows]
+            added = self.load(bias) * self.rows
+            changed = [builder.fadd(x, y) for x, y in zip(accumulators, added, strict=True)]
             inside = builder.block
-        zero = self.vec.constant(0.0)
+        accumulators = self._either(accumulators, before, changed, inside)
+        before = builder.block
+        with builder.if_then(relu):
+            changed = [builder.select(builder.fcmp_ordered("<=", x, zero), zero, x) for x in accumulators]
+            inside = builder.block
+        return self._either(accumulators, before, changed, inside)
 
-        def value(x: Any, y: Any) -> Any:
-            return phi(builder, self.vec.type, (x, before), (y, inside))
-
-        joined = [[value(x, y) for x, y in zip(*pair, strict=True)] for pair in zip(rows, with_bias, strict=True)]
-        is_gone = [[builder.and_(relu, builder.fcmp_ordered("<=", z, zero)) for z in row] for row in joined]
-        return [
-            [builder.select(gone, zero, z) for gone, z in zip(*pair, strict=True)]
-            for pair in zip(is_gone, joined, strict=True)
-        ]
+    def _either(self, values: list[Any], before: Any, others: list[Any], inside: Any) -> list[Any]:
+        pairs = zip(values, others, strict=True)
+        return [phi(self.builder, self.vec.type, (value, before), (other, inside)) for value, other in pairs]
 
 
 def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
@@ -146,9 +145,10 @@ def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
             has_bias = builder.icmp_signed(">", added.nitems, whole(0))
             relu, accumulate = (x if x.type == BIT else builder.trunc(x, BIT) for x in (relu, accumulate))
             sums = emitter.reduce(a_in, b_in, args[2], emitter.begin(c_in, accumulate))
-            finished = emitter.finish(sums, vec.at(added.data, start), has_bias, vec.splat(relu))
-            for i, row in enumerate(finished):
-                emitter.store(row, vec.at(c_in.pointer, builder.mul(c_in.row, whole(i))))
+            finished = emitter.finish(sums, vec.at(added.data, start), has_bias, relu)
+            for i in range(rows):
+                place = vec.at(c_in.pointer, builder.mul(c_in.row, whole(i)))
+                emitter.store(finished[i * vectors : (i + 1) * vectors], place)
             return context.get_dummy_value()
 
         return types.void(a, b, types.int64, c, types.int64, epilogue), codegen

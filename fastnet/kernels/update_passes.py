@@ -9,7 +9,8 @@ import functools
 from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, share, tall_rows_of
+from fastnet.kernels.claims import share
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, tall_rows_of
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.moves import prefetch
 from fastnet.kernels.simd import (
