@@ -28,6 +28,7 @@ from fastnet.kernels.simd import (
     row_tile_wide,
 )
 from fastnet.kernels.stacks import Shape, Stack, stack_of
+from fastnet.reference import checks
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
@@ -213,9 +214,7 @@ def multiply(
         added = no_elements(a.dtype)[0] if bias is None else flat(bias)
         multiply_pair(flat(a), flat(b), added, out.ravel(), (*a.shape, b.shape[1], int(relu), 1))
         return out
-    batch_shape = a.shape[:-2]
-    if b.shape[:-2] != batch_shape:
-        batch_shape = np.broadcast_shapes(batch_shape, b.shape[:-2])
+    batch_shape = checks.batch_shape(a, b)
     dtype, (m, k), n = a.dtype, a.shape[-2:], b.shape[-1]
     result = np.empty((*batch_shape, m, n), dtype) if out is None else out
     if result.size == 0:
