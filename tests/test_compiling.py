@@ -135,6 +135,8 @@ def test_a_verbose_model_and_a_terminal_are_told(capsys, monkeypatch):
         _notices.tell("compiling")
     assert capsys.readouterr() == ("compiling\n", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _notices.tell("what shows a bar has replaced the stream")
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
     _notices.tell("compiling")
     assert capsys.readouterr() == ("", "compiling\n")
     monkeypatch.setattr(sys, "stderr", None)

@@ -13,7 +13,7 @@ from typing import TextIO
 from fastnet.cli._output import percent, rate
 from fastnet.history import Epoch
 
-COMPILING = "loading kernels (compiling them, once per machine, takes some ten seconds)"
+COMPILING = "loading kernels (compiling them, once per machine, takes some seconds)"
 
 
 def _figures(epoch: Epoch, watched: str) -> str:

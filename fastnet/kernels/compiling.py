@@ -69,7 +69,7 @@ def _load(asked: Training | Inference, dtype: Any, state_type: Any) -> Parts:
     if missing:
         from fastnet._notices import tell  # here, for it is nothing that compiled code is made from
 
-        tell("Compiling fastnet's kernels for this kind of processor: once, for they are kept ...")
+        tell("Compiling fastnet's kernels for this kind of processor, once ...")
         _compile_together(missing, asked, dtype)
 
     def address(part: Any) -> Any:
