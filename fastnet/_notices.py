@@ -22,7 +22,8 @@ def verbose(asked: bool) -> Iterator[None]:
 
 def tell(text: str) -> None:
     """Print a line for a person, if one looks on: but where a progress bar has taken over, which says so itself."""
+    stream = sys.__stderr__  # None where a program has no console
     if _verbose.get():
         print(text, flush=True)
-    elif sys.stderr is not None and sys.stderr is sys.__stderr__ and sys.stderr.isatty():
-        print(text, file=sys.stderr, flush=True)
+    elif stream is not None and sys.stderr is stream and stream.isatty():
+        print(text, file=stream, flush=True)
