@@ -2,7 +2,7 @@
 
 Numba optimises every function and generates its machine code, though most functions of kernels are only ever inlined
 into others. Here a function's code is linked and left as it is until somebody asks for its address: a fifth of the
-time that the first training takes, and the same machine code in the end, optimised once.
+time that the first training takes, and code that is as fast in the end, optimised once.
 """
 
 from __future__ import annotations

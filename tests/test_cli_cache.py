@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from fastnet import _jit
+from fastnet._ahead import PURPOSES
 from fastnet._kernel_cache import BUILT
 from fastnet.cli import main
+from fastnet.cli._cache_build import Purpose
 
 
 def test_what_is_kept_is_shown_and_removed(tmp_path, monkeypatch, capsys):
@@ -100,6 +102,10 @@ def test_what_was_built_ahead_is_not_compiled_again(purpose, tmp_path):
     (level,) = json.loads("".join(output)).values()
     assert level["bytes"] >= facts["built_ahead_bytes"], "what was there stays"
     assert sorted(path.name for path in out.iterdir()) == ["fastnet"]
+
+
+def test_the_command_names_every_purpose():
+    assert [str(purpose) for purpose in Purpose] == list(PURPOSES)
 
 
 @pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")

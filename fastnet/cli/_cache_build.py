@@ -161,7 +161,7 @@ def _process(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         finally:
             process.kill()
             process.communicate()
-        if process.returncode not in (0, -9):
+        if process.returncode != 0:
             errors.seek(0)
             *_, last = errors.read().splitlines() or [f"exit code {process.returncode}"]
             raise ChildProcessError(f"kernels could not be compiled: {last}")

@@ -1,6 +1,6 @@
-"""Products of matrices as they lie: nothing is packed, and C is written once, with its bias and ReLU.
+"""Products of matrices as they lie: A and C where they are, and B too unless it is large or lies column by column.
 
-For operands that caches hold (`fits`). B is transposed first where its rows do not lie one after the other.
+`fits` tells which products; those of larger matrices run on panels (`fastnet.kernels.gemm`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from fastnet.kernels.strided import (
 )  # fmt: skip
 
 VECTOR_BYTES = vector_bits() // 8
-
 
 BLOCK_BYTES = 16 * 1024
 """Bytes of a panel of B that are used for some rows of A before the next: half of a small first-level cache."""
@@ -60,27 +59,23 @@ def room_for(shape: tuple[int, ...], itemsize: int) -> int:
 
 
 class Room(NamedTuple):
-    """Memory of a thread's own: from `start` on for a packed panel; `written` is `array`, to read.
-
-    None is packed where the array is empty.
-    """
+    """Memory of a thread's own for a packed panel; `written` is `array`, to read. Where it is empty, none is packed."""
 
     array: Any
     written: Any
-    start: int
 
 
 @inlined
 def _pack(b: Any, depth: int, count: int, last: int, n_columns: int, room: Any) -> Any:
     """Copy a panel of B, row after row; return it as an operand."""
-    target = Operand(room.array, room.start, n_columns, 1)
+    target = Operand(room.array, 0, n_columns, 1)
     if count == MOST_VECTORS:
         pack_3(b, depth, target, last)
     elif count == MOST_VECTORS - 1:
         pack_2(b, depth, target, last)
     else:
         pack_1(b, depth, target, last)
-    return Operand(room.written, room.start, n_columns, 1)
+    return Operand(room.written, 0, n_columns, 1)
 
 
 @inlined
@@ -173,7 +168,7 @@ def multiply_pair(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, in
     n_rows, depth, n_columns, relu, one = numbers
     _multiply_matrix(
         Operand(a, 0, depth, one), Operand(b, 0, n_columns, 1), depth, Operand(c, 0, n_columns, 1), (n_rows, n_columns),
-        bias, relu != 0, Room(c[:0], a[:0], 0),
+        bias, relu != 0, Room(c[:0], a[:0]),
     )  # fmt: skip
 
 
@@ -186,7 +181,7 @@ def linear_gradients(
     The last number is 1, as in `multiply_pair`.
     """
     n_rows, n_in, n_out, one = numbers
-    nothing, room = x[:0], Room(dx[:0], x[:0], 0)
+    nothing, room = x[:0], Room(dx[:0], x[:0])
     _transpose(Operand(W, 0, one, n_out), n_out, n_in, scratch, 0)
     dz_rows = Operand(dz, 0, n_out, one)
     _multiply_matrix(
@@ -214,7 +209,7 @@ def multiply_directly(
     a_row, a_column, b_row, b_column, depth, n_rows, n_columns, n_groups, n_blocks, n_packed, relu = numbers
     item, count = claim(control, thread, -1), n_groups * n_blocks
     own, read, transposed = scratch[thread], written[thread], -1
-    room = Room(own[:n_packed], read, 0)
+    room = Room(own[:n_packed], read)
     while item < count:
         group, block = item // n_blocks, item % n_blocks
         first, end = share(n_rows, block, n_blocks)

@@ -106,9 +106,8 @@ class Emitter:
     def exp(self, x: Any) -> Any:
         """exp(x) for any x: 0 and infinity beyond the format's range."""
         n, r = self.reduce(self.at_most(self.at_least(x, self.format.lowest), self.format.highest))
-        half = self.builder.ashr(
-            n, self._constant(self.int32, 1)
-        )  # two factors: 2**n itself may not be a normal number
+        # two factors: 2**n itself may not be a normal number
+        half = self.builder.ashr(n, self._constant(self.int32, 1))
         value = self.builder.fmul(self.taylor(r, 0), self.power_of_two(half))
         value = self.builder.fmul(value, self.power_of_two(self.builder.sub(n, half)))
         return self.keep_nan(x, value)

@@ -145,9 +145,9 @@ class Vectors:
         """Return the lanes' numbers, from 0 on."""
         return ir.Constant(ir.VectorType(I32, self.lanes), [ir.Constant(I32, i) for i in range(self.lanes)])
 
-    def load_where(self, mask: Any, pointer: Any, otherwise: float = 0.0) -> Any:
-        """Load the lanes of a mask; nothing is read for the others, which are `otherwise`."""
-        return self._masked("load", self.type, pointer, ir.Constant(I32, self.align), mask, self.constant(otherwise))
+    def load_where(self, mask: Any, pointer: Any) -> Any:
+        """Load the lanes of a mask; nothing is read for the others, which are zero."""
+        return self._masked("load", self.type, pointer, ir.Constant(I32, self.align), mask, self.constant(0.0))
 
     def store_where(self, mask: Any, value: Any, pointer: Any) -> None:
         """Store the lanes of a mask."""

@@ -20,7 +20,7 @@ from fastnet.kernels.emit import I32, Vectors, llvm_float, loop, phi, shuffle, w
 LANE_BITS = 512
 
 Term = Callable[[Any, list[Any], Any], Any]
-"""What a vector adds, from an emitter, the vectors of each array, and the index of the first of their elements."""
+"""What a vector adds: from the mask of its lanes (None for all), the vectors of each array, and their first index."""
 
 
 class _Row:
