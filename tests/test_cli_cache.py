@@ -84,7 +84,8 @@ def files(folder):
 
 
 @pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
-@pytest.mark.parametrize("purpose", ["predict", pytest.param("classifier", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("purpose", ["predict", "classifier"])
 def test_what_was_built_ahead_is_not_compiled_again(purpose, tmp_path):
     out, own = tmp_path / "out", tmp_path / "own"
     code, _, progress = fastnet_process("cache", "build", "--for", purpose, "--out", str(out))

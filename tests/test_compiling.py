@@ -93,7 +93,12 @@ NO_PROGRAM = "sys.executable = '/nowhere/python'"
 NONE_AT_ALL = "sys.executable = None"
 
 
-@pytest.mark.parametrize("before", [ENDS, SILENT, TAKES_AND_ENDS, OTHER_FOLDER, NO_PROGRAM, NONE_AT_ALL])
+WAYS = [ENDS, SILENT, OTHER_FOLDER, NONE_AT_ALL]
+
+
+@pytest.mark.parametrize(
+    "before", [TAKES_AND_ENDS, NO_PROGRAM, *(pytest.param(way, marks=pytest.mark.exhaustive) for way in WAYS)]
+)
 def test_what_another_process_does_not_compile_is_compiled_here(run, before):
     assert json.loads(run(some(before, PARTS[:2]))) == sorted(PARTS[:2])
     assert json.loads(run(some("", PARTS[:2]))) == []
