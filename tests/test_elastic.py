@@ -143,7 +143,7 @@ def test_a_helper_that_comes_is_taken_in_and_leaves_when_no_call_follows(elastic
 @numba.njit
 def lose(pace, size, ticks, n_samples):
     elastic._count_regret(pace, size, ticks, n_samples)
-    return elastic._does_harm(pace, size, n_samples)
+    return elastic._does_harm(pace, n_samples)
 
 
 @numba.njit
@@ -196,7 +196,35 @@ def test_gains_count_against_losses_but_not_for_ever(pace):
 
 
 def test_one_thread_never_does_harm(pace):
+    pace[WANTED] = 1
     assert not lose(pace, 1, 1e9, 10)
+
+
+def test_who_waits_for_helpers_in_vain_at_each_call_stops_asking(elastic_teams, monkeypatch):
+    """Calls of a few blocks, each of which begins with a wait: that time is lost, though one thread did the work."""
+    monkeypatch.setattr(teams, "employ", lambda _: True)  # and nobody comes
+    epoch, _, step, _ = long_training(2)
+    order = np.arange(8)
+    epoch(order, step)
+    known = epoch.team(order.size)._known
+    known[WANTED], known[EXPECTED + 4 : EXPECTED + 6] = 2, elastic.ticks_per_microsecond()
+    calls = 0
+    while known[WANTED] == 2 and calls < 1000:
+        epoch(order, step)
+        calls += 1
+    assert calls < 10 * elastic.MOST_REGRET / elastic.GRACE
+
+
+def test_time_without_samples_counts_with_the_samples_that_follow():
+    look = numba.njit(lambda pace, size, n_samples: elastic.look_at_clock(pace, size, n_samples))
+    pace = elastic.make_pace.__wrapped__(2)
+    look(pace, 1, 1)  # compiles
+    before, held = pace[LAST], pace[HELD]
+    look(pace, 1, 0)
+    assert (pace[LAST], pace[HELD]) == (before, held)
+    look(pace, 1, 10)
+    assert pace[LAST] > before
+    assert pace[HELD] - held == pace[LAST] - before
 
 
 def test_pauses_grow_while_teams_fail_and_are_short_after_one_that_did_not(pace):

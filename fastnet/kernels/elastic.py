@@ -39,11 +39,11 @@ ANSWER, TURN, INDEX, SIZE = _PLACES
 """In a thread's line: the question that it answered last; one more than the turn at whose end it is taken in, or 0; and
 as what, into a team of what size."""
 
-RATE, LAST, ASKED_AT, WANTED, BASE, REACH, PAUSE, UNTIL, HELD, TAKEN, LOST, REGRET = range(12)
-ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(12, 17)
+RATE, LAST, ENDING, ASKED_AT, WANTED, BASE, REACH, PAUSE, UNTIL, HELD, TAKEN, LOST, REGRET = range(13)
+ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(13, 18)
 """What the caller keeps from call to call; times are ticks of the clock.
 
-Ticks in a microsecond; when the clock was read, and helpers were asked for. The size that the team is to have, the one
+Ticks in a microsecond; when the clock was read; what the call before took after that; when helpers were asked for. The size that the team is to have, the one
 to fall back to, the one to try next; for how long, until when, it does not grow. Since it is to have its size: the time
 that it had it, the samples in that time, how much longer it took than a smaller team would have, and the same with
 little credit for gains. The time and samples of the present window, the windows before, and the least that a sample
@@ -148,12 +148,18 @@ def begin_call(control: Any, pace: Any, in_use: Any, team: int) -> None:
     start = clock()
     if start - pace[LAST] > SHORT_PAUSE * pace[RATE]:
         _want(pace, int(pace[WANTED]))  # what was seen before may hold no longer
-    pace[LAST] = pace[ASKED_AT] = start
+    pace[LAST], pace[ASKED_AT] = start - pace[ENDING], start
     wanted = min(int(pace[WANTED]), _allowed(in_use, team))
     if wanted > 1:
         _ask(control)
         while _count_answers(control, team) < wanted - 1 and clock() - start < GRACE * pace[RATE]:
             pass
+
+
+@inlined
+def end_call(pace: Any) -> None:
+    """Note the time since the last block."""
+    pace[ENDING] = clock() - pace[LAST]
 
 
 @inlined
@@ -166,11 +172,11 @@ def withdraw(control: Any) -> None:
 @inlined
 def look_at_clock(pace: Any, size: int, n_samples: int) -> None:
     """Learn from a turn of so many samples how fast the team is, and what it loses against a smaller one."""
+    if n_samples == 0:
+        return  # its time counts with the turn that follows
     now = clock()
     ticks, pace[LAST] = now - pace[LAST], now
-    if n_samples == 0:
-        return
-    if size > 1:
+    if pace[WANTED] > 1:
         _count_regret(pace, int(pace[WANTED]), ticks, n_samples)
     if size != pace[WANTED]:
         return
@@ -209,9 +215,9 @@ def _want(pace: Any, size: int) -> None:
 
 
 @inlined
-def _does_harm(pace: Any, size: int, n_samples: int) -> bool:
-    """Tell whether a team loses more than some turns may take longer than others."""
-    if size == 1:
+def _does_harm(pace: Any, n_samples: int) -> bool:
+    """Tell whether a team, or waiting for it, loses more than some turns may take longer than others."""
+    if pace[WANTED] == 1:
         return False
     turn = pace[EXPECTED + 2 * int(pace[WANTED])] * n_samples
     return pace[REGRET] > max(MOST_REGRET * pace[RATE], 3 * turn)  # type: ignore[no-any-return]
@@ -244,8 +250,8 @@ def plan(control: Any, pace: Any, in_use: Any, team: int, size: int, turn: int, 
     if size > allowed:
         _want(pace, allowed)
         return allowed
-    if _does_harm(pace, size, n_samples):
-        return _fall_back(pace, size)
+    if _does_harm(pace, n_samples):
+        return min(size, _fall_back(pace, int(pace[WANTED])))
     if size >= allowed:
         withdraw(control)
         return size

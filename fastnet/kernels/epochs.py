@@ -23,6 +23,10 @@ from fastnet.reference.training import Totals
 PART_TO_SEARCH = 0.1
 """Part of the samples from which on it pays to look for the zeros of all."""
 
+FLOP_PER_HELPER = 3_000_000
+"""Work of a call that is worth a thread of its own: less than elsewhere, for calls follow one another, their helpers
+stay awake in between, and a team that does not pay becomes smaller."""
+
 WORTH_COMPILING = 1.0
 """Seconds of training after which kernels for zeros are compiled, if they never were: a third of what that takes."""
 
@@ -135,7 +139,8 @@ class Epochs:
         if training_checks.is_csr(x):
             x = np.empty((0, x.shape[1]), parameters.dtype)
         samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
-        n_threads = threads_for(3 * flop_per_sample(self._task.sizes) * n_samples, self._n_threads)
+        flop = 3 * flop_per_sample(self._task.sizes) * n_samples
+        n_threads = threads_for(flop, self._n_threads, FLOP_PER_HELPER)
         state, task = training_state(self._task, parameters, slots, samples, n_threads), self._task
         steps = (*task.sizes, task.batch_size, *task.optimizer[:1], parameters.dtype, self._sparse is not None)
         return Team(state, n_threads, make_pace(n_threads, steps)), places

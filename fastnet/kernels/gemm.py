@@ -273,12 +273,12 @@ def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: An
         share_work(multiply_directly, team, a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
 
 
-def threads_for(flop: int, n_threads: int | None = None) -> int:
+def threads_for(flop: int, n_threads: int | None = None, per_thread: int | None = None) -> int:
     """Count the threads to use: those asked for, else those worth starting for so much work.
 
     Results do not depend on it.
     """
     if n_threads is not None:
         return resolve_threads(n_threads)
-    worth = flop // FLOP_PER_THREAD
+    worth = flop // (per_thread or FLOP_PER_THREAD)
     return min(resolve_threads(None), worth) if worth > 1 else 1

@@ -101,12 +101,14 @@ def take_turns(s: Any, thread: int, n_threads: int, turn: int) -> int:
 @part
 def train(s: Any) -> int:
     """Take all turns: what the thread does that was asked for it."""
-    control = s.memory.control
+    control, chooses = s.memory.control, s.memory.sizes.size == 0
     add(control, CALL, 1)
-    if s.memory.sizes.size == 0:
+    if chooses:
         elastic.begin_call(control, s.memory.pace, s.memory.in_use, s.memory.ticks.shape[0])
     call(s.parts.turns, s, (FIRST, FIRST + 1, ASSEMBLE))
     elastic.withdraw(control)
+    if chooses:
+        elastic.end_call(s.memory.pace)
     add(control, CALL, 1)
     return 0
 
