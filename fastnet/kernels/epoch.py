@@ -192,12 +192,11 @@ def _count(s: Any, block: Block) -> None:
             for i in range(memory.penalties.size):
                 penalty += memory.penalties[i]
             totals[PENALTY_SUM] += 0.5 * s.run.l2 * penalty / divisor * block.n_batch
-    loss = 0.0
-    for r in range(block.n_rows):
-        loss += memory.row_losses[r]
-    totals[BATCH_LOSS] += loss
+    batch_loss = totals[BATCH_LOSS]
+    for r in range(block.n_rows):  # on from the block before: bits do not depend on where a batch is cut
+        batch_loss += memory.row_losses[r]
+    totals[BATCH_LOSS] = batch_loss
     if block.first_row + block.n_rows == block.n_batch:
-        batch_loss = totals[BATCH_LOSS]
         totals[LOSS_SUM] += batch_loss / divisor * block.n_batch if s.samples.weights.size > 0 else batch_loss
 
 

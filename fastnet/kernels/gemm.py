@@ -15,10 +15,10 @@ import numpy.typing as npt
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
-from fastnet.kernels.arrays import flat, no_elements, room
+from fastnet.kernels.arrays import LINE_BYTES, flat, no_elements, room
 from fastnet.kernels.claims import claim, done, leave, make_control, share, share_work, wait_for
 from fastnet.kernels.direct import fits, multiply_directly, multiply_pair, room_for
-from fastnet.kernels.moves import copy_row
+from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
     TILE_ROWS,
     TILE_VECTORS,
@@ -130,13 +130,19 @@ def multiply_panels(
     fitting = max(1, BLOCK_BYTES // (width * width * c.itemsize))
     blocks = max(1, (whole + fitting // 2) // fitting)
     block = max(1, (whole + blocks - 1) // blocks)  # blocks of one size: a short last one would cost most
+    n_tiles, lines = (m + TILE_ROWS - 1) // TILE_ROWS, block * width * width * c.itemsize // LINE_BYTES
+    per_tile = (lines + n_tiles - 1) // max(n_tiles, 1)
     for q in range(0, max(whole, 1), block):
         count = min(block, whole - q)
         left = k - whole * width if q + block >= whole else 0
         for panel in range(first, last):
             a_at, b_at, c_at = a0 + q * a_panel, b0 + panel * b_panel + q * width * width, c0 + panel * c_panel
             if n - panel * width > lanes:
+                ahead = (b_at + b_panel) * c.itemsize
                 for i in range(0, m * width, TILE_ROWS * width):
+                    for _ in range(per_tile):
+                        prefetch(b, ahead)
+                        ahead += LINE_BYTES
                     row_tile_wide(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
                 continue
             tall = m // rows * rows * width

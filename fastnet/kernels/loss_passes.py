@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnet._jit import inlined, part
 from fastnet.kernels import losses, units
-from fastnet.kernels.gemm import VECTOR_BYTES
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES
 from fastnet.kernels.losses import (
     ABSOLUTE_ERROR,
     BINARY_CROSS_ENTROPY,
@@ -16,6 +16,9 @@ from fastnet.kernels.losses import (
     POISSON,
     SOFTMAX_SQUARED_ERROR,
 )
+from fastnet.kernels.moves import copy_row
+from fastnet.kernels.reductions import LANE_BITS
+from fastnet.kernels.row_lanes import cross_entropy_rows
 from fastnet.kernels.simd import TILE_VECTORS
 
 
@@ -34,14 +37,22 @@ def make_loss(code: int) -> Any:
         n_layers, capacity = s.layout.n_in.size, s.run.capacity
         columns, base, step = s.layout.n_out[-1], s.layout.values[n_layers] * capacity, capacity * width
         divisor, setting = s.memory.divisors[thread, 0], s.run.loss_setting
-        correct = 0
-        for r in range(first, last):
+        correct, begin = 0, first
+        if code == CROSS_ENTROPY:
+            if columns <= width:
+                lanes = LANE_BITS // 8 // values.itemsize
+                for r in range(first, last - lanes + 1, lanes):
+                    correct += cross_entropy_rows(
+                        values, base + r * width, width, columns, gradients, samples.labels, samples.weights,
+                        samples.order, start + r, setting, divisor, rows, s.memory.row_losses, r,
+                    )  # fmt: skip
+                    begin = r + lanes
+        for r in range(begin, last):
             at = base + r * width
             logits, dlogits = values[at : at + width], gradients[at : at + width]
             if columns > width:
                 logits, dlogits = rows[:columns], rows[columns : 2 * columns]
-                for j in range(columns):
-                    logits[j] = values[at + (j // width) * step + j % width]
+                _copy_panels(values, at, step, rows, FIRST, width, columns)
             sample = samples.order[start + r]
             right = 0
             if code == CROSS_ENTROPY:
@@ -61,11 +72,21 @@ def make_loss(code: int) -> Any:
             correct += right
             s.memory.row_losses[r] = _weigh(samples, sample, loss, divisor, dlogits, columns)
             if columns > width:
-                for j in range(columns):
-                    gradients[at + (j // width) * step + j % width] = dlogits[j]
+                _copy_panels(rows, columns, width, gradients, at, step, columns)
         return correct
 
     return loss_and_gradient
+
+
+@inlined
+def _copy_panels(source: Any, s0: int, s_panel: int, target: Any, t0: int, t_panel: int, columns: int) -> None:
+    """Copy a row, between panels and memory in which its panels follow one another."""
+    width, one = TILE_VECTORS * VECTOR_BYTES // source.itemsize, source.dtype.type(1)
+    whole = columns // width
+    for panel in range(whole):
+        copy_row(source, s0 + panel * s_panel, target, t0 + panel * t_panel, one)
+    for j in range(columns - whole * width):
+        target[t0 + whole * t_panel + j] = source[s0 + whole * s_panel + j]
 
 
 @inlined

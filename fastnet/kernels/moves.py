@@ -27,7 +27,7 @@ def transpose_tile(_typing: Any, a: Any, a0: Any, b: Any, b0: Any) -> Any:
         source, target = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 2))
         for v in range(TILE_VECTORS):
             rows = [vec.load(vec.at(source, row * width + v * vec.lanes)) for row in range(TILE_ROWS)]
-            for lane, column in enumerate(_transposed(builder, rows, vec.lanes)):
+            for lane, column in enumerate(transposed(builder, rows, vec.lanes)):
                 vec.store(column, vec.at(target, (v * vec.lanes + lane) * width))
         return context.get_dummy_value()
 
@@ -42,7 +42,7 @@ def transpose_square(_typing: Any, a: Any, a0: Any, a_row: Any, b: Any, b0: Any,
         vec = Vectors(builder, llvm_float(a.dtype))
         source, target = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3))
         rows = [vec.load(vec.at(source, builder.mul(args[2], whole(row)))) for row in range(vec.lanes)]
-        for i, column in enumerate(_transposed(builder, rows, vec.lanes)):
+        for i, column in enumerate(transposed(builder, rows, vec.lanes)):
             vec.store(column, vec.at(target, builder.mul(args[5], whole(i))))
         return context.get_dummy_value()
 
@@ -50,7 +50,7 @@ def transpose_square(_typing: Any, a: Any, a0: Any, a_row: Any, b: Any, b0: Any,
     return types.void(a, i64, i64, b, i64, i64), codegen
 
 
-def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
+def transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
     n = len(rows)
     while len(rows) > 1:
@@ -60,24 +60,33 @@ def _transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     return [shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
 
 
+def _emit_copy(size: int, context: Any, builder: Any, kinds: Any, args: Any, count: Any = None) -> Any:
+    """Copy `size` bytes of the target's; where there is a count, zeros instead of the elements from it on."""
+    vec = Vectors(builder, llvm_float(kinds[2].dtype))
+    element = vec.element if kinds[0].dtype == kinds[2].dtype else ir.IntType(8)
+    data = context.make_array(kinds[0])(context, builder, args[0]).data
+    place, factor = vec.array(context, kinds[2], args[2], args[3]), vec.splat(args[4])
+    for v in range(size // (vec.lanes * vec.align)):
+        at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
+        align = 1 if element != vec.element else vec.align
+        value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
+        if element != vec.element:
+            value = builder.uitofp(value, vec.type)
+        value = builder.fmul(value, factor)
+        if count is not None:
+            mask = vec.mask_below(builder.sub(count, whole(v * vec.lanes)))
+            value = builder.select(mask, value, vec.constant(0.0))
+        vec.store(value, vec.at(place, v * vec.lanes))
+    return context.get_dummy_value()
+
+
 def _make_copy(size: int) -> Any:
     @emitted
     def copy(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any) -> Any:
         """Copy elements that are `size` bytes of the target's, converted from uint8 if they are that, times `scale`."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vec = Vectors(builder, llvm_float(target.dtype))
-            element = vec.element if source.dtype == target.dtype else ir.IntType(8)
-            data = context.make_array(source)(context, builder, args[0]).data
-            place, factor = vec.array(context, target, args[2], args[3]), vec.splat(args[4])
-            for v in range(size // (vec.lanes * vec.align)):
-                at = builder.gep(data, [builder.add(args[1], whole(v * vec.lanes))], source_etype=element)
-                align = 1 if element != vec.element else vec.align
-                value = builder.load(at, align=align, typ=ir.VectorType(element, vec.lanes))
-                if element != vec.element:
-                    value = builder.uitofp(value, vec.type)
-                vec.store(builder.fmul(value, factor), vec.at(place, v * vec.lanes))
-            return context.get_dummy_value()
+            return _emit_copy(size, context, builder, signature.args, args)
 
         return types.void(source, types.int64, target, types.int64, scale), codegen
 
@@ -85,6 +94,16 @@ def _make_copy(size: int) -> Any:
 
 
 copy_row, copy_chunk = _make_copy(PANEL_BYTES), _make_copy(CHUNK_BYTES)
+
+
+@emitted
+def copy_part(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any, count: Any) -> Any:
+    """Copy the first `count` elements of a chunk, and write zeros after them; what is read is the whole chunk."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _emit_copy(CHUNK_BYTES, context, builder, signature.args, args, args[5])
+
+    return types.void(source, types.int64, target, types.int64, scale, types.int64), codegen
 
 
 @emitted

@@ -10,15 +10,21 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
+from fastnet.kernels.arrays import LINE_BYTES
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
 from fastnet.kernels.claims import share
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
-from fastnet.kernels.moves import copy_row, prefetch
+from fastnet.kernels.moves import CHUNK_BYTES, copy_part, copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.state import Weights
+
+
+SHORT_ROW, ROWS_AHEAD = 256, 16
+"""Bytes of a sample up to which those that follow are asked for while some are gathered, and how many ahead; longer
+ones are asked for during the update before, where there is more time."""
 
 
 @part
@@ -87,19 +93,35 @@ def gather_pixels(s: Any, start: int, first: int, last: int) -> int:
 @inlined
 def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
     samples, values = s.samples, s.memory.values
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    width, chunk = TILE_VECTORS * VECTOR_BYTES // values.itemsize, CHUNK_BYTES // values.itemsize
     n_in, step = s.layout.n_in[0], s.run.capacity * width
     real = values.dtype.type
-    scale = real(samples.scale)
+    scale, whole = real(samples.scale), n_in // width * width
+    row_bytes = n_in * samples.itemsize
+    lines = row_bytes // LINE_BYTES + 1 if row_bytes <= SHORT_ROW else FIRST
     for r in range(first, last):
         sample = samples.order[start + r]
         at = sample * n_in
         prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
+        ahead = samples.order[start + min(r + ROWS_AHEAD, last - 1)] * row_bytes
+        for line in range(lines):
+            prefetch(samples.bytes, ahead + line * LINE_BYTES)
         for panel in range(n_in // width):
             copy_row(x, at + panel * width, values, panel * step + r * width, scale)
-        for j in range(n_in // width * width, n_in):
-            values[(n_in // width) * step + r * width + j % width] = real(x[at + j]) * scale
+        target = (n_in // width) * step + r * width
+        if at + whole + padded_to(n_in - whole, chunk) <= x.size:
+            for j in range(0, n_in - whole, chunk):
+                copy_part(x, at + whole + j, values, target + j, scale, n_in - whole - j)
+        else:  # there is no whole chunk at the end of the samples
+            for j in range(n_in - whole):
+                values[target + j] = real(x[at + whole + j]) * scale
     write_ones(s.run.ones, n_in, first, last, values, s.layout.values[0], step)
+
+
+@inlined
+def padded_to(count: int, multiple: int) -> int:
+    """Round up to a whole multiple."""
+    return (count + multiple - 1) // multiple * multiple
 
 
 @inlined

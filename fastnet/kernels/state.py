@@ -106,7 +106,7 @@ class Memory(NamedTuple):
     gradients: Any  # of the loss with respect to the activations
     row_losses: Any  # of a block
     logits: Any  # of inference
-    rows: Any  # (n_threads, ...): two rows of outputs
+    rows: Any  # (n_threads, ...): two rows of outputs, or the outputs of several rows by columns
     sums: Any  # of a narrow first layer
     places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
     words: Any  # of the rows of a block, where a first layer's inputs are mostly zeros; zero at first, for more rows

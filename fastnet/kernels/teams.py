@@ -25,6 +25,7 @@ from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.parts import invoke, place
+from fastnet.kernels.row_lanes import scratch_size
 from fastnet.kernels.selection import NO_PARTS, Inference, Layers, Training
 from fastnet.kernels.simd import TILE_ROWS, panel_width, tall_rows
 from fastnet.kernels.sparse import Sparse, no_sparse
@@ -32,10 +33,12 @@ from fastnet.kernels.sparse_tiles import MOST_PANELS
 from fastnet.kernels.state import Memory, Parts, Run, Samples, State, Weights
 from fastnet.reference.checks import FloatArray, IntArray
 
-BLOCK_ELEMENTS = 256 * 1024
-"""Activations of a block of rows, at most: about what a second-level cache holds beside the weights."""
+FEW_WEIGHTS = 512 * 1024
+"""Weights that stay in the second-level cache, about, while blocks of rows pass."""
 
-MAX_BLOCK_ROWS = 256
+BLOCK_ROWS, MOST_BLOCK_ROWS = 128, 512
+"""Rows of a block at most. Few weights: short blocks, whose activations stay in the cache too; 64 for each thread
+where there are many. More weights come from farther away for each block, which is then to be long."""
 
 
 class Task(NamedTuple):
@@ -87,9 +90,12 @@ def make_samples(
     )
 
 
-def _block_rows(n_rows: int, sizes: Sizes) -> int:
-    fitting = BLOCK_ELEMENTS // sizes.values
-    return max(1, min(n_rows, max(fitting, 64), MAX_BLOCK_ROWS))
+def _block_rows(n_rows: int, n_weights: int, team: int) -> int:
+    """Cut rows into blocks of one length."""
+    few = min(max(BLOCK_ROWS, 64 * team), MOST_BLOCK_ROWS)
+    most = few if n_weights <= FEW_WEIGHTS else MOST_BLOCK_ROWS
+    n_blocks = -(-n_rows // most)
+    return -(-n_rows // max(n_blocks, 1))
 
 
 def _by_columns(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> npt.NDArray[np.int64]:
@@ -140,7 +146,7 @@ def training_state(
     narrow = PANELS if is_sparse else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
     layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow, is_sparse)
     n_batch = min(task.batch_size, max(n_samples, 1))
-    block = _block_rows(n_batch, needed)
+    block = _block_rows(n_batch, needed.packed, team)
     capacity = spaced_rows(block, dtype.itemsize)
     run = _make_run(task, capacity, block, _by_columns(sizes, min(block, n_batch), team, dtype.itemsize))
     stores = block < n_batch or task.clips or not task.optimizer
@@ -168,7 +174,7 @@ def _training_memory(
     task: Task, dtype: Any, needed: Sizes, narrow: Narrow, sparse: Sparse, capacity: int, team: int
 ) -> Memory:
     tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
-    n_slabs = clipping.squares_size(task.sizes)
+    n_slabs, n_out = clipping.squares_size(task.sizes), int(task.sizes[-1])
     return Memory(
         control=elastic.make_control(team),
         sizes=np.array(fixed_sizes(team), np.int64),
@@ -180,7 +186,7 @@ def _training_memory(
         gradients=arrays.empty(capacity * needed.values, dtype),
         row_losses=arrays.empty(capacity),
         logits=np.empty(0, dtype),
-        rows=arrays.empty((team, 2 * int(task.sizes[-1]) + 2 * LINE), dtype),
+        rows=arrays.empty((team, max(2 * n_out, scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)) + 2 * LINE), dtype),
         sums=arrays.empty(sums_size(narrow, capacity), dtype),
         places=arrays.empty((team, 4 * capacity + 2 * LINE), np.int64),
         words=arrays.zeros(capacity * sparse.n_words, np.uint64),
@@ -209,7 +215,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
 def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
     dtype, n_samples = parameters.dtype, samples.order.size
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
-    most = _block_rows(-(-n_samples // team), needed)
+    most = max(_block_rows(-(-n_samples // team), needed.packed, 1), 1)
     block = padded(-(-n_samples // max(padded(-(-n_samples // most), team), 1)), TILE_ROWS)
     task = task._replace(batch_size=PACKS_PER_THREAD * team if team > 1 else 1)
     capacity = spaced_rows(team * block, dtype.itemsize)
