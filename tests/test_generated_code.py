@@ -148,4 +148,4 @@ def test_every_kernel_is_compiled_once_for_a_dtype():
             counts[name] = sum("float32" in repr(one) for one in kernel.signatures)
     assert counts.pop("_describe") <= 3  # entries of float32 are those of float32, float64 or pixels
     assert {name: count for name, count in counts.items() if count > 1} == {}
-    assert (counts["multiply_pair"], counts["multiply_directly"], counts["linear_gradients"]) == (1, 1, 1)
+    assert (counts["multiply_plain"], counts["multiply_directly"], counts["linear_gradients"]) == (1, 1, 1)

@@ -19,7 +19,7 @@ def on_panels(monkeypatch, function, *arguments, **settings):
     """Compute by the other tile."""
     with monkeypatch.context() as patch:
         patch.setattr(gemm, "fits", lambda *_: False)
-        patch.setattr(gemm, "is_small_pair", lambda *_: False)
+        patch.setattr(gemm, "is_plain", lambda *_: False)
         return function(*arguments, **settings)
 
 
@@ -61,7 +61,7 @@ def test_packed_panels_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
-    monkeypatch.setattr(gemm, "SMALL_PAIR", 0)
+    monkeypatch.setattr(gemm, "is_plain", lambda *_: False)
     monkeypatch.setattr(gemm, "fits", lambda *_: True)
     results = {gemm.multiply(x, y).tobytes() for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))}
     monkeypatch.setattr(gemm, "room_for", lambda *_: 0)
@@ -108,6 +108,6 @@ def test_gradients_of_a_layer_are_those_of_separate_products(dtype, monkeypatch)
         dz, x, W = (rng.standard_normal(shape).astype(dtype) for shape in ((m, n), (m, k), (k, n)))
         together = kernels.linear_backward(dz, x, W)
         with monkeypatch.context() as patch:
-            patch.setattr("fastnet.kernels.linear.SMALL_PAIR", 0)
+            patch.setattr("fastnet.kernels.linear.SMALL", 0)
             apart = kernels.linear_backward(dz, x, W)
         assert [a.tobytes() for a in together] == [b.tobytes() for b in apart]

@@ -159,17 +159,18 @@ def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> 
 
 
 @kernel
-def multiply_pair(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int, int]) -> None:
-    """Multiply two matrices whose rows lie one after the other: what small products need, and no more.
+def multiply_plain(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int, int, int]) -> None:
+    """Multiply stacks of matrices that lie one after the other, row after row: what small products need, and no more.
 
     The last number is 1, the distance of elements: with a constant there, LLVM would load vectors of A and take them
     apart, which takes half as long again.
     """
-    n_rows, depth, n_columns, relu, one = numbers
-    _multiply_matrix(
-        Operand(a, 0, depth, one), Operand(b, 0, n_columns, 1), depth, Operand(c, 0, n_columns, 1), (n_rows, n_columns),
-        bias, relu != 0, Room(c[:0], a[:0]),
-    )  # fmt: skip
+    items, n_rows, depth, n_columns, relu, one = numbers
+    room = Room(c[:0], a[:0])
+    for s in range(items):
+        a_rows, b_rows = Operand(a, s * n_rows * depth, depth, one), Operand(b, s * depth * n_columns, n_columns, 1)
+        c_rows = Operand(c, s * n_rows * n_columns, n_columns, 1)
+        _multiply_matrix(a_rows, b_rows, depth, c_rows, (n_rows, n_columns), bias, relu != 0, room)
 
 
 @kernel
@@ -178,7 +179,7 @@ def linear_gradients(
 ) -> None:  # fmt: skip
     """Write dz @ W.T, x.T @ dz and the sum of dz over samples; `written` is `scratch`, to read: W transposed.
 
-    The last number is 1, as in `multiply_pair`.
+    The last number is 1, as in `multiply_plain`.
     """
     n_rows, n_in, n_out, one = numbers
     nothing, room = x[:0], Room(dx[:0], x[:0])

@@ -17,7 +17,7 @@ from fastnet._threads import resolve_threads
 from fastnet.kernels import arrays, elementary
 from fastnet.kernels.arrays import LINE_BYTES, flat, no_elements, room
 from fastnet.kernels.claims import claim, done, leave, make_control, share, share_work, wait_for
-from fastnet.kernels.direct import fits, multiply_directly, multiply_pair, room_for
+from fastnet.kernels.direct import fits, multiply_directly, multiply_plain, room_for
 from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
     TILE_ROWS,
@@ -216,9 +216,12 @@ def multiply(
     out: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
-    if out is not None and is_small_pair(a, b, out):
+    if out is not None and is_plain(a, b, out):
+        k, n = a.shape[-1], b.shape[-1]
+        items = b.size // (k * n)
         added = no_elements(a.dtype)[0] if bias is None else flat(bias)
-        multiply_pair(flat(a), flat(b), added, out.ravel(), (*a.shape, b.shape[1], int(relu), 1))
+        numbers = items, a.size // (k * items), k, n, int(relu), 1
+        multiply_plain(flat(a), flat(b), added, out.ravel(), numbers)
         return out
     batch_shape = checks.batch_shape(a, b)
     dtype, (m, k), n = a.dtype, a.shape[-2:], b.shape[-1]
@@ -237,19 +240,21 @@ def multiply(
     return result
 
 
-SMALL_PAIR = 2_000_000
-"""Multiply-adds up to which two matrices are multiplied with as little ado as can be."""
+SMALL = 2_000_000
+"""Multiply-adds up to which products are made with as little ado as can be, and the gradients of a layer in one call."""
 
 
-def is_small_pair(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> bool:
-    """Tell whether these are small matrices whose rows lie one after the other, and none is empty."""
+def is_plain(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> bool:
+    """Tell whether these are small, and the matrices of each lie one after the other, row after row.
+
+    B is one matrix, or as many as there are of A; nothing is empty.
+    """
     return (
-        a.ndim == 2
-        and b.ndim == 2
-        and a.flags.c_contiguous
+        a.flags.c_contiguous
         and b.flags.c_contiguous
         and c.flags.c_contiguous
-        and 0 < c.size * a.shape[1] <= SMALL_PAIR
+        and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2])
+        and 0 < c.size * a.shape[-1] <= SMALL
     )
 
 

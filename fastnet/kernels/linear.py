@@ -10,7 +10,7 @@ from fastnet._jit import kernel
 from fastnet.kernels.activations import relu_backward
 from fastnet.kernels.arrays import fill, flat, locked
 from fastnet.kernels.direct import linear_gradients
-from fastnet.kernels.gemm import SMALL_PAIR, multiply
+from fastnet.kernels.gemm import SMALL, multiply
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -58,7 +58,7 @@ def _gradients(
     dz: FloatArray, x: FloatArray, W: FloatArray, dx: FloatArray, dW: FloatArray, db: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     (n_rows, n_in), n_out = x.shape, W.shape[1]
-    is_small = n_rows * W.size <= SMALL_PAIR
+    is_small = n_rows * W.size <= SMALL
     if is_small and dx.flags.c_contiguous and dW.flags.c_contiguous and db.flags.c_contiguous:
         scratch = np.empty(W.size, W.dtype)
         targets = dx.ravel(), dW.ravel(), db

@@ -103,7 +103,7 @@ def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
         sample = samples.order[start + r]
         at = sample * n_in
         prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
-        ahead = samples.order[start + min(r + ROWS_AHEAD, last - 1)] * row_bytes
+        ahead = samples.order[min(start + r + ROWS_AHEAD, samples.order.size - 1)] * row_bytes
         for line in range(lines):
             prefetch(samples.bytes, ahead + line * LINE_BYTES)
         for panel in range(n_in // width):

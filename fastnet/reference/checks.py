@@ -171,6 +171,8 @@ def matmul_shape(a: FloatArray, b: FloatArray) -> Shape:
             raise ValueError(f"{name} must have shape {matrix}, got {value.shape}")
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"b must have shape (..., {a.shape[-1]}, n), got {b.shape}")
+    if a.shape[:-2] == b.shape[:-2]:  # most often: without NumPy's own rules, which take a microsecond
+        return (*a.shape[:-1], b.shape[-1])
     try:
         batch = batch_shape(a, b)
     except ValueError:
