@@ -51,11 +51,12 @@ def variants(case, dtype):
 
 
 def predict(layout, scale, dtype):
-    """Predict some rows, and fewer that take another way."""
+    """Predict some rows, in threads and without, and fewer: each takes another way."""
     parameters = np.ones(15, dtype)
     for vector in (parameters, read_only(parameters)):
-        for n_rows in (2, 9):
-            kernels.predict_logits(vector, layout(np.ones((n_rows, 4), dtype)), (4, 3), (), scale)
+        for n_rows, n_threads in ((2, None), (9, None), (9, 2)):
+            x = layout(np.ones((n_rows, 4), dtype))
+            kernels.predict_logits(vector, x, (4, 3), (), scale, n_threads=n_threads)
 
 
 DTYPE_NAMES = ("float32", "float64")

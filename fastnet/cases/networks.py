@@ -61,6 +61,8 @@ NETWORKS: list[tuple[int, tuple[int, ...], tuple[str, ...], Any]] = [
 ]  # fmt: skip
 REALISTIC_NETWORKS: list[tuple[int, tuple[int, ...], tuple[str, ...], Any]] = [
     (1, (784, 128, 10), ("relu",), None), (256, (784, 128, 10), ("relu",), np.uint8),
+    (64, (20, 16, 3), ("relu",), None), (64, (64, 128, 64, 10), ("relu", "relu"), None),
+    (64, (784, 128, 10), ("relu",), None), (10_000, (64, 100, 10), ("relu",), None),
 ]  # fmt: skip
 
 

@@ -39,8 +39,8 @@ def make_loss(code: int) -> Any:
         divisor, setting = s.memory.divisors[thread, 0], s.run.loss_setting
         correct, begin = 0, first
         if code == CROSS_ENTROPY:
-            if columns <= width:
-                lanes = LANE_BITS // 8 // values.itemsize
+            lanes = LANE_BITS // 8 // values.itemsize
+            if columns <= width and lanes <= width:  # rows are read and written in whole vectors of so many lanes
                 for r in range(first, last - lanes + 1, lanes):
                     correct += cross_entropy_rows(
                         values, base + r * width, width, columns, gradients, samples.labels, samples.weights,

@@ -15,6 +15,8 @@ CHUNK_BYTES = 64
 """A cache line, and a whole number of registers of any width."""
 
 PANEL_BYTES = TILE_VECTORS * vector_bits() // 8
+PART_BYTES = min(CHUNK_BYTES, PANEL_BYTES)
+"""A chunk, or a panel's row where that is shorter."""
 
 
 @emitted
@@ -98,10 +100,10 @@ copy_row, copy_chunk = _make_copy(PANEL_BYTES), _make_copy(CHUNK_BYTES)
 
 @emitted
 def copy_part(_typing: Any, source: Any, s0: Any, target: Any, t0: Any, scale: Any, count: Any) -> Any:
-    """Copy the first `count` elements of a chunk, and write zeros after them; what is read is the whole chunk."""
+    """Copy the first `count` elements of a part, and write zeros after them; what is read is the whole part."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _emit_copy(CHUNK_BYTES, context, builder, signature.args, args, args[5])
+        return _emit_copy(PART_BYTES, context, builder, signature.args, args, args[5])
 
     return types.void(source, types.int64, target, types.int64, scale, types.int64), codegen
 

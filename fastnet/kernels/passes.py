@@ -17,7 +17,7 @@ from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
 from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
-from fastnet.kernels.moves import CHUNK_BYTES, copy_part, copy_row, prefetch
+from fastnet.kernels.moves import PART_BYTES, copy_part, copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.state import Weights
 
@@ -93,7 +93,7 @@ def gather_pixels(s: Any, start: int, first: int, last: int) -> int:
 @inlined
 def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
     samples, values = s.samples, s.memory.values
-    width, chunk = TILE_VECTORS * VECTOR_BYTES // values.itemsize, CHUNK_BYTES // values.itemsize
+    width, size = TILE_VECTORS * VECTOR_BYTES // values.itemsize, PART_BYTES // values.itemsize
     n_in, step = s.layout.n_in[0], s.run.capacity * width
     real = values.dtype.type
     scale, whole = real(samples.scale), n_in // width * width
@@ -109,10 +109,10 @@ def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
         for panel in range(n_in // width):
             copy_row(x, at + panel * width, values, panel * step + r * width, scale)
         target = (n_in // width) * step + r * width
-        if at + whole + padded_to(n_in - whole, chunk) <= x.size:
-            for j in range(0, n_in - whole, chunk):
+        if at + whole + padded_to(n_in - whole, size) <= x.size:
+            for j in range(0, n_in - whole, size):
                 copy_part(x, at + whole + j, values, target + j, scale, n_in - whole - j)
-        else:  # there is no whole chunk at the end of the samples
+        else:  # there is no whole part at the end of the samples
             for j in range(n_in - whole):
                 values[target + j] = real(x[at + whole + j]) * scale
     write_ones(s.run.ones, n_in, first, last, values, s.layout.values[0], step)

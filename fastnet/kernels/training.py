@@ -18,6 +18,7 @@ from fastnet.kernels.activations import CODES
 from fastnet.kernels.arrays import locked
 from fastnet.kernels.epoch import PHASES
 from fastnet.kernels.epochs import Data, Epochs
+from fastnet.kernels.forward import is_short, predict_by_layers
 from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.row import MOST_ROWS, predict_rows
 from fastnet.kernels.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
@@ -44,7 +45,7 @@ def predict_logits(
     out: FloatArray | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
-    """Run a network forward; a thread carries a block of rows through all layers while they are in its cache."""
+    """Run a network forward: some rows through all layers while they are in a cache, shared out among threads if many."""
     training_checks.network(parameters, x, sizes, activations, scale)
     dtype = parameters.dtype
     if 0 < len(x) <= MOST_ROWS:
@@ -52,8 +53,12 @@ def predict_logits(
         logits[...] = predict_few(parameters, x, tuple(sizes), tuple(activations), float(scale))
         return logits
     logits = checks.output(out, (len(x), int(sizes[-1])), dtype, (parameters, x))
+    flop = flop_per_sample(sizes) * len(x)
+    team = threads_for(flop, n_threads)
+    if is_short(sizes, flop) and n_threads in (None, 1):
+        predict_by_layers(parameters, x, sizes, activations, scale, logits)
+        return logits
     task = Task(sizes, activations)
-    team = threads_for(flop_per_sample(sizes) * len(x), n_threads)
     target = logits if logits.flags.c_contiguous else np.empty(logits.shape, dtype)
     samples = make_samples(x, None, np.arange(len(x)), scale, dtype)
     own = parameters.flags.c_contiguous and parameters.flags.writeable

@@ -179,15 +179,19 @@ def network(
     names("activations", activations, len(sizes) - 2, ACTIVATIONS)
     dtype = checks.one_dtype(parameters=parameters)
     checks.shape("parameters", parameters, (n_parameters,))
-    expected = f"a {dtype} or uint8 array" + " or CSR matrix" * csr
-    if not (csr and is_csr(x)):
-        checks.array("x", x, expected)
-    if x.dtype != dtype and x.dtype != np.uint8:
-        raise TypeError(f"x must be {expected}, got {x.dtype}")
+    is_array = type(x) is np.ndarray  # most often: then nothing is asked that takes a microsecond
+    if not is_array and not (csr and is_csr(x)):
+        checks.array("x", x, _kinds_of_inputs(dtype, csr))
+    if x.dtype is not dtype and x.dtype != np.uint8 and x.dtype != dtype:
+        raise TypeError(f"x must be {_kinds_of_inputs(dtype, csr)}, got {x.dtype}")
     checks.shape("x", x, ("n_samples", int(sizes[0])))
-    if is_csr(x):
+    if not is_array and is_csr(x):
         _indices("x", x)
     real("scale", scale)
+
+
+def _kinds_of_inputs(dtype: Any, csr: bool) -> str:
+    return f"a {dtype} or uint8 array" + " or CSR matrix" * csr
 
 
 def is_csr(x: Any) -> bool:
