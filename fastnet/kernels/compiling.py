@@ -42,6 +42,8 @@ compiling.answer(state_type=state_type, **request)
 
 
 _loaded: dict[tuple[Training | Inference, Any], Parts] = {}
+_absent: set[tuple[Training | Inference, Any]] = set()
+"""What was neither compiled nor in the cache when it was asked for and not to be compiled: it is not looked for again."""
 
 
 def load_parts(asked: Training | Inference, state: State) -> Parts:
@@ -55,6 +57,8 @@ def load_parts(asked: Training | Inference, state: State) -> Parts:
         If something is not in the cache, under `nothing_compiled()`.
     """
     dtype = state.weights.flat.dtype
+    if (asked, dtype) in _absent and nothing_is_compiled():
+        raise NotCompiledError(str(asked))
     if (asked, dtype) not in _loaded:
         _loaded[asked, dtype] = _load(asked, dtype, numba.typeof(state))
     return _loaded[asked, dtype]
@@ -65,6 +69,7 @@ def _load(asked: Training | Inference, dtype: Any, state_type: Any) -> Parts:
     chosen = choose(asked)
     missing = [form for form in _forms(chosen, state_type) if not form.is_at_hand()]
     if missing and nothing_is_compiled():
+        _absent.add((asked, dtype))
         raise NotCompiledError(", ".join(form.name for form in missing))
     if missing:
         from fastnet._notices import tell  # here, for it is nothing that compiled code is made from

@@ -25,8 +25,9 @@ from fastnet.kernels.strided import (
 
 VECTOR_BYTES = vector_bits() // 8
 
-BLOCK_BYTES = 16 * 1024
-"""Bytes of a panel of B that are used for some rows of A before the next: half of a small first-level cache."""
+BLOCK_BYTES = 64 * 1024
+"""Bytes of a panel of B that are used for some rows of A before the next. More than a first-level cache holds: read in
+order from the second one it is as fast, and C is read and written less often than in shorter pieces."""
 
 MOST_ROWS = 16
 """A block has a multiple of so many rows: whole tiles, whatever their vectors."""
@@ -114,7 +115,7 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
 def _multiply_matrix(
     a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], bias: Any, relu: bool, room: Any
 ) -> None:  # fmt: skip
-    """C = A @ B, bias and ReLU, in blocks of the depth, so that a panel of B stays in the first-level cache.
+    """C = A @ B, bias and ReLU, in blocks of the depth, so that a panel of B stays in a cache.
 
     What is packed is used for all rows; otherwise a block of rows takes panel after panel, and stays in that cache too.
     """

@@ -58,7 +58,9 @@ def predict_by_layers(
         rows = x[first : first + block]
         n = len(rows)
         if converts:
-            rows = np.multiply(rows, parameters.dtype.type(scale), out=own_memory[0][:n], casting="unsafe")
+            own_memory[0][:n] = rows
+            rows = own_memory[0][:n]
+            rows *= parameters.dtype.type(scale)
         targets = [*(memory[:n] for memory in own_memory[1:]), logits[first : first + n]]
         for (W, b, code), target in zip(weights, targets, strict=True):
             rows = gemm.multiply(rows, W, b, code == RELU, target)
