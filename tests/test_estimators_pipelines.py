@@ -197,7 +197,7 @@ def test_sparse_input_is_never_made_dense_as_a_whole(backend, solver, monkeypatc
     X = scipy.sparse.coo_array((rng.random(48_000), places), (6000, 4000)).tocsr()
     y = np.arange(6000) % 3
     model = MLPClassifier((4,), solver=solver, batch_size=50, max_iter=2, backend=backend)
-    model.fit(X[:100], y[:100])  # compiled before memory is counted
+    model.fit(X[:100], y[:100]).predict(X)  # compiled before memory is counted
     tracemalloc.start()
     try:
         predicted = model.fit(X, y).predict(X)

@@ -32,4 +32,4 @@ def runs():
 
 def in_blocks_of(n_rows):
     """Let batches go through in blocks of at most so many rows; as a context."""
-    return mock.patch.object(teams, "MOST_BLOCK_ROWS", n_rows)
+    return mock.patch.object(teams, "LONG_BLOCK_ROWS", n_rows)

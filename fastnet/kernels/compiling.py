@@ -43,7 +43,7 @@ compiling.answer(state_type=state_type, **request)
 
 _loaded: dict[tuple[Training | Inference, Any], Parts] = {}
 _absent: set[tuple[Training | Inference, Any]] = set()
-"""What was neither compiled nor in the cache when it was asked for and not to be compiled: it is not looked for again."""
+"""What was neither compiled nor in the cache when it was not to be compiled either: it is not looked for again."""
 
 
 def load_parts(asked: Training | Inference, state: State) -> Parts:

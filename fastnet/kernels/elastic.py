@@ -43,11 +43,12 @@ RATE, LAST, ENDING, ASKED_AT, WANTED, BASE, REACH, PAUSE, UNTIL, HELD, TAKEN, LO
 ELAPSED, SAMPLES, WINDOWS, LEAST, EXPECTED = range(13, 18)
 """What the caller keeps from call to call; times are ticks of the clock.
 
-Ticks in a microsecond; when the clock was read; what the call before took after that; when helpers were asked for. The size that the team is to have, the one
-to fall back to, the one to try next; for how long, until when, it does not grow. Since it is to have its size: the time
-that it had it, the samples in that time, how much longer it took than a smaller team would have, and the same with
-little credit for gains. The time and samples of the present window, the windows before, and the least that a sample
-took in one of them. Then for each size what a sample took in the smaller team before, on average and at least."""
+Ticks in a microsecond; when the clock was read; what the call before took after that; when helpers were asked for. The
+size that the team is to have, the one to fall back to, the one to try next; for how long, until when, it does not
+grow. Since it is to have its size: the time that it had it, the samples in that time, how much longer it took than a
+smaller team would have, and the same with little credit for gains. The time and samples of the present window, the
+windows before, and the least that a sample took in one of them. Then for each size what a sample took in the smaller
+team before, on average and at least."""
 
 WINDOW = 200
 """Microseconds that are looked at together to learn the speed of a size."""

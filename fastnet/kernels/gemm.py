@@ -241,7 +241,7 @@ def multiply(
 
 
 SMALL = 2_000_000
-"""Multiply-adds up to which products are made with as little ado as can be, and the gradients of a layer in one call."""
+"""Multiply-adds up to which a product is made with as little ado as can be, and a layer's gradients in one call."""
 
 
 def is_plain(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> bool:

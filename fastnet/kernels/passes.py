@@ -10,8 +10,8 @@ import functools
 from typing import Any
 
 from fastnet._jit import inlined, part
-from fastnet.kernels.arrays import LINE_BYTES
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.arrays import LINE_BYTES
 from fastnet.kernels.claims import share
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
@@ -20,7 +20,6 @@ from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.moves import PART_BYTES, copy_part, copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.state import Weights
-
 
 SHORT_ROW, ROWS_AHEAD = 256, 16
 """Bytes of a sample up to which those that follow are asked for while some are gathered, and how many ahead; longer

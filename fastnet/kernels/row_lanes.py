@@ -216,9 +216,7 @@ def cross_entropy_rows(
 
         ones = ir.Constant(rows.doubles, [ir.Constant(double, 1.0)] * rows.lanes)
         before = builder.block
-        any_weights = builder.icmp_signed(
-            ">", context.make_array(kinds[6])(context, builder, args[6]).nitems, whole(0)
-        )
+        any_weights = builder.icmp_signed(">", context.make_array(kinds[6])(context, builder, args[6]).nitems, whole(0))
         with builder.if_then(any_weights):
             given = _gathered(
                 builder, rows.lanes, lambda i: builder.load(memory(6, samples[i], double), align=8, typ=double)
@@ -248,9 +246,7 @@ def cross_entropy_rows(
         place = memory(12, args[13], double)
         builder.store(loss, builder.bitcast(place, loss.type.as_pointer()), align=8)
         mask = builder.bitcast(builder.not_(beaten), ir.IntType(rows.lanes))
-        counted = call_function(
-            builder, "llvm.ctpop.i64", ir.FunctionType(I64, [I64]), [builder.zext(mask, I64)]
-        )
+        counted = call_function(builder, "llvm.ctpop.i64", ir.FunctionType(I64, [I64]), [builder.zext(mask, I64)])
         return counted
 
     return signature, codegen

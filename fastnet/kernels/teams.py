@@ -36,9 +36,14 @@ from fastnet.reference.checks import FloatArray, IntArray
 FEW_WEIGHTS = 512 * 1024
 """Weights that stay in the second-level cache, about, while blocks of rows pass."""
 
-BLOCK_ROWS, MOST_BLOCK_ROWS = 128, 512
-"""Rows of a block at most. Few weights: short blocks, whose activations stay in the cache too; 64 for each thread
-where there are many. More weights come from farther away for each block, which is then to be long."""
+BLOCK_ROWS, BLOCK_ELEMENTS = 128, 256 * 1024
+"""Rows of a block, and its activations, at most, where there are few weights: it stays in the cache beside them. Each
+thread has 64 of the rows where there are many threads."""
+
+LONG_BLOCK_ROWS, LONG_BLOCK_ELEMENTS = 512, 3 * 512 * 1024
+"""The same for more weights, which come from farther away for each block."""
+
+FEWEST_BLOCK_ROWS = 64
 
 
 class Task(NamedTuple):
@@ -90,11 +95,12 @@ def make_samples(
     )
 
 
-def _block_rows(n_rows: int, n_weights: int, team: int) -> int:
+def _block_rows(n_rows: int, sizes: Sizes, team: int) -> int:
     """Cut rows into blocks of one length."""
-    few = min(max(BLOCK_ROWS, 64 * team), MOST_BLOCK_ROWS)
-    most = few if n_weights <= FEW_WEIGHTS else MOST_BLOCK_ROWS
-    n_blocks = -(-n_rows // most)
+    rows, elements = LONG_BLOCK_ROWS, LONG_BLOCK_ELEMENTS
+    if sizes.packed <= FEW_WEIGHTS:
+        rows, elements = min(max(BLOCK_ROWS, FEWEST_BLOCK_ROWS * team), rows), BLOCK_ELEMENTS
+    n_blocks = -(-n_rows // min(rows, max(elements // sizes.values, FEWEST_BLOCK_ROWS)))
     return -(-n_rows // max(n_blocks, 1))
 
 
@@ -146,7 +152,7 @@ def training_state(
     narrow = PANELS if is_sparse else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
     layout, needed = make_layout(sizes, task.activations, dtype.itemsize, narrow, is_sparse)
     n_batch = min(task.batch_size, max(n_samples, 1))
-    block = _block_rows(n_batch, needed.packed, team)
+    block = _block_rows(n_batch, needed, team)
     capacity = spaced_rows(block, dtype.itemsize)
     run = _make_run(task, capacity, block, _by_columns(sizes, min(block, n_batch), team, dtype.itemsize))
     stores = block < n_batch or task.clips or not task.optimizer
@@ -175,6 +181,7 @@ def _training_memory(
 ) -> Memory:
     tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
     n_slabs, n_out = clipping.squares_size(task.sizes), int(task.sizes[-1])
+    own_rows = scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)
     return Memory(
         control=elastic.make_control(team),
         sizes=np.array(fixed_sizes(team), np.int64),
@@ -186,7 +193,7 @@ def _training_memory(
         gradients=arrays.empty(capacity * needed.values, dtype),
         row_losses=arrays.empty(capacity),
         logits=np.empty(0, dtype),
-        rows=arrays.empty((team, max(2 * n_out, scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)) + 2 * LINE), dtype),
+        rows=arrays.empty((team, max(2 * n_out, own_rows) + 2 * LINE), dtype),
         sums=arrays.empty(sums_size(narrow, capacity), dtype),
         places=arrays.empty((team, 4 * capacity + 2 * LINE), np.int64),
         words=arrays.zeros(capacity * sparse.n_words, np.uint64),
@@ -215,7 +222,7 @@ def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits
 def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
     dtype, n_samples = parameters.dtype, samples.order.size
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
-    most = max(_block_rows(-(-n_samples // team), needed.packed, 1), 1)
+    most = max(_block_rows(-(-n_samples // team), needed, 1), 1)
     block = padded(-(-n_samples // max(padded(-(-n_samples // most), team), 1)), TILE_ROWS)
     task = task._replace(batch_size=PACKS_PER_THREAD * team if team > 1 else 1)
     capacity = spaced_rows(team * block, dtype.itemsize)

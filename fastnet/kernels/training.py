@@ -45,7 +45,7 @@ def predict_logits(
     out: FloatArray | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
-    """Run a network forward: some rows through all layers while they are in a cache, shared out among threads if many."""
+    """Run a network forward: rows through all layers while they are in a cache, shared out among threads if many."""
     training_checks.network(parameters, x, sizes, activations, scale)
     dtype = parameters.dtype
     if 0 < len(x) <= MOST_ROWS:
