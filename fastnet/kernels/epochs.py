@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet._threads import employ
-from fastnet.kernels import arrays, sparse
+from fastnet.kernels import arrays, gemm, sparse
 from fastnet.kernels.elastic import make_pace
-from fastnet.kernels.gemm import threads_for
 from fastnet.kernels.parts import NotCompiledError, nothing_compiled
 from fastnet.kernels.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.reference import training_checks
@@ -51,11 +50,16 @@ class Epochs:
         self._sparse: sparse.Sparse | None = None
         if training_checks.is_csr(data.x):
             self._sparse = sparse.from_csr(data.x, int(task.sizes[1]), data.scale, parameters.dtype, n_threads)
-        self._n_seen, self._seconds = 0, 0.0
+        self._n_seen, self._seconds, self._flop_per_thread = 0, 0.0, FLOP_PER_HELPER
         self._pays: bool | None = None  # to leave zeros out; None if nobody has looked
         self._was_tried = self._is_compiling = self._is_compiled = False
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
-        threads_for(0, n_threads)  # rejects what cannot be used
+        gemm.threads_for(0, n_threads)  # rejects what cannot be used
+
+    def once(self, order: IntArray, step: int = 0) -> Totals:
+        """Take the steps of an epoch after which there is no other: it pays later to have helpers come."""
+        self._flop_per_thread = gemm.FLOP_PER_THREAD
+        return self(order, step)
 
     def __call__(self, order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
         """Take the steps of an epoch."""
@@ -140,7 +144,7 @@ class Epochs:
             x = np.empty((0, x.shape[1]), parameters.dtype)
         samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
         flop = 3 * flop_per_sample(self._task.sizes) * n_samples
-        n_threads = threads_for(flop, self._n_threads, FLOP_PER_HELPER)
+        n_threads = gemm.threads_for(flop, self._n_threads, self._flop_per_thread)
         state, task = training_state(self._task, parameters, slots, samples, n_threads), self._task
         steps = (*task.sizes, task.batch_size, *task.optimizer[:1], parameters.dtype, self._sparse is not None)
         return Team(state, n_threads, make_pace(n_threads, steps)), places

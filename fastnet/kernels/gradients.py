@@ -43,7 +43,7 @@ def loss_gradient(
     own = parameters if parameters.flags.writeable else parameters.copy()  # kernels have one type of vector
     target = gradient if gradient.flags.c_contiguous else np.empty_like(gradient)
     target[...] = 0
-    totals = Epochs(task, own, (target,), data, n_threads)(np.arange(n_samples))
+    totals = Epochs(task, own, (target,), data, n_threads).once(np.arange(n_samples))
     mean = totals.loss_sum / max(n_samples, 1)
     if target is not gradient:
         gradient[...] = target
