@@ -6,10 +6,10 @@ Here arguments are checked and working memory is made; what the threads then do,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -124,7 +124,7 @@ def train_epoch(
         parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
         sample_weight, l2, dropout, seed, bias, n_threads,
     )  # fmt: skip
-    return epoch.once(order, step)
+    return cast(Epochs, epoch).once(order, step)
 
 
 def prepare_training(
@@ -146,7 +146,7 @@ def prepare_training(
     seed: int = 0,
     bias: bool = True,
     n_threads: int | None = None,
-) -> Epochs:
+) -> Callable[..., Totals]:
     """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
     training_checks.network(parameters, x, sizes, activations, scale, csr=True)
     training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
