@@ -19,6 +19,10 @@ WHAT = ("--pyargs", "tests", "benchmarks/comparison", "fastnet")
 # A process for each core; what one is short of, it takes from the other's tests.
 IN_PARALLEL = ("-n", "auto", "--dist", "worksteal")
 
+# Ratio to NumPy that every operation has to reach, by the width of vectors. With 512 bits all are ahead, and a
+# twentieth is left to the noise of a shared machine; with 256, some batched products are behind by up to a fifth.
+LEAST_RATIO = {"512": "0.95", "256": "0.6"}
+
 # A benchmark of every kind, and of every operation in float32: what shows that the asv suite works.
 ASV_SAMPLE = (
     r"^operations\..*float32",
@@ -98,13 +102,16 @@ def docs(session: nox.Session) -> None:
 def compare(session: nox.Session) -> None:
     """Gate: the compiled kernels agree with the reference and are as much faster as before; arguments go to fastnet.
 
-    With one thread, which other work on the machine disturbs least. A kernel that became 2.5 times as slow fails on the
-    kind of machine that the baseline was measured on; elsewhere, and where the baseline has no row yet, results must
-    agree, and times be in proportion.
+    With one thread, which other work on the machine disturbs least. There is a baseline for each width of vectors. A
+    kernel that became 1.6 times as slow fails on the kind of machine that it was measured on; elsewhere, and where the
+    baseline has no row yet, results must agree, and no kernel be much slower than NumPy.
     """
     install(session)
-    baseline = ["benchmarks/baseline.json", "--factor", "1.6", "--fail-under", "0.2", "--threads", "1"]
-    session.run("fastnet", "compare", *(session.posargs or baseline))
+    width = "from fastnet._jit import vector_bits; print(vector_bits())"
+    bits = str(session.run("python", "-c", width, silent=True)).strip()
+    bits = bits if bits in LEAST_RATIO else "256"
+    limits = ["--factor", "1.6", "--fail-under", LEAST_RATIO[bits], "--threads", "1"]
+    session.run("fastnet", "compare", *(session.posargs or [f"benchmarks/baseline-{bits}.json", *limits]))
 
 
 @nox.session

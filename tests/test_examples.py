@@ -1,6 +1,7 @@
 """The examples, which hold their own assertions, run from beginning to end."""
 
 import runpy
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,15 @@ def test_example_runs(path, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(path)])
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     runpy.run_path(str(path), run_name="__main__")
+
+
+def test_the_ladder_from_a_loop_to_a_step_holds_against_numpy_on_every_rung():
+    command = [sys.executable, "-P", str(EXAMPLES[0].parent / "ladder"), "0.01"]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert finished.returncode == 0, finished.stderr
+    rates = [float(line.split()[2]) for line in finished.stdout.splitlines()[1:]]
+    assert len(rates) == 8
+    assert rates[0] < min(rates[2:]), "even so briefly, a tile is faster than a loop"
 
 
 def test_there_are_examples():

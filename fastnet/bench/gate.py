@@ -96,6 +96,15 @@ COPIES = ("identity_forward", "identity_backward")
 """Operations whose times tell no more than where their arrays happen to lie in memory, which each process redraws."""
 
 
+COPIES_SHARE = 0.9
+"""What is asked of them, of the ratio that is asked of others: both sides are one copy by NumPy."""
+
+
+def limit_under(fail_under: float, key: Key) -> float:
+    """Return the ratio that an operation has to reach where all have to reach one."""
+    return fail_under * COPIES_SHARE if key[0] in COPIES else fail_under
+
+
 def limits_of(document: dict[str, Any], factor: float) -> dict[Key, float]:
     """Return what a new measurement has to reach: the low ends of saved intervals, divided by `factor`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,16 @@ def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[
 
 
 def save(document: dict[str, Any], path: Path) -> None:
-    """Write a document, whole or not at all."""
+    """Write a document, whole or not at all: a row of a section to a line, so that a changed row is a changed line."""
     with replacing(path, "w", encoding="utf-8") as file:
-        json.dump(standard(document), file, indent=1)
-        file.write("\n")
+        file.write("{\n" + ",\n".join(_lines(standard(document))) + "\n}\n")
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    for name, value in document.items():
+        is_table = isinstance(value, list) and value and isinstance(value[0], dict)
+        rows = ",\n".join("  " + json.dumps(row) for row in value) if is_table else ""
+        yield f" {json.dumps(name)}: " + (f"[\n{rows}\n ]" if is_table else json.dumps(value))
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -162,7 +162,11 @@ def _measure(
         keys = [(case.operation, case.size, name) for case in cases for name in dtypes]
         if saved and not set(keys) & set(saved):
             raise ValueError(f"{before}: the saved results have nothing in common with what would be measured")
-        verdicts = _run(cases, dtypes, lambda key: max(fail_under or 0.0, saved.get(key, 0.0)), budget)
+
+        def limit_of(key: Key) -> float:
+            return max(gate.limit_under(fail_under or 0.0, key), saved.get(key, 0.0))
+
+        verdicts = _run(cases, dtypes, limit_of, budget)
     print(verdicts_table(verdicts))
     if saved:
         whole = not operations and network is None and dtype is None

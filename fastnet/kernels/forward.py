@@ -29,9 +29,9 @@ NARROW = 64
 """Width of layers up to which this is faster than two threads on panels, of which they fill but a part."""
 
 
-def is_short(sizes: Sequence[int], flop: int) -> bool:
-    """Tell whether a call of so much work is best made layer by layer."""
-    return flop < 2 * gemm.FLOP_PER_THREAD or max(sizes) <= NARROW
+def is_short(sizes: Sequence[int], flop: int, team: int) -> bool:
+    """Tell whether a call of so much work, for which so many threads would be taken, is best made layer by layer."""
+    return flop < 2 * gemm.FLOP_PER_THREAD or (team <= 2 and max(sizes) <= NARROW)
 
 
 @lru_cache(maxsize=64)

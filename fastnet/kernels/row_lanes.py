@@ -15,8 +15,9 @@ from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import emitted
+from fastnet.kernels.bits import emit_count
 from fastnet.kernels.elementary import Emitter
-from fastnet.kernels.emit import I32, I64, Vectors, call_function, itemsize, llvm_float, loop, phi, whole
+from fastnet.kernels.emit import I32, I64, Vectors, itemsize, llvm_float, loop, phi, whole
 from fastnet.kernels.moves import transposed
 from fastnet.kernels.reductions import LANE_BITS
 
@@ -157,10 +158,9 @@ class _Rows:
         return self.vec.splat(rounded)
 
 
-def _gathered(builder: Any, n: int, pick: Callable[[int], Any]) -> Any:
+def _gathered(builder: Any, scalars: list[Any]) -> Any:
     """Make a vector of scalars."""
-    scalars = [pick(i) for i in range(n)]
-    vector = ir.Constant(ir.VectorType(scalars[0].type, n), ir.Undefined)
+    vector = ir.Constant(ir.VectorType(scalars[0].type, len(scalars)), ir.Undefined)
     for i, scalar in enumerate(scalars):
         vector = builder.insert_element(vector, scalar, ir.Constant(I32, i))
     return vector
@@ -169,6 +169,7 @@ def _gathered(builder: Any, n: int, pick: Callable[[int], Any]) -> Any:
 def _gradient(rows: _Rows, total: Any, labels: Any, even: Any, at_label: Any, weight: Any, divisor: Any) -> None:
     """Replace exponentials by the gradient: probabilities less what is expected, weighted, for the batch's mean."""
     builder = rows.builder
+    weight = weight if rows.vec.align == 8 else builder.fptrunc(weight, rows.vec.type)
 
     def step(column: Any, place: Any, _now: list[Any]) -> list[Any]:
         slope = builder.fsub(builder.fdiv(rows.vec.load(place), total), even)
@@ -179,6 +180,17 @@ def _gradient(rows: _Rows, total: Any, labels: Any, even: Any, at_label: Any, we
     rows.for_columns([], step)
 
 
+def _losses(rows: _Rows, total: Any, below_top: Any, sums: Any, smoothing: Any) -> Any:
+    """Return each row's loss in float64, from what its label's logit is below the top, and the sum of that over all."""
+    builder, double = rows.builder, Emitter(rows.builder, rows.doubles)
+    columns = rows.vec.splat(builder.sitofp(rows.columns, ir.DoubleType()))
+    share, one = rows.vec.splat(smoothing), double.real(1.0)
+    own = builder.fmul(builder.fsub(one, share), rows.in_double(below_top))
+    loss = builder.fsub(double.log(rows.in_double(total)), own)
+    smoothed = builder.fsub(loss, builder.fmul(share, builder.fdiv(sums, columns)))
+    return builder.select(builder.fcmp_ordered(">", share, double.real(0.0)), smoothed, loss)
+
+
 @emitted
 def cross_entropy_rows(
     _typing: Any, logits: Any, at: Any, pitch: Any, columns: Any, gradients: Any, labels: Any, weights: Any,
@@ -186,67 +198,47 @@ def cross_entropy_rows(
 ) -> Any:  # fmt: skip
     """Write gradients and losses of as many rows as there are lanes; return how many of them are classified right.
 
-    Rows lie `pitch` elements apart from logits[at] on, their gradients at the same places, their losses from
-    losses[row] on. They belong to the samples order[first:], with labels, and weights if there are any.
+    Rows lie `pitch` elements apart from logits[at] on, whole vectors of them, and their gradients at the same places.
+    Their losses are written from losses[row] on. They belong to the samples order[first:], with labels, and weights if
+    there are any.
     """
-    i64, f64 = types.int64, types.float64
-    signature = i64(
-        logits, i64, i64, i64, gradients, labels, weights, order, i64, f64, f64, scratch, losses, i64
-    )  # fmt: skip
+    i64, f64, double = types.int64, types.float64, ir.DoubleType()
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        element, kinds = llvm_float(logits.dtype), signature.args
-        vec = Vectors(builder, element, LANE_BITS)
+        def place(i: int, start: Any, element: Any) -> Any:
+            data = context.make_array(signature.args[i])(context, builder, args[i]).data
+            return builder.gep(data, [start], source_etype=element)
 
-        def memory(i: int, start: Any, of: Any = None) -> Any:
-            data = context.make_array(kinds[i])(context, builder, args[i]).data
-            return builder.gep(data, [start], source_etype=of or element)
+        def gathered(i: int, places: list[Any], element: Any, size: int) -> Any:
+            return _gathered(builder, [builder.load(place(i, at, element), align=size, typ=element) for at in places])
 
-        rows, double = _Rows(builder, element, args[3], memory(11, whole(0))), ir.DoubleType()
-        samples = [
-            builder.load(memory(7, builder.add(args[8], whole(i)), I64), align=8, typ=I64) for i in range(rows.lanes)
-        ]
-        own_labels = _gathered(
-            builder, rows.lanes, lambda i: builder.load(memory(5, samples[i], I32), align=4, typ=I32)
-        )
-        rows.read(memory(0, args[1]), args[2])
+        real = llvm_float(logits.dtype)
+        rows = _Rows(builder, real, args[3], place(11, whole(0), real))
+        numbers = [builder.add(args[8], whole(i)) for i in range(rows.lanes)]
+        samples = [builder.load(place(7, number, I64), align=8, typ=I64) for number in numbers]
+        own_labels = gathered(5, samples, I32, 4)
+        rows.read(place(0, args[1], real), args[2])
         top, own = rows.largest_and_own(own_labels)
-        beaten, below = rows.exponentials(top, own, own_labels)
+        beaten, sums = rows.exponentials(top, own, own_labels)
         total = rows.total()
 
-        ones = ir.Constant(rows.doubles, [ir.Constant(double, 1.0)] * rows.lanes)
-        before = builder.block
-        any_weights = builder.icmp_signed(">", context.make_array(kinds[6])(context, builder, args[6]).nitems, whole(0))
-        with builder.if_then(any_weights):
-            given = _gathered(
-                builder, rows.lanes, lambda i: builder.load(memory(6, samples[i], double), align=8, typ=double)
-            )
+        before, ones = builder.block, Emitter(builder, rows.doubles).real(1.0)
+        count = context.make_array(signature.args[6])(context, builder, args[6]).nitems
+        with builder.if_then(builder.icmp_signed(">", count, whole(0))):
+            given = gathered(6, samples, double, 8)
             inside = builder.block
         weight = phi(builder, rows.doubles, (ones, before), (given, inside))
-        real_weight = weight if vec.align == 8 else builder.fptrunc(weight, vec.type)
 
-        own_part = builder.fsub(ir.Constant(double, 1.0), args[9])
         even = builder.fdiv(args[9], builder.sitofp(args[3], double))
-        _gradient(
-            rows, total, own_labels, rows.in_real(even), rows.in_real(own_part), real_weight, rows.in_real(args[10])
-        )
-        rows.write(memory(4, args[1]), args[2])
-
-        def wide(number: Any) -> Any:
-            return rows.vec.splat(number)
-
-        in_double = Emitter(builder, rows.doubles)
-        loss = builder.fsub(
-            in_double.log(rows.in_double(total)), builder.fmul(wide(own_part), rows.in_double(builder.fsub(own, top)))
-        )
-        others = builder.fdiv(below, wide(builder.sitofp(args[3], double)))
-        smoothed = builder.fsub(loss, builder.fmul(wide(args[9]), others))
-        smooths = builder.fcmp_ordered(">", args[9], ir.Constant(double, 0.0))
-        loss = builder.fmul(builder.select(smooths, smoothed, loss), weight)
-        place = memory(12, args[13], double)
-        builder.store(loss, builder.bitcast(place, loss.type.as_pointer()), align=8)
+        at_label = builder.fsub(ir.Constant(double, 1.0), args[9])
+        even, at_label, count = (rows.in_real(number) for number in (even, at_label, args[10]))
+        _gradient(rows, total, own_labels, even, at_label, weight, count)
+        rows.write(place(4, args[1], real), args[2])
+        loss = builder.fmul(_losses(rows, total, builder.fsub(own, top), sums, args[9]), weight)
+        builder.store(loss, builder.bitcast(place(12, args[13], double), loss.type.as_pointer()), align=8)
         mask = builder.bitcast(builder.not_(beaten), ir.IntType(rows.lanes))
-        counted = call_function(builder, "llvm.ctpop.i64", ir.FunctionType(I64, [I64]), [builder.zext(mask, I64)])
-        return counted
+        return emit_count(builder, builder.zext(mask, I64))
 
-    return signature, codegen
+    return i64(
+        logits, i64, i64, i64, gradients, labels, weights, order, i64, f64, f64, scratch, losses, i64
+    ), codegen  # fmt: skip

@@ -55,7 +55,7 @@ def predict_logits(
     logits = checks.output(out, (len(x), int(sizes[-1])), dtype, (parameters, x))
     flop = flop_per_sample(sizes) * len(x)
     team = threads_for(flop, n_threads)
-    if is_short(sizes, flop) and n_threads in (None, 1):
+    if n_threads in (None, 1) and is_short(sizes, flop, team):
         predict_by_layers(parameters, x, sizes, activations, scale, logits)
         return logits
     task = Task(sizes, activations)
