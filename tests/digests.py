@@ -148,6 +148,7 @@ TRAININGS = {
         Training(50, (30, 96, 64, 5), ("sigmoid", "tanh"), "squared_error", "sgd", 24),  # partitioned by columns
         Training(50, (40, 33, 3), ("identity",), "binary_cross_entropy", "momentum", 16, clip_value=0.05, filled=0.2),
         Training(50, (256, 10), (), "absolute_error", "nesterov", 16),
+        Training(20, (40, 150, 20, 3), ("tanh", "relu"), "cross_entropy", "sgd", 1),
         Training(50, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adamw", 16, dropout=(0.1, 0.6)),
         Training(
             50, (64, 130, 5), ("softplus",), "softmax_squared_error", "adam", 9, clip_norm=0.1, l2=0.1, bias=False
@@ -168,6 +169,7 @@ TRAININGS = {
         Training(540, (13, 40, 5), ("relu",), "cross_entropy", "adam", 517, step=70_000),
         Training(50, (300, 7, 12, 3), ("gelu", "tanh"), "poisson", "adamw", 16, l2=0.1, dropout=(0.0, 0.3)),
         Training(50, (70, 33, 3), ("selu",), "huber", "sgd", 16, clip_norm=0.3, filled=0.2),
+        Training(20, (40, 90, 20, 3), ("relu", "tanh"), "cross_entropy", "adam", 3),
         Training(50, (9, 31, 17, 4), ("sigmoid", "softplus"), ("cross_entropy", 0.2), "nesterov", 16, bias=False),
         Training(50, (50, 20, 3), ("elu",), "softmax_squared_error", "momentum", 16, PIXELS, weighted=True),
     ],

@@ -20,12 +20,15 @@ from fastnet.kernels.claims import claim, done, leave, make_control, share, shar
 from fastnet.kernels.direct import fits, multiply_directly, multiply_plain, room_for
 from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
+    THIN_PANELS,
     TILE_ROWS,
     TILE_VECTORS,
     panel_width,
     row_tile_rest,
     row_tile_tall,
     row_tile_wide,
+    thin_tile_one,
+    thin_tile_wide,
 )
 from fastnet.kernels.stacks import Shape, Stack, stack_of
 from fastnet.reference import checks
@@ -150,6 +153,30 @@ def multiply_panels(
                 row_tile_tall(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
             for i in range(tall, m * width, TILE_ROWS * width):
                 row_tile_rest(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+
+
+FEW_ROWS = 3
+"""Rows up to which each is multiplied by itself: B is then read as often, but nothing is computed in vain."""
+
+
+@inlined
+def multiply_few(
+    a: Any, a0: int, a_panel: int, b: Any, b0: int, b_panel: int, k: int,
+    c: Any, c0: int, c_panel: int, m: int, first: int, last: int,
+) -> None:  # fmt: skip
+    """Do what `multiply_panels` does for m rows, a few, and write no more of them."""
+    width = TILE_VECTORS * VECTOR_BYTES // c.itemsize
+    whole, left = k // width, k % width
+    for i in range(0, m * width, width):
+        panel = first
+        while panel + THIN_PANELS <= last:
+            b_at, c_at = b0 + panel * b_panel, c0 + panel * c_panel + i
+            thin_tile_wide(a, a0 + i, a_panel, b, b_at, b_panel, whole, left, c, c_at, c_panel)
+            panel += THIN_PANELS
+        while panel < last:
+            b_at, c_at = b0 + panel * b_panel, c0 + panel * c_panel + i
+            thin_tile_one(a, a0 + i, a_panel, b, b_at, b_panel, whole, left, c, c_at, c_panel)
+            panel += 1
 
 
 @inlined

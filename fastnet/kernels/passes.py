@@ -15,7 +15,7 @@ from fastnet.kernels.arrays import LINE_BYTES
 from fastnet.kernels.claims import share
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.elementary import choose
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, multiply_panels, panels_of, unpack
+from fastnet.kernels.gemm import FEW_ROWS, FIRST, VECTOR_BYTES, multiply_few, multiply_panels, panels_of, unpack
 from fastnet.kernels.layout import pack_layer, transpose_weights, unpack_layer
 from fastnet.kernels.moves import PART_BYTES, copy_part, copy_row, prefetch
 from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS
@@ -150,6 +150,10 @@ def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_p
         a0, b0, b_step, c0 = v1, layout.transposed[layer], layout.t_depth[layer] * width, v0
     c = a
     rows = first * width
+    if s.run.block <= FEW_ROWS:
+        few = min(last, s.run.block) - first
+        multiply_few(a, a0 + rows, step, b, b0, b_step, k, c, c0 + rows, step, few, first_panel, last_panel)
+        return 0
     multiply_panels(a, a0 + rows, step, b, b0, b_step, k, c, c0 + rows, step, last - first, n, first_panel, last_panel)
     return 0
 

@@ -190,6 +190,51 @@ def _make_row_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
     return row_tile
 
 
+def _make_thin_tile(panels: int) -> Any:
+    @emitted
+    def thin_tile(
+        _typing: Any, a: Any, a0: Any, a_panel: Any, b: Any, b0: Any, b_panel: Any, n_panels: Any, n_left: Any,
+        c: Any, c0: Any, c_panel: Any,
+    ) -> Any:  # fmt: skip
+        """Write a row of C in some panels: a row of A times panels of B that lie `b_panel` apart."""
+        i64 = types.int64
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            tile = _Tile(builder, llvm_float(c.dtype), 1, TILE_VECTORS)
+            vec = tile.vec
+            a_at, b_at, c_at = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3, 8))
+            b_starts, c_starts = ([builder.mul(args[i], whole(p)) for p in range(panels)] for i in (5, 10))
+
+            def repeat(count: Any, carried: list[Any], n_steps: int) -> list[Any]:
+                def body(now: list[Any]) -> list[Any]:
+                    a, b, *sums = now
+                    for k in range(n_steps):
+                        x = vec.broadcast(vec.at(a, k))
+                        places = [place for start in b_starts for place in tile.columns(vec.at(b, start), k)]
+                        rows = [vec.load(place) for place in places]
+                        sums = [call_intrinsic(builder, "fma", x, y, z) for y, z in zip(rows, sums, strict=True)]
+                    return [vec.at(a, n_steps), vec.at(b, n_steps * tile.width), *sums]
+
+                return loop(builder, count, carried, body)
+
+            def whole_panel(now: list[Any]) -> list[Any]:
+                unrolled = min(UNROLLED // 2, tile.width)
+                _, *following = repeat(whole(tile.width // unrolled), now, unrolled)
+                return [vec.at(now[0], args[2]), *following]
+
+            zeros = [vec.constant(0.0)] * (panels * TILE_VECTORS)
+            carried = loop(builder, args[6], [a_at, b_at, *zeros], whole_panel)
+            _, _, *sums = repeat(args[7], carried, 1)
+            targets = [place for start in c_starts for place in tile.columns(vec.at(c_at, start), 0)]
+            for value, place in zip(sums, targets, strict=True):
+                vec.store(value, place)
+            return context.get_dummy_value()
+
+        return types.void(a, i64, i64, b, i64, i64, i64, i64, c, i64, i64), codegen
+
+    return thin_tile
+
+
 def _make_weight_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
     @emitted
     def weight_tile(
@@ -232,5 +277,11 @@ def _wide_rows(_itemsize: int) -> int:
 row_tile_wide, row_tile_tall = _make_row_tile(_wide_rows, TILE_VECTORS), _make_row_tile(tall_rows, 1)
 row_tile_rest = _make_row_tile(_wide_rows, 1)
 """For the rows of a panel of one vector that are too few for a tall tile."""
+
+THIN_PANELS = 4
+"""Panels of a row that are computed at once: enough accumulators to hide the latency of a multiply-add."""
+
+thin_tile_wide, thin_tile_one = _make_thin_tile(THIN_PANELS), _make_thin_tile(1)
+"""For so few rows that a tile would be empty for the most part."""
 
 weight_tile_wide, weight_tile_tall = _make_weight_tile(_wide_rows, TILE_VECTORS), _make_weight_tile(tall_rows, 1)
