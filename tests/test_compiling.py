@@ -104,6 +104,29 @@ def test_what_another_process_does_not_compile_is_compiled_here(run, before):
     assert json.loads(run(some("", PARTS[:2]))) == []
 
 
+def test_what_is_absent_is_looked_for_once_and_found_after_it_was_compiled(monkeypatch):
+    from fastnet.kernels import compiling, parts, selection, teams
+
+    looked = []
+    monkeypatch.setattr(compiling, "_loaded", {})
+    monkeypatch.setattr(compiling, "_absent", set())
+    monkeypatch.setattr(parts.Form, "is_at_hand", lambda form: looked.append(form))
+    monkeypatch.setattr(_cores, "available_cores", lambda: 1)
+    one = np.ones((1, 1), np.float32)
+    samples = teams.make_samples(one, None, np.zeros(1, np.int64), 1.0, one.dtype)
+    state = teams._inference_state(teams.Task((1, 1), ()), np.ones(2, np.float32), samples, one[0], 1)
+    asked = selection.Inference(((0, 0),), False)
+    counts = []
+    for _ in range(2):
+        with parts.nothing_compiled(), pytest.raises(parts.NotCompiledError):
+            compiling.load_parts(asked, state)
+        counts.append(len(looked))
+    assert counts[0] == counts[1] > 0
+    loaded = compiling.load_parts(asked, state)
+    with parts.nothing_compiled():
+        assert compiling.load_parts(asked, state) is loaded
+
+
 def test_nobody_else_compiles_what_cannot_be_kept(run, tmp_path):
     nothing = tmp_path / "a file"
     nothing.touch()

@@ -8,7 +8,7 @@ import numpy as np
 from problem import M, Rung, rng
 from rung3_tile import ROWS, WIDTH, tile
 from rung4_packing import pack
-from rung5_epilogue import make_layer_tile, relu_tile
+from rung5_epilogue import layer, make_layer_tile
 
 N_IN, N_HIDDEN, N_OUT, LR = 768, 1024, 32, np.float32(0.01)
 X, LABELS = rng.standard_normal((M, N_IN), np.float32), rng.integers(0, N_OUT, M)
@@ -16,15 +16,6 @@ W1, B1 = 0.05 * rng.standard_normal((N_IN, N_HIDDEN), np.float32), np.zeros(N_HI
 W2, B2 = 0.05 * rng.standard_normal((N_HIDDEN, N_OUT), np.float32), np.zeros(N_OUT, np.float32)
 
 linear_tile = make_layer_tile(False)
-
-
-@numba.njit
-def hidden_layer(x, w, b, h, panel, shape):
-    m, k, n = shape
-    for j in range(0, n, WIDTH):
-        pack(w, j, k, n, panel)
-        for i in range(0, m, ROWS):
-            relu_tile(x, i * k, k, 1, panel, 0, WIDTH, k, h, i * n + j, n, b, j)
 
 
 @numba.njit
@@ -81,7 +72,7 @@ def update(x, dz, w, b, gradient, panel, shape):
 @numba.njit
 def step(x, labels, w1, b1, w2, b2, h, z, dh, transposed, gradient, panel):
     m = labels.size
-    hidden_layer(x, w1, b1, h, panel, (m, N_IN, N_HIDDEN))
+    layer(x, w1, b1, h, panel, (m, N_IN, N_HIDDEN))
     last_layer(h, w2, b2, z, (m, N_HIDDEN, N_OUT))
     loss_gradient(z, labels, N_OUT)
     back(z, w2, h, transposed, dh, (m, N_OUT, N_HIDDEN))

@@ -57,9 +57,9 @@ def load_parts(asked: Training | Inference, state: State) -> Parts:
         If something is not in the cache, under `nothing_compiled()`.
     """
     dtype = state.weights.flat.dtype
-    if (asked, dtype) in _absent and nothing_is_compiled():
-        raise NotCompiledError(str(asked))
     if (asked, dtype) not in _loaded:
+        if (asked, dtype) in _absent and nothing_is_compiled():
+            raise NotCompiledError(str(asked))
         _loaded[asked, dtype] = _load(asked, dtype, numba.typeof(state))
     return _loaded[asked, dtype]
 

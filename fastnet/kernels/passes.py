@@ -108,19 +108,14 @@ def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
         for panel in range(n_in // width):
             copy_row(x, at + panel * width, values, panel * step + r * width, scale)
         target = (n_in // width) * step + r * width
-        if at + whole + padded_to(n_in - whole, size) <= x.size:
-            for j in range(0, n_in - whole, size):
-                copy_part(x, at + whole + j, values, target + j, scale, n_in - whole - j)
-        else:  # there is no whole part at the end of the samples
-            for j in range(n_in - whole):
-                values[target + j] = real(x[at + whole + j]) * scale
+        for j in range(0, n_in - whole, size):
+            source, left = at + whole + j, n_in - whole - j
+            if source + size <= x.size:
+                copy_part(x, source, values, target + j, scale, left)
+            else:  # there is no whole part at the end of the samples
+                for i in range(left):
+                    values[target + j + i] = real(x[source + i]) * scale
     write_ones(s.run.ones, n_in, first, last, values, s.layout.values[0], step)
-
-
-@inlined
-def padded_to(count: int, multiple: int) -> int:
-    """Round up to a whole multiple."""
-    return (count + multiple - 1) // multiple * multiple
 
 
 @inlined

@@ -223,16 +223,16 @@ def cross_entropy_rows(
         total = rows.total()
 
         before, ones = builder.block, Emitter(builder, rows.doubles).real(1.0)
-        count = context.make_array(signature.args[6])(context, builder, args[6]).nitems
-        with builder.if_then(builder.icmp_signed(">", count, whole(0))):
+        n_weights = context.make_array(signature.args[6])(context, builder, args[6]).nitems
+        with builder.if_then(builder.icmp_signed(">", n_weights, whole(0))):
             given = gathered(6, samples, double, 8)
             inside = builder.block
         weight = phi(builder, rows.doubles, (ones, before), (given, inside))
 
         even = builder.fdiv(args[9], builder.sitofp(args[3], double))
         at_label = builder.fsub(ir.Constant(double, 1.0), args[9])
-        even, at_label, count = (rows.in_real(number) for number in (even, at_label, args[10]))
-        _gradient(rows, total, own_labels, even, at_label, weight, count)
+        even, at_label, size = (rows.in_real(number) for number in (even, at_label, args[10]))
+        _gradient(rows, total, own_labels, even, at_label, weight, size)
         rows.write(place(4, args[1], real), args[2])
         loss = builder.fmul(_losses(rows, total, builder.fsub(own, top), sums, args[9]), weight)
         builder.store(loss, builder.bitcast(place(12, args[13], double), loss.type.as_pointer()), align=8)
