@@ -27,7 +27,7 @@ from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.simd import N_VECTORS, TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.update_passes import own_share
 from fastnet.kernels.updates import PENALTY
-from fastnet.kernels.vector_updates import update_run
+from fastnet.kernels.vector_updates import Update, update_run
 
 CHAINS = 64
 """Sums that a slab's squares are added to, each in ascending order of rows, and of columns that are a multiple of this
@@ -190,7 +190,7 @@ def _update_own(code: int, s: Any, thread: int, n_threads: int, layer: int, limi
         for j in range(run.size):
             run[j] = _limited(run[j], limit) * factor
         update_run(
-            code, 0, FIRST, coefficients, weights.packed, weights.slot0, weights.slot1, start, gradient, start,
+            code, 0, FIRST, Update(coefficients, weights.packed, weights.slot0, weights.slot1, start), gradient, start,
             n_vectors, lanes,
         )  # fmt: skip
         if layer > 0:

@@ -61,6 +61,16 @@ def prefetch_line(builder: Any, place: Any) -> None:
     call_function(builder, "llvm.prefetch.p0", signature, [place, read, keep, data_cache])
 
 
+def opaque(builder: Any, pointer: Any) -> Any:
+    """Return a pointer that LLVM knows nothing of.
+
+    From pointers that it sees through it makes a recurrence for each place that a loop reads, more than there are
+    registers for.
+    """
+    kind = ir.FunctionType(pointer.type, [pointer.type])
+    return builder.call(ir.InlineAsm(kind, "", "=r,0"), [pointer])
+
+
 def phi(builder: Any, kind: Any, *incoming: tuple[Any, Any]) -> Any:
     """Return a value that depends on the block it was reached from."""
     value = builder.phi(kind)

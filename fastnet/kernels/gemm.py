@@ -23,10 +23,12 @@ from fastnet.kernels.simd import (
     THIN_PANELS,
     TILE_ROWS,
     TILE_VECTORS,
+    WIDE_ROWS,
     panel_width,
     row_tile_rest,
     row_tile_tall,
     row_tile_wide,
+    row_tile_widest,
     thin_tile_one,
     thin_tile_wide,
 )
@@ -75,6 +77,14 @@ def panels_of(columns: int, itemsize: int) -> int:
 def tall_rows_of(width: int) -> int:
     """Count the rows of a tall tile, for panels of some width; `fastnet.kernels.simd.tall_rows` says why."""
     return min(2 * TILE_ROWS, width)
+
+
+@inlined
+def wide_rows(n_rows: int) -> int:
+    """Count the rows of the next wide tile of some, a multiple of `TILE_ROWS`: tiles of either height cover them all."""
+    if WIDE_ROWS != TILE_ROWS and n_rows >= WIDE_ROWS and n_rows // 2 % 3 != 1:
+        return FIRST + WIDE_ROWS  # type: ignore[no-any-return]
+    return FIRST + TILE_ROWS  # type: ignore[no-any-return]
 
 
 @inlined
@@ -128,13 +138,14 @@ def multiply_panels(
     """Panels [first, last) of C[:m, :n] = A[:m, :k] @ B[:k, :n], all in panels, m and n up to whole tiles."""
     lanes = VECTOR_BYTES // c.itemsize
     width = TILE_VECTORS * lanes
-    rows = tall_rows_of(width)
+    tall_rows = tall_rows_of(width)
     whole = k // width
     fitting = max(1, BLOCK_BYTES // (width * width * c.itemsize))
     blocks = max(1, (whole + fitting // 2) // fitting)
     block = max(1, (whole + blocks - 1) // blocks)  # blocks of one size: a short last one would cost most
     n_tiles, lines = (m + TILE_ROWS - 1) // TILE_ROWS, block * width * width * c.itemsize // LINE_BYTES
     per_tile = (lines + n_tiles - 1) // max(n_tiles, 1)
+    padded_m = (m + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     for q in range(0, max(whole, 1), block):
         count = min(block, whole - q)
         left = k - whole * width if q + block >= whole else 0
@@ -142,14 +153,20 @@ def multiply_panels(
             a_at, b_at, c_at = a0 + q * a_panel, b0 + panel * b_panel + q * width * width, c0 + panel * c_panel
             if n - panel * width > lanes:
                 ahead = (b_at + b_panel) * c.itemsize
-                for i in range(0, m * width, TILE_ROWS * width):
+                row = 0
+                while row < m:
+                    i, rows = row * width, wide_rows(padded_m - row)
                     for _ in range(per_tile):
                         prefetch(b, ahead)
                         ahead += LINE_BYTES
-                    row_tile_wide(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+                    if rows == TILE_ROWS:
+                        row_tile_wide(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+                    else:
+                        row_tile_widest(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
+                    row += rows
                 continue
-            tall = m // rows * rows * width
-            for i in range(0, tall, rows * width):
+            tall = m // tall_rows * tall_rows * width
+            for i in range(0, tall, tall_rows * width):
                 row_tile_tall(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)
             for i in range(tall, m * width, TILE_ROWS * width):
                 row_tile_rest(a, a_at + i, a_panel, b, b_at, count, left, c, c_at + i, q > 0)

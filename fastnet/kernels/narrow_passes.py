@@ -13,7 +13,7 @@ from fastnet.kernels.narrow import biases, own_run
 from fastnet.kernels.narrow_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile
 from fastnet.kernels.simd import TILE_VECTORS
 from fastnet.kernels.updates import NONE
-from fastnet.kernels.vector_updates import update_run
+from fastnet.kernels.vector_updates import Update, update_run
 
 ROWS_AHEAD = 8
 """Samples between the one that is gathered and the one that is fetched from memory."""
@@ -146,9 +146,9 @@ def make_update(code: int, penalised: int) -> Any:
             for i in range(n_out + 1):
                 start, count = own_run(narrow, i, n_out, thread, n_threads, weights.gradient.itemsize)
                 update_run(
-                    code, penalised, count if i < n_out else FIRST, s.memory.coefficients[thread], weights.packed,
-                    weights.slot0, weights.slot1, start, weights.gradient, start, count,
-                    VECTOR_BYTES // weights.gradient.itemsize,
+                    code, penalised, count if i < n_out else FIRST,
+                    Update(s.memory.coefficients[thread], weights.packed, weights.slot0, weights.slot1, start),
+                    weights.gradient, start, count, VECTOR_BYTES // weights.gradient.itemsize,
                 )  # fmt: skip
         return 0
 

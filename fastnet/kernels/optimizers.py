@@ -14,21 +14,30 @@ import numpy.typing as npt
 from numba.core import types
 
 from fastnet._jit import emitted, kernel
-from fastnet.kernels import updates
 from fastnet.kernels.arrays import locked
-from fastnet.kernels.updates import CODES, MOMENTUM, N_COEFFICIENTS, SGD, fill_coefficients
+from fastnet.kernels.updates import (
+    ADAM,
+    ADAMW,
+    CODES,
+    FORMULAS,
+    MOMENTUM,
+    N_COEFFICIENTS,
+    SGD,
+    Formula,
+    fill_coefficients,
+)
 from fastnet.reference import training_checks as checks
 from fastnet.reference.checks import FloatArray
 
 
-def _element(formula: Any) -> Any:
+def _element(formula: Formula) -> Any:
     """Make a formula callable on one element: (p, slot0, slot1, g, coefficients) -> (p, slot0, slot1)."""
 
     @emitted
     def element(_typing: Any, p: Any, slot0: Any, slot1: Any, g: Any, coefficients: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             *state, g, constants = args
-            after = formula(builder, tuple(state), g, lambda i: builder.extract_value(constants, i))
+            after = formula.update(builder, tuple(state), g, lambda i: builder.extract_value(constants, i))
             return context.make_tuple(builder, signature.return_type, after)
 
         triple: Any = types.UniTuple
@@ -37,7 +46,7 @@ def _element(formula: Any) -> Any:
     return element
 
 
-sgd, momentum, adam = (_element(formula) for formula in (updates.sgd, updates.momentum, updates.adam))
+sgd, momentum, adam, adamw = (_element(FORMULAS[code]) for code in (SGD, MOMENTUM, ADAM, ADAMW))
 
 
 @kernel
@@ -54,9 +63,12 @@ def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, s
     elif code == MOMENTUM:
         for i in range(p.size):
             p[i], slot0[i], _ = momentum(p[i], slot0[i], g[i], g[i], c)
-    else:
+    elif code == ADAM:
         for i in range(p.size):
             p[i], slot0[i], slot1[i] = adam(p[i], slot0[i], slot1[i], g[i], c)
+    else:
+        for i in range(p.size):
+            p[i], slot0[i], slot1[i] = adamw(p[i], slot0[i], slot1[i], g[i], c)
 
 
 def settings_vector(settings: Sequence[Any]) -> npt.NDArray[np.float64]:

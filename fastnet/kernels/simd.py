@@ -32,8 +32,8 @@ from fastnet.kernels.emit import (
     phi,
     whole,
 )
-from fastnet.kernels.updates import FORMULAS, NONE
-from fastnet.kernels.vector_updates import Update, update_vectors
+from fastnet.kernels.updates import NONE
+from fastnet.kernels.vector_updates import VectorUpdate, fields
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent chains: 8 with AVX2's 16 registers,
@@ -41,6 +41,8 @@ TILE_ROWS = 8 if vector_bits() == 512 else 4
 registers with their operands."""
 
 TILE_VECTORS = 2 if is_x86() else 4
+
+WIDE_ROWS = 6 if is_x86() and vector_bits() < 512 else TILE_ROWS
 
 N_VECTORS = TILE_ROWS * TILE_VECTORS
 
@@ -128,47 +130,11 @@ def _emit_row_tile(tile: _Tile, a: Any, a_panel: Any, b: Any, n_panels: Any, n_l
         tile.vec.store(value, place)
 
 
-def _emit_weight_tile(
-    tile: _Tile, a: Any, b: Any, n_rows: Any, goes_on: Any, stored: Any, target: Any, waiting: Any,
-    update: Update | None,
-) -> None:  # fmt: skip
-    """Columns of A times a panel of B, summed over rows; meanwhile, the update of the tile before, if one waits.
-
-    That tile's gradient was stored, and is read again. An update is a chain of square root and division, or waits for
-    the second-level cache; interleaved with products that are independent of it, one vector every four rows, it costs
-    little. Vectors for which there are too few rows follow.
-    """
+def _emit_gradient(tile: _Tile, a: Any, b: Any, n_rows: Any, sums: list[Any]) -> list[Any]:
+    """Columns of A times a panel of B, summed over rows."""
     builder, width, unrolled = tile.builder, tile.width, UNROLLED // 2
-    rounds = builder.sdiv(n_rows, whole(unrolled))
-    done, now = whole(0), [a, b, *tile.start(goes_on, stored)]
-    if update is not None:
-        shaded = builder.select(builder.icmp_signed("<", rounds, update.n_vectors), rounds, update.n_vectors)
-        before = builder.block
-        with builder.if_then(waiting):
-            after = [shaded, *_emit_shaded(tile, shaded, now, update)]
-            inside = builder.block
-        pairs = zip([done, *now], after, strict=True)
-        done, *now = [phi(builder, value.type, (value, before), (other, inside)) for value, other in pairs]
-    a, b, *chains = now
-    a, b, chains = tile.run(builder.sub(rounds, done), a, b, chains, unrolled, 1, width)
-    _, _, chains = tile.run(builder.srem(n_rows, whole(unrolled)), a, b, chains, 1, 1, width)
-    for value, place in zip(chains, tile.places(target), strict=True):
-        tile.vec.store(value, place)
-
-
-def _emit_shaded(tile: _Tile, rounds: Any, carried: list[Any], update: Update) -> list[Any]:
-    """Products for some rounds, in each one vector of the update, and then what is left of the update."""
-    builder, vec, unrolled = tile.builder, tile.vec, UNROLLED // 2
-    update_vector = update_vectors(vec, update)
-
-    def body(now: list[Any]) -> list[Any]:
-        index, a, b, *chains = now
-        chains = tile.steps(a, b, chains, unrolled, 1, tile.width)
-        return [update_vector(index), vec.at(a, unrolled * tile.width), vec.at(b, unrolled * tile.width), *chains]
-
-    done, *carried = loop(builder, rounds, [whole(0), *carried], body)
-    loop(builder, builder.sub(update.n_vectors, done), [done], lambda now: [update_vector(now[0])])
-    return carried
+    a, b, sums = tile.run(builder.sdiv(n_rows, whole(unrolled)), a, b, sums, unrolled, 1, width)
+    return tile.run(builder.srem(n_rows, whole(unrolled)), a, b, sums, 1, 1, width)[2]
 
 
 def _make_row_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
@@ -238,34 +204,32 @@ def _make_thin_tile(panels: int) -> Any:
 def _make_weight_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
     @emitted
     def weight_tile(
-        _typing: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any, gradient: Any, w0: Any,
-        target: Any, t0: Any, waiting: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any,
-        slot0: Any, slot1: Any, u0: Any, g: Any, g0: Any, count: Any, pitch: Any,
+        _typing: Any, code: Any, penalised: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, goes_on: Any,
+        gradient: Any, update: Any, n_penalised: Any,
     ) -> Any:  # fmt: skip
-        i64, bit = types.int64, types.boolean
+        """Update a tile of weights with its gradient, columns of A times a panel of B; or store that, if code is NONE.
+
+        The gradient goes on from what is stored of it. Its first `n_penalised` rows have a penalty.
+        """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(p.dtype), rows_of(p.dtype.bitwidth // 8), vectors)
-
-            def array(i: int, start: Any) -> Any:
-                return tile.vec.array(context, signature.args[i], args[i], start)
-
-            update = None
-            if code.literal_value != NONE:
-                update = Update(
-                    *FORMULAS[code.literal_value], args[21], args[22], args[13] if penalised.literal_value else None,
-                    array(14, whole(0)), [array(i, args[18]) for i in (15, 16, 17)], array(19, args[20]),
-                )  # fmt: skip
-            _emit_weight_tile(
-                tile, array(0, args[1]), array(2, args[3]), args[4], args[5], array(6, args[7]), array(8, args[9]),
-                args[10], update,
-            )  # fmt: skip
+            tile = _Tile(builder, llvm_float(gradient.dtype), rows_of(gradient.dtype.bitwidth // 8), vectors)
+            vec = tile.vec
+            a_at, b_at = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (2, 4))
+            coefficients, state = fields(vec, context, signature.args[9], args[9])
+            stored = vec.array(context, signature.args[8], args[8], builder.extract_value(args[9], 4))
+            sums = _emit_gradient(tile, a_at, b_at, args[6], tile.start(args[7], stored))
+            if code.literal_value == NONE:
+                for value, place in zip(sums, tile.places(stored), strict=True):
+                    vec.store(value, place)
+                return context.get_dummy_value()
+            update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+            for i, (value, *places) in enumerate(zip(sums, *map(tile.places, state), strict=True)):
+                update_vector(places, value, builder.icmp_signed("<", whole(i // vectors), args[10]))
             return context.get_dummy_value()
 
-        return types.void(
-            a, i64, b, i64, i64, bit, gradient, i64, target, i64, bit, code, penalised, i64, coefficients, p, slot0,
-            slot1, i64, g, i64, i64, i64,
-        ), codegen  # fmt: skip
+        i64, bit = types.int64, types.boolean
+        return types.void(code, penalised, a, i64, b, i64, i64, bit, gradient, update, i64), codegen
 
     return weight_tile
 
@@ -274,7 +238,12 @@ def _wide_rows(_itemsize: int) -> int:
     return TILE_ROWS
 
 
+def _widest_rows(_itemsize: int) -> int:
+    return WIDE_ROWS
+
+
 row_tile_wide, row_tile_tall = _make_row_tile(_wide_rows, TILE_VECTORS), _make_row_tile(tall_rows, 1)
+row_tile_widest = _make_row_tile(_widest_rows, TILE_VECTORS)
 row_tile_rest = _make_row_tile(_wide_rows, 1)
 """For the rows of a panel of one vector that are too few for a tall tile."""
 
@@ -284,4 +253,5 @@ THIN_PANELS = 4
 thin_tile_wide, thin_tile_one = _make_thin_tile(THIN_PANELS), _make_thin_tile(1)
 """For so few rows that a tile would be empty for the most part."""
 
+weight_tile_widest = _make_weight_tile(_widest_rows, TILE_VECTORS)
 weight_tile_wide, weight_tile_tall = _make_weight_tile(_wide_rows, TILE_VECTORS), _make_weight_tile(tall_rows, 1)

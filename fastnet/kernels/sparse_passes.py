@@ -23,7 +23,7 @@ from fastnet.kernels.sparse import BLOCK_BYTES
 from fastnet.kernels.sparse_tiles import MOST_PANELS, column_sums, row_sums
 from fastnet.kernels.update_passes import rows_ahead
 from fastnet.kernels.updates import NONE
-from fastnet.kernels.vector_updates import update_run
+from fastnet.kernels.vector_updates import Update, update_run
 
 SHIFT, NO_SHIFT, FIRST_HALF = (np.uint64(i) for i in (HALF, 0, (1 << HALF) - 1))
 
@@ -180,8 +180,9 @@ def _update_half(
     if code != NONE:
         for i in range(group.panels):
             update_run(
-                code, penalised, columns * TILE_VECTORS, s.memory.coefficients[thread], weights.packed, weights.slot0,
-                weights.slot1, start + i * depth, target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
+                code, penalised, columns * TILE_VECTORS,
+                Update(s.memory.coefficients[thread], weights.packed, weights.slot0, weights.slot1, start + i * depth),
+                target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
             )  # fmt: skip
     return ahead
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from numba.core import types
 
 from fastnet._jit import emitted, inlined, is_x86, vector_bits
-from fastnet.kernels.emit import BIT, Vectors, call_intrinsic, llvm_float, loop, phi, whole
+from fastnet.kernels.emit import BIT, Vectors, call_intrinsic, llvm_float, loop, opaque, phi, whole
 
 MOST_VECTORS = 3
 """Vectors of a tile's row: three loads of B for as many broadcasts of A as there are rows."""
@@ -97,6 +97,7 @@ class _Tile:
             def body(now: list[Any]) -> list[Any]:
                 a_at, b_at, *accumulators = now
                 for _ in range(n_steps):
+                    a_at, b_at = opaque(builder, a_at), opaque(builder, b_at)
                     b_row = self.load(b_at)
                     added = []
                     for i, row in enumerate(rows):

@@ -10,18 +10,19 @@ from typing import Any, NamedTuple
 
 from fastnet._jit import inlined, part
 from fastnet.kernels.claims import share
-from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, tall_rows_of
+from fastnet.kernels.gemm import FIRST, VECTOR_BYTES, panels_of, tall_rows_of, wide_rows
 from fastnet.kernels.layout import Layout, transpose_weights
 from fastnet.kernels.moves import prefetch
 from fastnet.kernels.simd import (
-    N_VECTORS,
     TILE_ROWS,
     TILE_VECTORS,
+    WIDE_ROWS,
     weight_tile_tall,
     weight_tile_wide,
+    weight_tile_widest,
 )
 from fastnet.kernels.updates import NONE
-from fastnet.kernels.vector_updates import update_run
+from fastnet.kernels.vector_updates import Update
 
 CACHE_LINE = 64
 
@@ -91,14 +92,18 @@ def own_share(layout: Layout, layer: int, by_columns: bool, thread: int, n_threa
     Those columns of W that the thread has used forward, or a slab of rows, of whole tiles of any kind, where all use
     all of W, so that it reads but a slab of the inputs.
     """
-    rows, n_panels = tall_rows_of(TILE_VECTORS * VECTOR_BYTES // itemsize), panels_of(layout.n_out[layer], itemsize)
-    slabs = layout.depth[layer] // rows
+    rows, n_panels, depth = (
+        TILE_VECTORS * VECTOR_BYTES // itemsize,
+        panels_of(layout.n_out[layer], itemsize),
+        layout.depth[layer],
+    )
+    slabs = (depth + rows - 1) // rows
     first, last, first_panel, last_panel = FIRST, slabs, FIRST, n_panels
     if by_columns or slabs < n_threads:
         first_panel, last_panel = share(n_panels, thread, n_threads)
     else:
         first, last = share(slabs, thread, n_threads)
-    return Share(first * rows, last * rows, first_panel, last_panel)
+    return Share(first * rows, min(last * rows, depth), first_panel, last_panel)
 
 
 class Tile(NamedTuple):
@@ -108,8 +113,7 @@ class Tile(NamedTuple):
     row: int
     start: int  # in the panels of weights
     rows: int
-    n_vectors: int
-    pitch: int  # elements from one vector to the next
+    is_wide: bool
 
 
 @inlined
@@ -118,21 +122,19 @@ def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) ->
     lanes = VECTOR_BYTES // itemsize
     width = TILE_VECTORS * lanes
     start = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
-    is_wide, tall = layout.n_out[layer] - panel * width > lanes, tall_rows_of(width)
-    rows, count, pitch = TILE_ROWS if is_wide else tall, N_VECTORS if is_wide else tall, lanes if is_wide else width
-    return Tile(panel, row, start, rows, count, pitch)
-
-
-@inlined
-def _penalised_vectors(n_in: int, tile: Tile) -> int:
-    """Count the vectors of a tile of weights that the penalty is for: not those of the bias, which is row n_in."""
-    return min(tile.rows, max(n_in - tile.row, 0)) * (tile.n_vectors // tile.rows)
+    if layout.n_out[layer] - panel * width <= lanes:
+        return Tile(panel, row, start, FIRST + tall_rows_of(width), False)
+    left = min(width - row % width, (layout.n_in[layer] + TILE_ROWS - row) // TILE_ROWS * TILE_ROWS)
+    return Tile(panel, row, start, wide_rows(left), True)
 
 
 @inlined
 def _refresh_transposed(layout: Layout, layer: int, tile: Tile, weights: Any) -> None:
     if layer > 0:
-        for row in range(tile.row, tile.row + tile.rows, TILE_ROWS):
+        first, end = tile.row // TILE_ROWS * TILE_ROWS, tile.row + tile.rows
+        if end > layout.n_in[layer]:
+            end += TILE_ROWS - 1
+        for row in range(first, end // TILE_ROWS * TILE_ROWS, TILE_ROWS):
             transpose_weights(layout, layer, row, tile.panel, weights.packed, weights.transposed)
 
 
@@ -161,44 +163,37 @@ def _update_layer(
     code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int, n_rows: int, goes_on: bool,
     at_once: int, ahead: Ahead,
 ) -> Ahead:  # fmt: skip
-    """Gradient and update of a thread's tiles of a layer's weights.
-
-    A tile is updated while the gradient of the next one is computed, and W transposed is refreshed after that.
-    """
+    """Gradient and update of a thread's tiles of a layer's weights, and W transposed after each."""
     layout, weights, values, gradients = s.layout, s.weights, s.memory.values, s.memory.gradients
-    capacity, scratch, coefficients = s.run.capacity, s.memory.scratch[thread], s.memory.coefficients[thread]
-    lanes = VECTOR_BYTES // values.itemsize
-    width = TILE_VECTORS * lanes
-    n_in, half = layout.n_in[layer], tall_rows_of(width) * width
+    capacity, coefficients = s.run.capacity, s.memory.coefficients[thread]
+    width, n_in = TILE_VECTORS * VECTOR_BYTES // values.itemsize, layout.n_in[layer]
     v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
     own = own_share(layout, layer, s.run.by_columns[layer] != 0, thread, n_threads, values.itemsize)
-    waiting, before, s0 = False, _tile_at(layout, layer, own.first_panel, own.first, values.itemsize), FIRST
     for panel in range(own.first_panel, own.last_panel):
         b0, row = v1 + panel * capacity * width, own.first
         while row < min(own.last, n_in + 1):
             ahead = _prefetch_lines(s.samples, layout.n_in[0], at_once, ahead)
             tile = _tile_at(layout, layer, panel, row, values.itemsize)
             a0 = v0 + (row // width) * capacity * width + row % width
-            target, t0 = (weights.gradient, tile.start) if code == NONE else (scratch, s0)
-            if tile.pitch == lanes:
-                weight_tile_wide(
-                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, tile.start, target, t0, waiting,
-                    code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
-                    weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
-                )  # fmt: skip
-            else:
-                weight_tile_tall(
-                    values, a0, gradients, b0, n_rows, goes_on, weights.gradient, tile.start, target, t0, waiting,
-                    code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
-                    weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
-                )  # fmt: skip
-            if waiting:
-                _refresh_transposed(layout, layer, before, weights)
-            waiting, before, s0, row = code != NONE, tile, half - s0, row + tile.rows
-    if waiting:
-        update_run(
-            code, penalised, _penalised_vectors(n_in, before), coefficients, weights.packed, weights.slot0,
-            weights.slot1, before.start, scratch, half - s0, before.n_vectors, before.pitch,
-        )  # fmt: skip
-        _refresh_transposed(layout, layer, before, weights)
+            update = Update(coefficients, weights.packed, weights.slot0, weights.slot1, tile.start)
+            make_tile(
+                code, penalised, tile, values, a0, gradients, b0, n_rows, goes_on, weights.gradient, update, n_in - row
+            )
+            if code != NONE:
+                _refresh_transposed(layout, layer, tile, weights)
+            row += tile.rows
     return ahead
+
+
+@inlined
+def make_tile(
+    code: int, penalised: int, tile: Tile, values: Any, a0: int, gradients: Any, b0: int, n_rows: int, goes_on: bool,
+    gradient: Any, update: Update, n_penalised: int,
+) -> None:  # fmt: skip
+    """Choose the tile by its size."""
+    if not tile.is_wide:
+        weight_tile_tall(code, penalised, values, a0, gradients, b0, n_rows, goes_on, gradient, update, n_penalised)
+    elif tile.rows == TILE_ROWS:
+        weight_tile_wide(code, penalised, values, a0, gradients, b0, n_rows, goes_on, gradient, update, n_penalised)
+    elif WIDE_ROWS != TILE_ROWS:
+        weight_tile_widest(code, penalised, values, a0, gradients, b0, n_rows, goes_on, gradient, update, n_penalised)

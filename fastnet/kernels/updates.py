@@ -9,7 +9,7 @@ out here, may differ from its own in the last bit of a double.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> No
         coefficients[1], coefficients[2] = beta1, 1.0 - beta1
         coefficients[3], coefficients[4] = beta2, 1.0 - beta2
         coefficients[5] = max(settings[3], TINY_FLOAT if coefficients.itemsize == 4 else TINY_DOUBLE)
-        coefficients[6] = lr * settings[4]  # of weight decay; zero for Adam
+        coefficients[6] = lr * settings[4]  # of AdamW's weight decay
 
 
 def sgd(builder: Any, state: State, g: Any, c: Coefficients) -> State:
@@ -81,14 +81,25 @@ def momentum(builder: Any, state: State, g: Any, c: Coefficients) -> State:
 
 
 def adam(builder: Any, state: State, g: Any, c: Coefficients) -> State:
-    """p -= lr * decay * p; m, v = running means of g and g * g; p -= rate * m / (sqrt(v) + eps)."""
+    """m, v = running means of g and g * g; p -= rate * m / (sqrt(v) + eps)."""
     p, m, v = state
-    p = builder.fsub(p, builder.fmul(c(6), p))
     m = builder.fadd(builder.fmul(c(1), m), builder.fmul(c(2), g))
     v = builder.fadd(builder.fmul(c(3), v), builder.fmul(c(4), builder.fmul(g, g)))
     size = builder.fadd(call_intrinsic(builder, "sqrt", v), c(5))
     return builder.fsub(p, builder.fdiv(builder.fmul(c(0), m), size)), m, v
 
 
-FORMULAS = {SGD: (sgd, 0), MOMENTUM: (momentum, 1), ADAM: (adam, 2), ADAMW: (adam, 2)}
-"""For each optimizer its formula, and the count of slots it keeps."""
+def adamw(builder: Any, state: State, g: Any, c: Coefficients) -> State:
+    """p -= lr * decay * p, and then as Adam."""
+    p, m, v = state
+    return adam(builder, (builder.fsub(p, builder.fmul(c(6), p)), m, v), g, c)
+
+
+class Formula(NamedTuple):
+    """An optimizer's update, and the count of slots of state it keeps."""
+
+    update: Callable[[Any, State, Any, Coefficients], State]
+    n_slots: int
+
+
+FORMULAS = {SGD: Formula(sgd, 0), MOMENTUM: Formula(momentum, 1), ADAM: Formula(adam, 2), ADAMW: Formula(adamw, 2)}

@@ -1,8 +1,7 @@
-"""The optimizer's update of vectors of parameters with their gradient, emitted: among a tile's products, or alone."""
+"""The optimizer's update of vectors of parameters with their gradient, emitted: at the end of a tile, or alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numba.core import types
@@ -13,46 +12,51 @@ from fastnet.kernels.updates import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
 
 
 class Update(NamedTuple):
-    """Vectors whose gradient is known, at equal distances, and how they are updated."""
+    """What is updated: parameters and the optimizer's state from `start` on, and what is constant during a step."""
 
-    formula: Any
-    n_slots: int
-    n_vectors: Any
-    pitch: Any  # elements from one to the next: those of a tall tile do not follow each other
-    penalised: Any  # count of vectors that have a penalty; None where there is none at all
     coefficients: Any
-    state: list[Any]  # parameters and slots
-    gradient: Any
+    p: Any
+    slot0: Any
+    slot1: Any
+    start: int
 
 
-def update_vectors(vec: Vectors, update: Update) -> Callable[[Any], Any]:
-    """Return what emits the update of one vector of the tile, and returns the index of the next."""
-    builder = vec.builder
-    constants = [vec.broadcast(vec.at(update.coefficients, i)) for i in range(N_COEFFICIENTS)]
+class VectorUpdate:
+    """Emits the update of one vector after another."""
 
-    def update_vector(index: Any) -> Any:
-        place = builder.mul(index, update.pitch)
-        gradient = vec.load(vec.at(update.gradient, place))
-        places = [vec.at(array, place) for array in update.state[: 1 + update.n_slots]]
-        state = [vec.load(own) for own in places] + [gradient] * (2 - update.n_slots)
-        if update.penalised is not None:
-            has_one = builder.icmp_signed("<", index, update.penalised)
-            factor = builder.select(has_one, constants[PENALTY], vec.constant(0.0))
-            gradient = call_intrinsic(builder, "fma", factor, state[0], gradient)
-        after = update.formula(builder, tuple(state), gradient, constants.__getitem__)
-        for value, own in zip(after, places, strict=False):
-            vec.store(value, own)
-        return builder.add(index, whole(1))
+    def __init__(self, vec: Vectors, code: int, penalised: bool, coefficients: Any) -> None:
+        self.vec, self.formula = vec, FORMULAS[code]
+        self._constants = [vec.broadcast(vec.at(coefficients, i)) for i in range(N_COEFFICIENTS)]
+        self._is_penalised = penalised
 
-    return update_vector
+    def __call__(self, places: list[Any], gradient: Any, has_penalty: Any) -> None:
+        """Update the parameters and the state at `places` with a vector of the gradient.
+
+        The bit `has_penalty` tells whether that of the penalty is added to it.
+        """
+        vec, n_slots = self.vec, self.formula.n_slots
+        state = [vec.load(place) for place in places[: 1 + n_slots]] + [vec.constant(0.0)] * (2 - n_slots)
+        if self._is_penalised:
+            factor = vec.builder.select(has_penalty, self._constants[PENALTY], vec.constant(0.0))
+            gradient = call_intrinsic(vec.builder, "fma", factor, state[0], gradient)
+        after = self.formula.update(vec.builder, tuple(state), gradient, self._constants.__getitem__)
+        for value, place in zip(after[: 1 + n_slots], places, strict=False):
+            vec.store(value, place)
+
+
+def fields(vec: Vectors, context: Any, kind: Any, value: Any) -> tuple[Any, list[Any]]:
+    """Point at the coefficients of an `Update`, and at its parameters and slots from its start on."""
+    values = [vec.builder.extract_value(value, i) for i in range(5)]
+    starts = [whole(0), *[values[4]] * 3]
+    pointers = [vec.array(context, kind.types[i], values[i], starts[i]) for i in range(4)]
+    return pointers[0], pointers[1:]
 
 
 @emitted
 def update_run(
-    _typing: Any, code: Any, penalised: Any, n_penalised: Any, coefficients: Any, p: Any, slot0: Any, slot1: Any,
-    u0: Any, g: Any, g0: Any, count: Any, pitch: Any,
-) -> Any:  # fmt: skip
-    """Update `count` vectors of parameters, from p[u0:] on, with their gradient, from g[g0:] on.
+    _typing: Any, code: Any, penalised: Any, n_penalised: Any, update: Any, g: Any, g0: Any, count: Any, pitch: Any
+) -> Any:
+    """Update `count` vectors of parameters with their gradient, from g[g0:] on.
 
     They are `pitch` elements from each other. `penalised` tells whether there is a penalty, which the first
     `n_penalised` of them have. It and the code of the optimizer are known while compiling; NONE leaves everything as
@@ -60,19 +64,21 @@ def update_run(
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(p.dtype))
+        if code.literal_value == NONE:
+            return context.get_dummy_value()
+        vec = Vectors(builder, llvm_float(g.dtype))
+        coefficients, state = fields(vec, context, signature.args[3], args[3])
+        update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+        gradient = vec.array(context, signature.args[4], args[4], args[5])
 
-        def array(i: int, start: Any) -> Any:
-            return vec.array(context, signature.args[i], args[i], start)
+        def body(now: list[Any]) -> list[Any]:
+            place = builder.mul(now[0], args[7])
+            has_penalty = builder.icmp_signed("<", now[0], args[2])
+            update_vector([vec.at(own, place) for own in state], vec.load(vec.at(gradient, place)), has_penalty)
+            return [builder.add(now[0], whole(1))]
 
-        if code.literal_value != NONE:
-            update = Update(
-                *FORMULAS[code.literal_value], args[10], args[11], args[2] if penalised.literal_value else None,
-                array(3, whole(0)), [array(i, args[7]) for i in (4, 5, 6)], array(8, args[9]),
-            )  # fmt: skip
-            update_vector = update_vectors(vec, update)
-            loop(builder, args[10], [whole(0)], lambda now: [update_vector(now[0])])
+        loop(builder, args[6], [whole(0)], body)
         return context.get_dummy_value()
 
     i64 = types.int64
-    return types.void(code, penalised, i64, coefficients, p, slot0, slot1, i64, g, i64, i64, i64), codegen
+    return types.void(code, penalised, i64, update, g, i64, i64, i64), codegen
