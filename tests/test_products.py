@@ -11,22 +11,38 @@ pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
     from fastnet.kernels import direct, gemm
+    from fastnet.kernels import simd as micro_panels
 
 DTYPES = [np.float32, np.float64]
 
 
-def on_panels(monkeypatch, function, *arguments, **settings):
-    """Compute by the other tile."""
-    with monkeypatch.context() as patch:
-        patch.setattr(gemm, "fits", lambda *_: False)
-        patch.setattr(gemm, "is_plain", lambda *_: False)
-        return function(*arguments, **settings)
+if _jit.COMPILES:
+
+    @_jit.compile_lazily
+    def _multiply_panels(a, b, c, a_panels, b_panels, c_panels, rows, width):
+        (m, k), n = a.shape, b.shape[1]
+        k_panels, n_panels = gemm.panels_of(k, c.itemsize), gemm.panels_of(n, c.itemsize)
+        gemm.pack(a.reshape(-1), 0, k, 1, m, k, 0, k_panels, a_panels, 0, rows * width)
+        gemm.pack(b.reshape(-1), 0, n, 1, k, n, 0, n_panels, b_panels, 0, k * width)
+        gemm.multiply_panels(
+            a_panels, 0, rows * width, b_panels, 0, k * width, k, c_panels, 0, rows * width, m, n, 0, n_panels
+        )
+        gemm.unpack(c_panels, 0, rows * width, m, n, 0, n_panels, c, 0, n)
 
 
-@pytest.fixture(scope="module")
-def patches():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
+def on_panels(a, b, bias=None, relu=False):
+    """Compute by the tile on panels, that of training."""
+    (m, k), n, dtype = a.shape[-2:], b.shape[-1], a.dtype
+    width = micro_panels.panel_width(dtype.itemsize)
+    rows, wide_k, wide_n = gemm.spaced_rows(m, dtype.itemsize), gemm.padded(k, width), gemm.padded(n, width)
+    c = np.empty((*a.shape[:-2], m, n), dtype)
+    for i in np.ndindex(a.shape[:-2]):
+        own = np.ascontiguousarray(a[i]), np.ascontiguousarray(b[i])
+        memory = np.zeros(rows * wide_k, dtype), np.zeros(k * wide_n, dtype), np.zeros(rows * wide_n, dtype)
+        _multiply_panels(*own, c[i].reshape(-1), *memory, rows, width)
+    if bias is not None:
+        c += bias
+    return reference.relu_forward(c) if relu else c
 
 
 sizes = st.integers(1, 70)
@@ -37,9 +53,7 @@ sizes = st.integers(1, 70)
     sizes, st.one_of(sizes, st.integers(1, 700)), sizes, st.sampled_from([(), (3,), (2, 2)]), st.booleans(),
     st.booleans(), st.booleans(), st.booleans(), st.sampled_from(DTYPES), st.integers(0, 2**32),
 )  # fmt: skip
-def test_any_product_has_the_bits_of_the_tile_on_panels(
-    patches, m, k, n, batch, turns_a, turns_b, bias, relu, dtype, seed
-):
+def test_any_product_has_the_bits_of_the_tile_on_panels(m, k, n, batch, turns_a, turns_b, bias, relu, dtype, seed):
     rng = np.random.default_rng(seed)
 
     def stack(rows, columns, turned):
@@ -50,34 +64,31 @@ def test_any_product_has_the_bits_of_the_tile_on_panels(
     a, b = stack(m, k, turns_a), stack(k, n, turns_b)
     added = rng.standard_normal(n).astype(dtype) if bias else None
     actual = gemm.multiply(a, b, added, relu)
-    assert actual.tobytes() == on_panels(patches, gemm.multiply, a, b, added, relu).tobytes()
+    assert actual.tobytes() == on_panels(a, b, added, relu).tobytes()
     out = np.full_like(actual, np.nan)
     assert gemm.multiply(a, b, added, relu, out=out).tobytes() == actual.tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(80, 300, 260), (64, 700, 130), (65, 129, 611)])
-def test_packed_panels_change_no_bit(shape, dtype, monkeypatch):
+@pytest.mark.parametrize("shape", [(80, 300, 260), (32, 700, 130), (65, 129, 611), (700, 800, 90), (610, 60, 1100)])
+def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
     monkeypatch.setattr(gemm, "is_plain", lambda *_: False)
-    monkeypatch.setattr(gemm, "fits", lambda *_: True)
-    results = {gemm.multiply(x, y).tobytes() for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))}
+    pairs = [(x, y) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
+    results = {gemm.multiply(*pair, n_threads=team).tobytes() for pair in pairs for team in (1, 3)}
     monkeypatch.setattr(gemm, "room_for", lambda *_: 0)
-    results.add(gemm.multiply(a, b).tobytes())
-    monkeypatch.setattr(gemm, "fits", lambda *_: False)
-    results.add(gemm.multiply(a, b).tobytes())
+    results |= {gemm.multiply(*pair).tobytes() for pair in pairs}
+    results.add(on_panels(a, b).tobytes())
     assert len(results) == 1
 
 
-def test_panels_are_packed_for_many_rows_of_a_large_matrix_only():
-    assert direct.room_for((64, 1000, 1000), 4) > 0
-    assert direct.room_for((63, 1000, 1000), 4) == 0
+def test_panels_are_packed_for_some_rows_of_a_large_matrix_only():
+    assert direct.room_for((32, 1000, 1000), 4) > 0
+    assert direct.room_for((31, 1000, 1000), 4) == 0
     assert direct.room_for((1000, 80, 80), 4) == 0
-    assert direct.fits((10, 4000, 4000), 4)
-    assert direct.fits((1000, 100, 100), 8)
-    assert not direct.fits((1000, 512, 512), 4)
+    assert direct.room_for((1000, 100_000, 2), 4) == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,4 +1,4 @@
-"""Inference layer by layer, on weights as they lie: for a call too short to be worth threads, and packed weights.
+"""Inference layer by layer, on weights as they lie: for a call in one thread, or too short for threads to pay.
 
 Each layer is one product with its bias and ReLU (`fastnet.kernels.gemm.multiply`), for so many rows at a time that
 their activations stay in the second-level cache. Bits are those of the blocks that threads share
@@ -20,7 +20,7 @@ from fastnet.kernels.activations import CODES, IDENTITY, RELU, elementwise_forwa
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.training import layer_slices
 
-ACTIVATIONS_BYTES = 256 * 1024
+ACTIVATIONS_BYTES = 1024 * 1024
 """Bytes of a block's rows in the widest layer, at most, but for `FEWEST_ROWS`."""
 
 FEWEST_ROWS = 64
@@ -31,7 +31,7 @@ NARROW = 64
 
 def is_short(sizes: Sequence[int], flop: int, team: int) -> bool:
     """Tell whether a call of so much work, for which so many threads would be taken, is best made layer by layer."""
-    return flop < 2 * gemm.FLOP_PER_THREAD or (team <= 2 and max(sizes) <= NARROW)
+    return team == 1 or flop < 2 * gemm.FLOP_PER_THREAD or (team <= 2 and max(sizes) <= NARROW)
 
 
 @lru_cache(maxsize=64)
@@ -63,6 +63,6 @@ def predict_by_layers(
             rows *= parameters.dtype.type(scale)
         targets = [*(memory[:n] for memory in own_memory[1:]), logits[first : first + n]]
         for (W, b, code), target in zip(weights, targets, strict=True):
-            rows = gemm.multiply(rows, W, b, code == RELU, target)
+            rows = gemm.multiply(rows, W, b, code == RELU, target, n_threads=1)
             if code not in (IDENTITY, RELU):
                 elementwise_forward(code, target, rows)

@@ -7,17 +7,16 @@ is computed along and never read.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined, kernel, vector_bits
+from fastnet._jit import inlined, vector_bits
 from fastnet._threads import resolve_threads
-from fastnet.kernels import arrays, elementary
 from fastnet.kernels.arrays import LINE_BYTES, flat, no_elements, room
-from fastnet.kernels.claims import claim, done, leave, make_control, share, share_work, wait_for
-from fastnet.kernels.direct import fits, multiply_directly, multiply_plain, room_for
+from fastnet.kernels.claims import make_control, share_work
+from fastnet.kernels.direct import LONG_ROWS, MOST_COLUMNS, multiply_directly, multiply_plain, room_for
 from fastnet.kernels.moves import copy_row, prefetch
 from fastnet.kernels.simd import (
     THIN_PANELS,
@@ -32,18 +31,21 @@ from fastnet.kernels.simd import (
     thin_tile_one,
     thin_tile_wide,
 )
-from fastnet.kernels.stacks import Shape, Stack, stack_of
+from fastnet.kernels.stacks import Shape, stack_of
 from fastnet.reference import checks
 
 VECTOR_BYTES = vector_bits() // 8
 BLOCK_BYTES = 16 * 1024
 """Bytes of a panel of B that are used for all rows of A before the next: half of a small first-level cache."""
 
-BLOCK_ROWS = 96
-"""Rows of A that a thread packs, multiplies and unpacks while they stay in its second-level cache."""
+PIECES_PER_THREAD = 4
+"""Pieces of its work that a thread does, about: who comes late finds some left."""
 
-PACKS_PER_THREAD = 4
-"""Groups of panels of B that a thread packs, about: who comes late finds some left."""
+FEWEST_TO_TRANSPOSE = 384
+"""Columns of B for which a large A that lies column by column is transposed, at least."""
+
+FEWEST_COLUMNS = 256
+"""Columns, or rows, of a piece of a large product, at least: packing B and transposing A take little of its time."""
 
 FIRST: Any = np.int64(0)
 """For calls of inlined functions: a plain 0 would be a type of its own, and they would be compiled once more."""
@@ -81,7 +83,7 @@ def tall_rows_of(width: int) -> int:
 
 @inlined
 def wide_rows(n_rows: int) -> int:
-    """Count the rows of the next wide tile of some, a multiple of `TILE_ROWS`: tiles of either height cover them all."""
+    """Count the rows of the next wide tile of so many, a multiple of `TILE_ROWS` that tiles of either height cover."""
     if WIDE_ROWS != TILE_ROWS and n_rows >= WIDE_ROWS and n_rows // 2 % 3 != 1:
         return FIRST + WIDE_ROWS  # type: ignore[no-any-return]
     return FIRST + TILE_ROWS  # type: ignore[no-any-return]
@@ -196,68 +198,13 @@ def multiply_few(
             panel += 1
 
 
-@inlined
-def _finish(c: Any, c0: int, rows: int, columns: int, bias: Any, relu: bool) -> None:
-    """Add the bias, and apply ReLU, to rows that are still in the cache."""
-    for r in range(rows):
-        row = c[c0 + r * columns : c0 + (r + 1) * columns]
-        for j in range(bias.size):
-            row[j] += bias[j]
-        if relu:
-            for j in range(columns):
-                row[j] = elementary.relu(row[j])
-
-
-class Cut(NamedTuple):
-    """How each product of a stack is cut: first panels of B are packed, then blocks of rows multiplied by them."""
-
-    items: int  # matrices
-    packs: int  # groups of panels
-    blocks: int
-    rows: int  # of a block
-
-
-def _cut(items: int, m: int, n_panels: int, team: int) -> Cut:
-    """Cut into as many pieces for each thread, of rows that stay in its cache."""
-    rows = padded(-(-m // padded(-(-m // BLOCK_ROWS), team)), TILE_ROWS)
-    return Cut(items, min(n_panels, PACKS_PER_THREAD * team if team > 1 else 1), -(-m // rows), rows)
-
-
-@kernel
-def _multiply(
-    thread: int, control: Any, a: Stack, b: Stack, cut: Cut, k: int, shape: tuple[int, int],
-    c: Any, bias: Any, relu: bool, packed: Any, a_block: Any, c_block: Any, capacity: int,
-) -> None:  # fmt: skip
-    m, n = shape
-    width = TILE_VECTORS * VECTOR_BYTES // c.itemsize
-    k_panels, n_panels = panels_of(k, c.itemsize), panels_of(n, c.itemsize)
-    a0, c0, step = thread * k_panels * capacity * width, thread * n_panels * capacity * width, capacity * width
-    per_matrix = cut.packs + cut.blocks
-    item, count = claim(control, thread, -1), cut.items * per_matrix
-    while item < count:
-        s, own = item // per_matrix, item % per_matrix
-        wait_for(control, thread, s * per_matrix if own < cut.packs else s * per_matrix + cut.packs)
-        if own < cut.packs:
-            first_panel, last_panel = share(n_panels, own, cut.packs)
-            pack(b.flat, b.starts[s], b.row, b.column, k, n, first_panel, last_panel, packed, 0, k * width)
-        else:
-            row = (own - cut.packs) * cut.rows
-            rows = min(cut.rows, m - row)
-            pack(a.flat, a.starts[s] + row * a.row, a.row, a.column, rows, k, 0, k_panels, a_block, a0, step)
-            multiply_panels(a_block, a0, step, packed, 0, k * width, k, c_block, c0, step, rows, n, FIRST, n_panels)
-            unpack(c_block, c0, step, rows, n, FIRST, n_panels, c, (s * m + row) * n, n)
-            _finish(c, (s * m + row) * n, rows, n, bias, relu)
-        done(control)
-        item = claim(control, thread, item)
-    leave(control, thread, count)
-
-
 def multiply(
     a: npt.NDArray[Any],
     b: npt.NDArray[Any],
     bias: npt.NDArray[Any] | None = None,
     relu: bool = False,
     out: npt.NDArray[Any] | None = None,
+    n_threads: int | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
     if out is not None and is_plain(a, b, out):
@@ -276,15 +223,14 @@ def multiply(
     a_stack, b_stack = stack_of(a, batch_shape), stack_of(b, batch_shape)
     shape = a_stack[1].size, m, k, n
     added = no_elements(dtype)[0] if bias is None else flat(bias)
-    team = threads_for(2 * result.size * k)
-    how = _multiply_directly if fits(shape[1:], dtype.itemsize) else _multiply_packed
-    how(team, shape, a_stack, b_stack, target.ravel(), added, relu)
+    team = threads_for(2 * result.size * k, n_threads)
+    _multiply_directly(team, shape, a_stack, b_stack, target.ravel(), added, relu)
     if target is not result:
         result[...] = target
     return result
 
 
-SMALL = 2_000_000
+SMALL = 2_200_000
 """Multiply-adds up to which a product is made with as little ado as can be, and a layer's gradients in one call."""
 
 
@@ -302,26 +248,24 @@ def is_plain(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> b
     )
 
 
-def _multiply_packed(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
-    (items, m, k, n), dtype = shape, c.dtype
-    width = panel_width(dtype.itemsize)
-    cut = _cut(items, m, -(-n // width), team)
-    capacity = spaced_rows(cut.rows, dtype.itemsize)
-    sizes = k * padded(n, width), team * capacity * padded(k, width), team * capacity * padded(n, width)
-    memory, end = arrays.empty(sum(sizes), dtype), sizes[0] + sizes[1]
-    packed = memory[: sizes[0]], memory[sizes[0] : end], memory[end:]
-    share_work(_multiply, team, Stack(*a), Stack(*b), cut, k, (m, n), c, bias, relu, *packed, capacity)
-
-
 def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
+    """Cut the work into items, make room for each thread, and have it done."""
     items, m, k, n = shape
     n_packed = room_for((m, k, n), c.itemsize)
-    pieces = 1 if team == 1 else PACKS_PER_THREAD * team
-    groups = min(items, pieces)
-    blocks = max(1, min(-(-pieces // items), m // TILE_ROWS))
-    n_room = n_packed + k * n * int(b[3] != 1)  # its columns do not lie one after the other
+    pieces = 1 if team == 1 else PIECES_PER_THREAD * team
+    groups, per_matrix = min(items, pieces), -(-pieces // items)
+    blocks, splits = max(1, min(per_matrix, m // TILE_ROWS)), 1
+    if n_packed > 0:  # columns rather than rows: then no two threads pack the same of B
+        splits = max(-(-n // MOST_COLUMNS), min(per_matrix, n // FEWEST_COLUMNS), 1)
+        blocks = max(1, min(-(-per_matrix // splits), m // FEWEST_COLUMNS))
+    n_room = n_packed
+    if n_packed > 0 and a[3] != 1 and n >= FEWEST_TO_TRANSPOSE:
+        blocks = max(blocks, -(-m // LONG_ROWS))
+        n_room += -(-m // blocks) * k
+    elif n_packed == 0 and b[3] != 1:
+        n_room = k * n
     written, scratch = no_elements(c.dtype, 2) if n_room == 0 else room(team, n_room, c.dtype)
-    numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, n_packed, int(relu))
+    numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, splits, n_packed, int(n_room > n_packed), int(relu))
     if team == 1:
         multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
     else:

@@ -20,7 +20,7 @@ from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.arrays import flat, locked
 from fastnet.kernels.bits import HALF, WORD
 from fastnet.kernels.compiling import load_parts
-from fastnet.kernels.gemm import PACKS_PER_THREAD, padded, spaced_rows
+from fastnet.kernels.gemm import PIECES_PER_THREAD, padded, spaced_rows
 from fastnet.kernels.layout import Sizes, make_layout
 from fastnet.kernels.narrow import PANELS, Narrow, packed_size, plan, sums_size
 from fastnet.kernels.optimizers import settings_vector
@@ -224,7 +224,7 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
     layout, needed = make_layout(task.sizes, task.activations, dtype.itemsize)
     most = max(_block_rows(-(-n_samples // team), needed, 1), 1)
     block = padded(-(-n_samples // max(padded(-(-n_samples // most), team), 1)), TILE_ROWS)
-    task = task._replace(batch_size=PACKS_PER_THREAD * team if team > 1 else 1)
+    task = task._replace(batch_size=PIECES_PER_THREAD * team if team > 1 else 1)
     capacity = spaced_rows(team * block, dtype.itemsize)
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
     empty, table, numbers = np.empty(0, dtype), np.empty((0, 0), dtype), np.empty((0, 0), np.int64)
