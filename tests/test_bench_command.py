@@ -204,6 +204,8 @@ def test_the_quick_suite_compiles_for_one_precision():
         (["--from", "missing.json", "--busy", "1"], "options of a measurement cannot be given with it"),
         (["--suite", "company", "--busy", "1"], "--busy: the suite company has numbers of processes of its own"),
         (["--suite", "company", "--plot", "picture.png"], "--plot: draws networks that were alone"),
+        (["--suite", "targets", "--plot", "picture.png"], "--plot: draws networks that were alone"),
+        (["--suite", "targets", "--networks", "12-3"], "--networks: the suite targets has networks of its own"),
     ],
 )
 def test_misuse_is_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, monkeypatch):

@@ -145,6 +145,13 @@ def _out(module: ModuleType, case: Any, dtype: Any) -> dict[str, Any]:
     return {"out": arrays[0] if len(arrays) == 1 else tuple(arrays)}
 
 
+def calls(case: Any, dtype: Any, modules: tuple[ModuleType, ModuleType]) -> list[Callable[[], Any]]:
+    """Return the call of an operation in each module, with arguments and memory for its results."""
+    from fastnet.cases import run
+
+    return [partial(run, module, case, case.arguments(dtype), **_out(module, case, dtype)) for module in modules]
+
+
 def measure(
     case: Any, dtype: Any, decided: Callable[[Spread], bool], budget: float, modules: tuple[ModuleType, ModuleType]
 ) -> Measured:
@@ -168,13 +175,11 @@ def measure(
     Measured
         The outcome, whose ratio is None if the results disagree: a wrong result is not worth timing.
     """
-    from fastnet.cases import run
-
     name = np.dtype(dtype).name
     reason = disagreement(case, dtype, modules)
     if reason is not None:
         return Measured(case.operation, case.size, name, reason, 0.0, 0.0, None)
-    slow, fast = (partial(run, module, case, case.arguments(dtype), **_out(module, case, dtype)) for module in modules)
+    slow, fast = calls(case, dtype, modules)
     times: list[tuple[float, float]] = []
     with np.errstate(all="ignore"):  # an update that is repeated may go anywhere
         start = time.perf_counter()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnet._atomic import replacing
-from fastnet.bench import company
+from fastnet.bench import company, targets
 from fastnet.bench.estimators import LABELS
 from fastnet.bench.tables import duration, environment_lines, markdown_table, rate, text_table, with_interval
 from fastnet.bench.timing import Spread
@@ -199,6 +199,8 @@ def _parts(document: dict[str, Any], table: Table) -> list[tuple[str, str]]:
         parts.append(("Time to accuracy", "\n\n".join(body)))
     if operations:
         parts.append(("Operations", _operations(operations, table)))
+    if document["targets"]:
+        parts.append(("Targets", targets.section(document["targets"], table)))
     if document["warnings"]:
         parts.append(("Warnings", "\n".join(f"- {warning}" for warning in document["warnings"])))
     return parts

@@ -12,7 +12,7 @@ from fastnet._json import standard
 
 FORMAT, VERSION = "fastnet benchmark results", 1
 
-SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy", "company", "recipes")
+SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy", "company", "targets", "recipes")
 """Lists of rows that a document may hold."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ EXAMPLES = """Examples:
 
   fastnet bench --suite company\t\tbeside none, one, two and four
 
+  fastnet bench --suite targets\t\twhat fastnet is meant to reach, and what it reaches
+
   fastnet bench --from r.json --markdown r.md --plot r.png\t\ta page of what was kept"""
 
 
@@ -29,12 +32,14 @@ class Suite(StrEnum):
     quick = "quick"
     full = "full"
     company = "company"
+    targets = "targets"
 
 
 SuiteOption = Annotated[
     Suite,
     typer.Option(
-        help="A first look within a minute, or networks of all shapes, or some beside processes that only compute."
+        help="A first look within a minute, or networks of all shapes, or some beside processes that only compute, or "
+        "what fastnet is meant to reach."
     ),
 ]
 Networks = Annotated[
@@ -82,8 +87,8 @@ Plot = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw them here: .png, .svg or .pdf.", show_default=False)
 ]
 
-SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0}
-"""After which no further round begins; the full suite takes those of the suite in company besides."""
+SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.targets: 180.0}
+"""After which no further round begins; the full suite takes those of company and targets besides."""
 
 
 def bench(
@@ -110,8 +115,10 @@ def bench(
     else:
         if suite is Suite.company and busy:
             raise ValueError("--busy: the suite company has numbers of processes of its own")
-        if suite is Suite.company and plot is not None:
-            raise ValueError("--plot: draws networks that were alone, and the suite company has none")
+        if suite in (Suite.company, Suite.targets) and plot is not None:
+            raise ValueError(f"--plot: draws networks that were alone, and the suite {suite.value} has none")
+        if suite is Suite.targets and networks is not None:
+            raise ValueError("--networks: the suite targets has networks of its own")
         document = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data)
     if json is not None:
         results.save(document, json)
@@ -145,7 +152,7 @@ def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> l
     if networks is None:
         if batch_sizes is not None:
             raise ValueError("--batch-sizes: is of --networks, and none were given")
-        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY}[suite])
+        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY, Suite.targets: ()}[suite])
     batches = []
     for text in (batch_sizes or "128").split(","):
         if text.strip() != "full" and not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
@@ -162,7 +169,7 @@ def _measure(
 ) -> dict[str, Any]:  # fmt: skip
     import warnings
 
-    from fastnet.bench import company, estimators, results
+    from fastnet.bench import company, estimators, results, targets
     from fastnet.bench.busy import Busy
     from fastnet.bench.environment import environment
     from fastnet.bench.suite import noise
@@ -177,6 +184,8 @@ def _measure(
         document = results.new_document(environment(threads, busy), settings)
         if suite is Suite.company:
             document["company"] = company.measure_all(workloads, keys, rounds or 9, SECONDS[suite], step)
+        elif suite is Suite.targets:
+            document["targets"] = targets.measure_all(targets.TARGETS, keys, rounds or 9, SECONDS[suite], step)
         else:
             document |= _sections(suite, workloads, keys, rounds or 9, threads, networks is None, step)
             if suite is Suite.full and networks is None and not busy:
@@ -184,12 +193,11 @@ def _measure(
                 document["company"] = company.measure_all(company.WORKLOADS, keys, rounds or 9, seconds, step)
         for name, split in splits:
             document["accuracy"] += _accuracy(name, split, keys, threads, step)
-    document["warnings"] = [
-        *(warning for row in document["networks"] for warning in noise(row)),
-        *(warning for row in document["estimators"] for warning in estimators.noise(row)),
-        *(warning for row in document["company"] for warning in row["doubts"]),
-        *beside.doubts(),
-    ]
+    doubts: dict[str, Any] = {
+        "networks": noise, "estimators": estimators.noise, "company": itemgetter("doubts"), "targets": targets.noise
+    }  # fmt: skip
+    found = [text for section, of in doubts.items() for row in document[section] for text in of(row)]
+    document["warnings"] = [*found, *beside.doubts()]
     for warning in document["warnings"]:
         warnings.warn(warning, stacklevel=2)
     return document
@@ -198,8 +206,8 @@ def _measure(
 def _sections(
     suite: Suite, workloads: list[Any], keys: list[str], rounds: int, threads: int | None, whole: bool, step: Any
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measure networks, the whole suite's estimators beside them, and inference."""
-    from fastnet.bench import estimators
+    """Measure networks, the whole suite's estimators beside them, inference, and in the full suite the targets."""
+    from fastnet.bench import estimators, targets
     from fastnet.bench.inference import many_rows, one_row
     from fastnet.bench.peers import PEERS
     from fastnet.bench.suite import run_all
@@ -211,6 +219,8 @@ def _sections(
     step("inference")
     installed = [key for key in keys if PEERS[key].missing() is None]
     sections["latency"] = [one_row(installed), many_rows(n_threads=threads)]
+    if whole and suite is Suite.full:
+        sections["targets"] = targets.measure_all(targets.TARGETS, keys, rounds, SECONDS[Suite.targets], step)
     return sections
 
 
