@@ -131,7 +131,7 @@ PURPOSES: dict[str, Callable[[str], Steps]] = {
 def main(dtype: str, *names: str) -> None:
     """Do what has these names, in a dtype."""
     from fastnet._jit import cache_directory
-    from fastnet.kernels import epochs
+    from fastnet.kernels.step import epochs
 
     epochs.WORTH_COMPILING = 0
     warnings.filterwarnings("ignore", category=UserWarning)  # that two epochs are few

@@ -1,10 +1,10 @@
 """The one place for Numba policy: decorators, flags, the cache, the processor that code is compiled for.
 
-A kernel says only which policy it follows (`kernel`, `part`, `inlined` or `called`); no flag is spelled anywhere else.
+A kernel says only which policy it follows (`kernel`, `stage`, `inlined` or `called`); no flag is spelled anywhere else.
 
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (LLVM's `fma`), so results do not depend on what a compiler chose to contract.
-* No reference counting inside kernels: they allocate nothing, and threads never meet at a counter.
+* No reference counting inside kernels: they allocate nothing, and threads share no counter.
 * Kernels are compiled for the processor's level (`fastnet._levels`, `fastnet._codegen`), not for its model, and what
   was compiled is kept for the next process (`fastnet._kernel_cache`) on any machine of that level.
 """
@@ -122,8 +122,8 @@ def kernel(function: Function) -> Function:
     return _cached(function)
 
 
-def part(function: Function) -> Function:
-    """Compile on demand and cache: for what drivers call through its address (`fastnet.kernels.parts`)."""
+def stage(function: Function) -> Function:
+    """Compile on demand and cache: for what drivers call through its address (`runtime.stages`)."""
     return _cached(function, no_cpython_wrapper=True)
 
 

@@ -51,9 +51,12 @@ _FOLDER = re.compile(r"kernels-(.+-)?[0-9a-f]{16}")
 def sources() -> dict[str, Any]:
     """Find all modules that compiled code may be made from, by their names in a fixed order, without importing them."""
     specs: dict[str, Any] = {name: find_spec(name) for name in (*PACKAGES, *MODULES)}
-    for package in PACKAGES:
+    packages = list(PACKAGES)
+    for package in packages:  # which grows: packages within packages follow
         for found in iter_modules(specs[package].submodule_search_locations, f"{package}."):
             specs[found.name] = found.module_finder.find_spec(found.name, None)
+            if found.ispkg:
+                packages.append(found.name)
     return dict(sorted(specs.items()))
 
 

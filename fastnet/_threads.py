@@ -2,7 +2,7 @@
 
 A compiled call lets go of the interpreter lock, and threads of Python's run it at once. The caller does not wait for
 its helpers to come: on a busy machine that takes as long as other processes please. Who comes late finds less work,
-or none. A thread that has been taken into a team, though, is waited for (`fastnet.kernels.elastic`).
+or none. A thread that has been taken into a team, though, is waited for (`fastnet.kernels.runtime.elastic`).
 """
 
 from __future__ import annotations

@@ -87,13 +87,13 @@ class Predictor:
 def _compiled(network: Network, row: npt.NDArray[Any], logits: npt.NDArray[Any]) -> Callable[[], int]:
     """Return what writes the logits of a row; it returns the class with the largest, -1 for a NaN."""
     from fastnet.kernels.activations import CODES
-    from fastnet.kernels.arrays import locked
-    from fastnet.kernels.row import predict_rows
+    from fastnet.kernels.runtime.arrays import read_only
+    from fastnet.kernels.step.inference.few_rows import predict_rows
 
     sizes = np.array(network.sizes, np.int64)
     codes = np.array([CODES[name] for name in (*network.activations, "identity")], np.int64)
     buffers = np.empty((2, max(network.sizes)), network.dtype)
-    parameters, inputs = locked(network.parameters), locked(row)
+    parameters, inputs = read_only(network.parameters), read_only(row)
     return lambda: int(predict_rows(parameters, inputs, network.input_scale, sizes, codes, buffers, logits))
 
 

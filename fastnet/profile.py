@@ -78,7 +78,7 @@ def profile(
     ['gather', 'forward', 'loss']
     """
     from fastnet._threads import resolve_threads
-    from fastnet.kernels.epoch import PHASES
+    from fastnet.kernels.step.block import PHASES
     from fastnet.kernels.training import phase_ticks
     from fastnet.roofline import fma_peak
 

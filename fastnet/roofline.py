@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from fastnet._jit import vector_bits
 from fastnet._threads import LINE, resolve_threads
-from fastnet.kernels.claims import share_work
-from fastnet.kernels.measure import FMA_CHAINS, READ_CHAINS
-from fastnet.kernels.roof import compute, read
+from fastnet.kernels.codegen.speed import FMA_ACCUMULATORS, READ_ACCUMULATORS
+from fastnet.kernels.runtime.claims import share_work
+from fastnet.kernels.runtime.roof import compute, read
 
 ROUNDS = 20_000
 
@@ -84,7 +84,7 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     team = resolve_threads(n_threads)
     rounds = 20 * ROUNDS
     out = np.full(LINE * team, 0.5, dtype)
-    flop = 2 * rounds * FMA_CHAINS * (vector_bits() // (8 * dtype.itemsize)) * team
+    flop = 2 * rounds * FMA_ACCUMULATORS * (vector_bits() // (8 * dtype.itemsize)) * team
     return flop / _best_of(lambda: share_work(compute, team, team, rounds, out, fixed=True), seconds) / 1e9
 
 
@@ -114,7 +114,7 @@ def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, secon
     if isinstance(size, bool) or not isinstance(size, int | np.integer):
         raise TypeError(f"size must be an integer, got {type(size).__name__}")
     team = resolve_threads(n_threads)
-    step = READ_CHAINS * vector_bits() // 8 // 4
+    step = READ_ACCUMULATORS * vector_bits() // 8 // 4
     if size < 4 * step * team:
         raise ValueError(f"size must be at least {4 * step * team} bytes for {team} threads, got {size}")
     array, out = np.ones(size // (4 * step) * step, np.float32), np.zeros(LINE * team, np.float32)

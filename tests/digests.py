@@ -17,7 +17,7 @@ from fastnet import kernels
 from fastnet.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
 from fastnet.cases.activations import ACTIVATIONS, GATED
 from fastnet.cases.networks import samples
-from fastnet.kernels import epochs
+from fastnet.kernels.step import epochs
 
 epochs.WORTH_COMPILING = 0  # runs with many zeros leave them out, be they ever so short
 
@@ -65,14 +65,14 @@ def train_until_denormal(dtype):
     """Start with means so small that they leave the normal numbers where inputs, and so gradients, are zero."""
     arguments = Training(60, (20, 33, 4), ("relu",), "cross_entropy", "adam", 8).make(np.dtype(dtype), Words(7))
     arguments["x"][:, ::2] = 0
-    for slot in arguments["slots"]:
+    for slot in arguments["state"]:
         slot[...] = 1.004 * np.finfo(dtype).tiny
     return train_on(arguments)
 
 
 def train_on(arguments):
     totals = kernels.train_epoch(**arguments, n_threads=2)
-    return [*totals, arguments["parameters"], *arguments["slots"]]
+    return [*totals, arguments["parameters"], *arguments["state"]]
 
 
 def predict(n, sizes, activations, x_dtype, dtype):

@@ -11,7 +11,9 @@ import numpy as np
 from fastnet import kernels, reference
 from fastnet._cores import fixed_cores
 from fastnet.cases import CASES, run
-from fastnet.kernels import arrays, forward, gemm
+from fastnet.kernels.runtime import arrays
+from fastnet.kernels.step.inference import layerwise
+from fastnet.kernels.tile import products
 
 GUARD_BYTES = 256
 PATTERN = 0xA5
@@ -103,7 +105,7 @@ def run_in(make, case, dtype, monkeypatch):
     replace_memory(monkeypatch, make)
     for n_threads in (1, 2 + THREADED.index(case) % 2) if case in THREADED else (1,):
         if n_threads > 1:  # short calls are not shared out, and go another way
-            monkeypatch.setattr(gemm, "FLOP_PER_THREAD", 1)
-            monkeypatch.setattr(forward, "NARROW", 0)
+            monkeypatch.setattr(products, "FLOP_PER_THREAD", 1)
+            monkeypatch.setattr(layerwise, "LARGEST_WIDTH", 0)
         with fixed_cores(n_threads):
             run(kernels, case, arguments_in(make, case, dtype))

@@ -1,4 +1,4 @@
-"""Parts of a training step compiled anew, to look at their code: what comes from the cache has none."""
+"""Stages of a training step compiled anew, to look at their code: what comes from the cache has none."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from numba.core import types
 
 from fastnet import _jit, kernels
 from fastnet.cases import Training
-from fastnet.kernels.parts import Reference
+from fastnet.kernels.runtime.stages import Reference
 
 IS_ARM = platform.machine().lower() in ("aarch64", "arm64")
 MULTIPLY_ADD = r"\bfml[as]\b" if IS_ARM else r"\bvfn?m(?:add|sub)\d+p[sd]\b"
@@ -22,12 +22,12 @@ LABEL = re.compile(r"(\.?LBB\w+):")
 
 
 @functools.cache
-def compile_part(part, dtype):
-    """Compile a part for a state of a dtype; return its LLVM code and its assembly."""
+def compile_stage(stage, dtype):
+    """Compile a stage for a state of a dtype; return its LLVM code and its assembly."""
     arguments = Training(4, (3, 2), (), "cross_entropy", "sgd", 2).make_prepared(dtype, np.random.default_rng(1))
     state = numba.typeof(kernels.prepare_training(**arguments).team(4).state)
-    n_numbers = len(inspect.signature(part.py_func).parameters) - 1
-    fresh = _jit.compile_lazily(part.py_func, no_cpython_wrapper=True)
+    n_numbers = len(inspect.signature(stage.py_func).parameters) - 1
+    fresh = _jit.compile_lazily(stage.py_func, no_cpython_wrapper=True)
     fresh.compile(types.int64(Reference(state), *[types.int64] * n_numbers))
     return next(iter(fresh.inspect_llvm().values())), next(iter(fresh.inspect_asm().values()))
 

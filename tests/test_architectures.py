@@ -24,7 +24,8 @@ from fastnet import _codegen, _jit
 
 triple = sys.argv[1]
 _codegen.architecture = _jit.architecture = lambda: triple.partition("-")[0]
-from fastnet.kernels import bits, denormals, emit, measure
+from fastnet.kernels.codegen import bits, denormals, speed
+from fastnet.kernels.codegen import ir as emit
 
 module = ir.Module()
 module.triple = triple
@@ -33,7 +34,7 @@ builder = ir.IRBuilder(function.append_basic_block())
 state = denormals.read_state(builder)
 denormals.write_state(builder, builder.or_(state, emit.whole(denormals.FLUSH)))
 emit.prefetch_line(builder, function.args[0])
-ticks = measure.read_clock(builder)
+ticks = speed.read_clock(builder)
 counted = [bits.emit_count(builder, ticks), bits.emit_lowest(builder, ticks)]
 denormals.write_state(builder, state)
 builder.ret(builder.add(*counted))
@@ -52,12 +53,12 @@ from fastnet import _codegen, _jit
 
 _codegen.architecture = _jit.architecture = lambda: "unheard_of"
 import numba
-from fastnet.kernels import denormals, measure
+from fastnet.kernels.codegen import denormals, speed
 
 @numba.njit
 def run(tiny):
     state = denormals.flush()
-    half, ticks = 0.5 * tiny, measure.clock()
+    half, ticks = 0.5 * tiny, speed.clock()
     denormals.restore(state)
     return state, half, ticks
 

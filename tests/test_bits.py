@@ -9,7 +9,7 @@ from tiers import tiered
 from fastnet import kernels
 from fastnet._cores import fixed_cores
 from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, Training, network, run
-from fastnet.kernels.gemm import threads_for
+from fastnet.kernels.tile.products import threads_for
 
 THREADS = (1, 2, 3, 5)
 LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
@@ -26,7 +26,7 @@ def bits_of(results):
 def train(training, dtype, **more):
     arguments = training.make(np.dtype(dtype), np.random.default_rng(5))
     returned = kernels.train_epoch(**arguments, **more)
-    return [*returned, arguments["parameters"], *arguments["slots"]]
+    return [*returned, arguments["parameters"], *arguments["state"]]
 
 
 def check_threads(training, dtype, counts=(*THREADS[1:], 8)):
@@ -86,7 +86,7 @@ def test_epochs_prepared_once_are_those_taken_one_by_one(dtype, n_threads):
     )
     once, one_by_one = ({**arguments, "parameters": arguments["parameters"].copy()} for _ in range(2))
     for each in (once, one_by_one):
-        each["slots"] = tuple(np.zeros_like(each["parameters"]) for _ in range(2))
+        each["state"] = tuple(np.zeros_like(each["parameters"]) for _ in range(2))
     order, step = once.pop("order"), once.pop("step")
     epoch = kernels.prepare_training(**once, n_threads=n_threads)
     for i, part in enumerate((order, order[::-1], order[:33], order)):  # a shorter one has a team of its own
@@ -95,7 +95,7 @@ def test_epochs_prepared_once_are_those_taken_one_by_one(dtype, n_threads):
         changed = {"order": part, "step": step + 6 * i, "optimizer": (name, rate, *settings)}
         expected = kernels.train_epoch(**{**one_by_one, **changed}, n_threads=n_threads)
         assert epoch(part, step + 6 * i, rate) == expected
-    for name in ("parameters", "slots"):
+    for name in ("parameters", "state"):
         assert bits_of(np.ravel(once[name])) == bits_of(np.ravel(one_by_one[name]))
 
 
@@ -155,7 +155,7 @@ def test_training_in_chunks_wherever_they_end(dtype, batch_size, optimizer):
         order, cut = arguments["order"], k * batch_size
         first = kernels.train_epoch(**{**arguments, "order": order[:cut]}, n_threads=2)
         second = kernels.train_epoch(**{**arguments, "order": order[cut:], "step": k})
-        actual = [arguments["parameters"], *arguments["slots"]]
+        actual = [arguments["parameters"], *arguments["state"]]
         assert bits_of(actual) == bits_of(expected[3:])
         assert first[1] + second[1] == expected[1]
         assert first[0] + second[0] == pytest.approx(expected[0], rel=1e-13)

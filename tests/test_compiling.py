@@ -1,4 +1,4 @@
-"""Parts that are compiled in several processes, and what a person is told meanwhile."""
+"""Stages that are compiled in several processes, and what a person is told meanwhile."""
 
 import json
 import os
@@ -17,10 +17,11 @@ import json, sys
 import numba
 import numpy as np
 from fastnet import _cores, kernels
-from fastnet.kernels import compiling, parts, selection, teams
+from fastnet.kernels.runtime import stages
+from fastnet.kernels.step import compiling, selection, teams
 
 _cores.available_cores = lambda: 2
-here, compile_form = [], parts.Form.compile
+here, compile_form = [], stages.Form.compile
 
 def compile_here(form):
     compiled = compile_form(form)
@@ -28,7 +29,7 @@ def compile_here(form):
         here.append(form.name.rpartition(" ")[2])
     return compiled
 
-parts.Form.compile = compile_here
+stages.Form.compile = compile_here
 """
 
 TRAINING = """
@@ -47,15 +48,15 @@ import warnings
 warnings.simplefilter("ignore")  # that nothing can be kept
 asked = selection.Inference(((0, 0),), False)
 state_type = teams.type_of_state(np.dtype(np.float32))
-forms = [form for form in compiling._forms(selection.choose(asked), state_type) if form.name.endswith(PARTS)]
-assert len(forms) == len(PARTS)
+forms = [form for form in compiling._forms(selection.choose(asked), state_type) if form.name.endswith(STAGES)]
+assert len(forms) == len(STAGES)
 compiling._compile_together(forms, asked, np.float32)
 for form in forms:
     form.compile()  # as is done to have their addresses
 print(json.dumps(sorted(set(here))))
 """
 
-PARTS = ("gather_floats", "unpack_logits", "_place", "pack_weights")
+STAGES = ("gather_floats", "unpack_logits", "_place", "pack_weights")
 
 
 @pytest.fixture
@@ -70,10 +71,10 @@ def run(tmp_path):
     return run
 
 
-def some(before, parts=PARTS):
-    """Return a script that compiles some parts, after some lines."""
+def some(before, chosen=STAGES):
+    """Return a script that compiles some stages, after some lines."""
     begin, end = SOME.split("import warnings")
-    return f"{begin}PARTS = {parts!r}\n{before}\nimport warnings{end}"
+    return f"{begin}STAGES = {chosen!r}\n{before}\nimport warnings{end}"
 
 
 def test_a_first_training_is_compiled_by_two_processes(run):
@@ -100,17 +101,18 @@ WAYS = [ENDS, SILENT, OTHER_FOLDER, NONE_AT_ALL]
     "before", [TAKES_AND_ENDS, NO_PROGRAM, *(pytest.param(way, marks=pytest.mark.exhaustive) for way in WAYS)]
 )
 def test_what_another_process_does_not_compile_is_compiled_here(run, before):
-    assert json.loads(run(some(before, PARTS[:2]))) == sorted(PARTS[:2])
-    assert json.loads(run(some("", PARTS[:2]))) == []
+    assert json.loads(run(some(before, STAGES[:2]))) == sorted(STAGES[:2])
+    assert json.loads(run(some("", STAGES[:2]))) == []
 
 
 def test_what_is_absent_is_looked_for_once_and_found_after_it_was_compiled(monkeypatch):
-    from fastnet.kernels import compiling, parts, selection, teams
+    from fastnet.kernels.runtime import stages
+    from fastnet.kernels.step import compiling, selection, teams
 
     looked = []
     monkeypatch.setattr(compiling, "_loaded", {})
     monkeypatch.setattr(compiling, "_absent", set())
-    monkeypatch.setattr(parts.Form, "is_at_hand", lambda form: looked.append(form))
+    monkeypatch.setattr(stages.Form, "is_at_hand", lambda form: looked.append(form))
     monkeypatch.setattr(_cores, "available_cores", lambda: 1)
     one = np.ones((1, 1), np.float32)
     samples = teams.make_samples(one, None, np.zeros(1, np.int64), 1.0, one.dtype)
@@ -118,19 +120,19 @@ def test_what_is_absent_is_looked_for_once_and_found_after_it_was_compiled(monke
     asked = selection.Inference(((0, 0),), False)
     counts = []
     for _ in range(2):
-        with parts.nothing_compiled(), pytest.raises(parts.NotCompiledError):
-            compiling.load_parts(asked, state)
+        with stages.nothing_compiled(), pytest.raises(stages.NotCompiledError):
+            compiling.load_stages(asked, state)
         counts.append(len(looked))
     assert counts[0] == counts[1] > 0
-    loaded = compiling.load_parts(asked, state)
-    with parts.nothing_compiled():
-        assert compiling.load_parts(asked, state) is loaded
+    loaded = compiling.load_stages(asked, state)
+    with stages.nothing_compiled():
+        assert compiling.load_stages(asked, state) is loaded
 
 
 def test_nobody_else_compiles_what_cannot_be_kept(run, tmp_path):
     nothing = tmp_path / "a file"
     nothing.touch()
-    assert json.loads(run(some(""), nothing)) == sorted(PARTS)
+    assert json.loads(run(some(""), nothing)) == sorted(STAGES)
 
 
 def test_other_processes_end_with_an_interrupted_call(run):
@@ -152,7 +154,7 @@ def see(*_):
 
 import os
 sys.excepthook = see
-subprocess.Popen, parts.Form.compile = start, interrupt
+subprocess.Popen, stages.Form.compile = start, interrupt
 """
     assert json.loads(run(some(interrupted))) == [True]
 
@@ -174,7 +176,8 @@ def test_a_verbose_model_and_a_terminal_are_told(capsys, monkeypatch):
 
 def test_a_verbose_fit_says_that_it_compiles(monkeypatch, capsys):
     from fastnet.estimators import MLPClassifier
-    from fastnet.kernels import compiling, parts
+    from fastnet.kernels.runtime import stages
+    from fastnet.kernels.step import compiling
 
     X = np.ones((20, 3)) * np.arange(20)[:, None]
     model = MLPClassifier((4,), max_iter=1, tol=0, n_iter_no_change=10, verbose=True)
@@ -182,7 +185,7 @@ def test_a_verbose_fit_says_that_it_compiles(monkeypatch, capsys):
         model.fit(X, np.arange(20) % 2)
     assert "Compiling" not in capsys.readouterr().out.splitlines()[-1]
     monkeypatch.setattr(compiling, "_loaded", {})
-    monkeypatch.setattr(parts.Form, "is_at_hand", lambda form: False)
+    monkeypatch.setattr(stages.Form, "is_at_hand", lambda form: False)
     monkeypatch.setattr(_cores, "available_cores", lambda: 1)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(X, np.arange(20) % 2)

@@ -12,8 +12,8 @@ from company import other_calls
 
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
-from fastnet.kernels import elastic, teams
-from fastnet.kernels.elastic import (
+from fastnet.kernels.runtime import elastic
+from fastnet.kernels.runtime.elastic import (
     BASE,
     EXPECTED,
     HELD,
@@ -28,6 +28,7 @@ from fastnet.kernels.elastic import (
     UNTIL,
     WANTED,
 )
+from fastnet.kernels.step import teams
 
 CROSS, SQUARED = "cross_entropy", "squared_error"
 TRAININGS = {
@@ -47,7 +48,7 @@ def train(name, n_threads, sparse=False):
     if sparse:
         arguments["x"] = np.where(np.random.default_rng(2).random(arguments["x"].shape) < 0.1, arguments["x"], 0)
     totals = kernels.train_epoch(**arguments, n_threads=n_threads)
-    return [np.array(totals).tobytes(), arguments["parameters"].tobytes(), *(s.tobytes() for s in arguments["slots"])]
+    return [np.array(totals).tobytes(), arguments["parameters"].tobytes(), *(s.tobytes() for s in arguments["state"])]
 
 
 @pytest.mark.parametrize("sparse", [False, True])

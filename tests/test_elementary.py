@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fastnet import kernels
-from fastnet.kernels import elementary
+from fastnet.kernels.codegen import elementary
 
 
 def over_arrays(function):

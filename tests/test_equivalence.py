@@ -12,7 +12,7 @@ from tiers import tiered
 
 from fastnet import kernels, reference
 from fastnet.cases import CASES, DTYPES, Case, compare_results, run
-from fastnet.kernels.simd import TILE_ROWS, panel_width
+from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
 
 SHARED = {"Totals", "dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)

@@ -151,7 +151,7 @@ SETTINGS = {
     "delta": (0.0, -1.0, np.inf, np.nan, "1", None),
     "rate": (1.0, -0.1, np.nan, "0.5", None),
     "key": (-1, 2**32, 1.0, True, None),
-    "slots": ([], None, (np.zeros(3),), (np.zeros(3), np.zeros(3), np.zeros(3))),
+    "state": ([], None, (np.zeros(3),), (np.zeros(3), np.zeros(3), np.zeros(3))),
 }
 
 

@@ -9,18 +9,9 @@ import pytest
 
 from fastnet import _jit, kernels
 from fastnet.cases import CASES, run
-from fastnet.kernels import (
-    activations,
-    direct,
-    dropout,
-    gemm,
-    losses,
-    optimizers,
-    rectifiers,
-    regression_losses,
-    softmax,
-)
-from fastnet.kernels.simd import TILE_ROWS, TILE_VECTORS, lanes
+from fastnet.kernels import activations, dropout, losses, optimizers, rectifiers, regression_losses, softmax
+from fastnet.kernels.tile import direct, products
+from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS, lanes
 
 
 def compiled(function, signature):
@@ -53,7 +44,7 @@ def vector_loops(functions):
 
 def multiply(a, b, c, k, m, n):
     """Multiply panels, as every product does it between its other work."""
-    gemm.multiply_panels(a, 0, m, b, 0, k, k, c, 0, m, m, n, gemm.FIRST, n)
+    products.multiply_panels(a, 0, m, b, 0, k, k, c, 0, m, m, n, products.FIRST, n)
 
 
 @pytest.mark.parametrize(("dtype", "kind"), [("float32", "f32"), ("float64", "f64")])
@@ -63,7 +54,7 @@ def test_the_tile_is_fused_multiply_adds_on_whole_vectors(dtype, kind):
     tiles = [one for one in compiled(multiply, (*[array] * 3, *[numba.int64] * 3)) if call in one]
     assert tiles
     for tile in tiles:
-        assert tile.count(call) >= TILE_ROWS * (TILE_VECTORS + 1)  # the wide tile and the narrow one
+        assert tile.count(call) >= TILE_ROWS * (TILE_VECTORS + 1)  # the wide tile and the tall one
         assert not re.search(r"\bdouble\b" if kind == "f32" else r"\bfloat\b", tile)
         loops = [block for block in vector_loops([tile]) if call in block]
         assert loops
@@ -146,6 +137,6 @@ def test_every_kernel_is_compiled_once_for_a_dtype():
     for name, kernel in own.items():
         if name.startswith("_") or kernel.py_func.__module__.endswith(".direct"):
             counts[name] = sum("float32" in repr(one) for one in kernel.signatures)
-    assert counts.pop("_describe") <= 3  # entries of float32 are those of float32, float64 or pixels
+    assert counts.pop("_describe") <= 3  # non-zeros of float32 are those of float32, float64 or pixels
     assert {name: count for name, count in counts.items() if count > 1} == {}
     assert (counts["multiply_plain"], counts["multiply_directly"], counts["linear_gradients"]) == (1, 1, 1)

@@ -81,7 +81,7 @@ def test_an_epoch_leaves_nothing_behind_for_the_next(training, dtype):
         for i, length in enumerate((training.n, 5, training.n, 2)):
             expected = kernels.prepare_training(**fresh, n_threads=2)(order[-length:], 10 * i)
             assert epoch(order[-length:], 10 * i) == expected
-            for name in ("parameters", "slots"):
+            for name in ("parameters", "state"):
                 assert bits_of(kept[name]) == bits_of(fresh[name])
 
 

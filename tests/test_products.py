@@ -10,8 +10,8 @@ from fastnet import _jit, kernels, reference
 pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
-    from fastnet.kernels import direct, gemm
     from fastnet.kernels import simd as micro_panels
+    from fastnet.kernels.tile import direct, products
 
 DTYPES = [np.float32, np.float64]
 
@@ -21,20 +21,20 @@ if _jit.COMPILES:
     @_jit.compile_lazily
     def _multiply_panels(a, b, c, a_panels, b_panels, c_panels, rows, width):
         (m, k), n = a.shape, b.shape[1]
-        k_panels, n_panels = gemm.panels_of(k, c.itemsize), gemm.panels_of(n, c.itemsize)
-        gemm.pack(a.reshape(-1), 0, k, 1, m, k, 0, k_panels, a_panels, 0, rows * width)
-        gemm.pack(b.reshape(-1), 0, n, 1, k, n, 0, n_panels, b_panels, 0, k * width)
-        gemm.multiply_panels(
+        k_panels, n_panels = products.panels_of(k, c.itemsize), products.panels_of(n, c.itemsize)
+        products.pack(a.reshape(-1), 0, k, 1, m, k, 0, k_panels, a_panels, 0, rows * width)
+        products.pack(b.reshape(-1), 0, n, 1, k, n, 0, n_panels, b_panels, 0, k * width)
+        products.multiply_panels(
             a_panels, 0, rows * width, b_panels, 0, k * width, k, c_panels, 0, rows * width, m, n, 0, n_panels
         )
-        gemm.unpack(c_panels, 0, rows * width, m, n, 0, n_panels, c, 0, n)
+        products.unpack(c_panels, 0, rows * width, m, n, 0, n_panels, c, 0, n)
 
 
 def on_panels(a, b, bias=None, relu=False):
     """Compute by the tile on panels, that of training."""
     (m, k), n, dtype = a.shape[-2:], b.shape[-1], a.dtype
     width = micro_panels.panel_width(dtype.itemsize)
-    rows, wide_k, wide_n = gemm.spaced_rows(m, dtype.itemsize), gemm.padded(k, width), gemm.padded(n, width)
+    rows, wide_k, wide_n = products.spaced_rows(m, dtype.itemsize), products.padded(k, width), products.padded(n, width)
     c = np.empty((*a.shape[:-2], m, n), dtype)
     for i in np.ndindex(a.shape[:-2]):
         own = np.ascontiguousarray(a[i]), np.ascontiguousarray(b[i])
@@ -63,10 +63,10 @@ def test_any_product_has_the_bits_of_the_tile_on_panels(m, k, n, batch, turns_a,
 
     a, b = stack(m, k, turns_a), stack(k, n, turns_b)
     added = rng.standard_normal(n).astype(dtype) if bias else None
-    actual = gemm.multiply(a, b, added, relu)
+    actual = products.multiply(a, b, added, relu)
     assert actual.tobytes() == on_panels(a, b, added, relu).tobytes()
     out = np.full_like(actual, np.nan)
-    assert gemm.multiply(a, b, added, relu, out=out).tobytes() == actual.tobytes()
+    assert products.multiply(a, b, added, relu, out=out).tobytes() == actual.tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -75,11 +75,11 @@ def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
-    monkeypatch.setattr(gemm, "is_plain", lambda *_: False)
+    monkeypatch.setattr(products, "is_plain", lambda *_: False)
     pairs = [(x, y) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
-    results = {gemm.multiply(*pair, n_threads=team).tobytes() for pair in pairs for team in (1, 3)}
-    monkeypatch.setattr(gemm, "room_for", lambda *_: 0)
-    results |= {gemm.multiply(*pair).tobytes() for pair in pairs}
+    results = {products.multiply(*pair, n_threads=team).tobytes() for pair in pairs for team in (1, 3)}
+    monkeypatch.setattr(products, "room_for", lambda *_: 0)
+    results |= {products.multiply(*pair).tobytes() for pair in pairs}
     results.add(on_panels(a, b).tobytes())
     assert len(results) == 1
 
@@ -105,7 +105,7 @@ def test_the_epilogue_keeps_nan_and_makes_zeros_positive(n, dtype):
 @pytest.mark.parametrize("n_threads", ["1", "3"])
 def test_threads_share_stacks_and_rows(n_threads, monkeypatch):
     rng = np.random.default_rng(0)
-    monkeypatch.setattr(gemm, "threads_for", lambda *_: int(n_threads))
+    monkeypatch.setattr(products, "threads_for", lambda *_: int(n_threads))
     for a_shape, b_shape in (((40, 9, 8), (40, 8, 33)), ((300, 20), (20, 17)), ((2, 100, 5), (5, 7))):
         a, b = rng.standard_normal(a_shape), rng.standard_normal(b_shape)
         for other in (b, np.ascontiguousarray(b.swapaxes(-1, -2)).swapaxes(-1, -2)):

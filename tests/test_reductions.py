@@ -8,7 +8,7 @@ from fastnet import _jit
 pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
-    from fastnet.kernels import reductions
+    from fastnet.kernels.codegen import reductions
 
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257]
 

@@ -36,7 +36,7 @@ def training(loss="cross_entropy", optimizer="sgd", dtype=np.float64, n_samples=
         y = (y[:, None] == np.arange(4)).astype(dtype)
     arguments = {
         "parameters": random(0, n_parameters, dtype=dtype),
-        "slots": tuple(np.zeros(n_parameters, dtype) for _ in range(N_SLOTS[optimizer])),
+        "state": tuple(np.zeros(n_parameters, dtype) for _ in range(N_SLOTS[optimizer])),
         "x": random(2, n_samples, 3, dtype=dtype),
         "y": y,
         "order": np.random.default_rng(3).permutation(n_samples),
@@ -64,7 +64,7 @@ def test_epoch_is_its_batches_one_by_one(loss, optimizer):
     assert isinstance(actual[0], float)
     assert isinstance(actual[1], int)
     np.testing.assert_array_equal(whole["parameters"], parts["parameters"])
-    for one, other in zip(whole["slots"], parts["slots"], strict=True):
+    for one, other in zip(whole["state"], parts["state"], strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.any()
     assert not np.array_equal(whole["parameters"], before)
@@ -157,8 +157,8 @@ def test_network_without_hidden_layer_is_linear():
             "parameters must be a float32 or float64 array, got int64",
         ),
         ({"parameters": [0.0] * 44}, TypeError, "parameters must be a float32 or float64 array, got list"),
-        ({"slots": (np.zeros(44),)}, ValueError, "slots must be a tuple of 0 vectors for sgd, got 1"),
-        ({"slots": []}, ValueError, "slots must be a tuple of 0 vectors for sgd, got list"),
+        ({"state": (np.zeros(44),)}, ValueError, "state must be a tuple of 0 vectors for sgd, got 1"),
+        ({"state": []}, ValueError, "state must be a tuple of 0 vectors for sgd, got list"),
         (
             {"x": np.zeros((11, 3), np.float32)},
             TypeError,
@@ -213,8 +213,8 @@ def test_training_rejects_before_it_touches_parameters(changes, error, message):
 
 def test_training_rejects_read_only_and_overlapping_vectors():
     arguments = training(optimizer="momentum")
-    with pytest.raises(ValueError, match=r"slots\[0\] must not share memory"):
-        reference.train_epoch(**{**arguments, "slots": (arguments["parameters"],)})
+    with pytest.raises(ValueError, match=r"state\[0\] must not share memory"):
+        reference.train_epoch(**{**arguments, "state": (arguments["parameters"],)})
     memory = random(0, 44 + 32)
     with pytest.raises(ValueError, match="parameters must not share memory"):
         reference.train_epoch(**{**arguments, "parameters": memory[:44], "x": memory[43:].reshape(11, 3)})

@@ -43,7 +43,7 @@ def weights():
 def one_step(arguments, **changes):
     """Take a step of rate 1 on all samples; return the totals and the gradient."""
     after = arguments["parameters"].copy()
-    rest = {"slots": (), "order": np.arange(N_SAMPLES), "optimizer": ("sgd", 1.0), "batch_size": N_SAMPLES}
+    rest = {"state": (), "order": np.arange(N_SAMPLES), "optimizer": ("sgd", 1.0), "batch_size": N_SAMPLES}
     totals = reference.train_epoch(**{**arguments, **rest, **changes, "parameters": after})
     return totals, arguments["parameters"] - after
 

@@ -7,7 +7,7 @@ import pytest
 
 from fastnet import roofline
 from fastnet._jit import kernel
-from fastnet.kernels.denormals import flush, restore
+from fastnet.kernels.codegen.denormals import flush, restore
 from fastnet.profile import profile, step_flop
 from fastnet.roofline import L2_BYTES, fma_peak, read_bandwidth
 

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
     from fastnet.kernels import losses
-    from fastnet.kernels.loss_passes import _is_first_largest
-    from fastnet.kernels.row_lanes import cross_entropy_rows, scratch_size
+    from fastnet.kernels.step.loss import _is_first_largest
+    from fastnet.kernels.step.row_lanes import cross_entropy_rows, scratch_size
 
     @numba.njit
     def at_once(logits, labels, weights, order, smoothing, divisor, columns, pitch, n_rows, outputs):

@@ -1,4 +1,4 @@
-"""Inputs that are mostly zeros: what is left out changes nothing."""
+"""Sparse inputs: what is left out changes nothing."""
 
 from itertools import pairwise
 
@@ -8,8 +8,8 @@ import scipy.sparse
 from tiers import tiered
 
 from fastnet import kernels, reference
-from fastnet.kernels import sparse
-from fastnet.kernels.bits import WORD
+from fastnet.kernels.codegen.bits import WORD
+from fastnet.kernels.step.first_layer import sparse
 
 N_SAMPLES = 620
 THREADS = (1, 2, 3)
@@ -62,7 +62,7 @@ def dense(monkeypatch):
 
     def train(*args, **more):
         with monkeypatch.context() as patch:
-            patch.setattr(sparse, "MOST_FILLED", -1.0)
+            patch.setattr(sparse, "LARGEST_DENSITY", -1.0)
             return trained(*args, **more)
 
     return train
@@ -100,7 +100,7 @@ def test_everything_else_goes_with_it(dense, dtype, batch_size, options):
 
 
 @pytest.mark.parametrize("batch_size", [4, 64])
-def test_layers_shared_out_by_columns(dense, batch_size):
+def test_output_parallel_layers(dense, batch_size):
     x, sizes = inputs(130), (130, 300, 3)
     expected = dense(x, sizes, np.float32, batch_size=batch_size, n_threads=1)
     assert_same(trained(x, sizes, np.float32, batch_size=batch_size, n_threads=2), expected)
@@ -124,10 +124,10 @@ def test_it_is_what_the_reference_does(dtype):
 def test_other_memory(dense):
     x = inputs(130)
     expected = dense(x, (130, 40, 3), np.float32)
-    wide, locked = np.zeros((N_SAMPLES, 260), np.float32), x.copy()
+    wide, read_only = np.zeros((N_SAMPLES, 260), np.float32), x.copy()
     wide[:, ::2] = x
-    locked.setflags(write=False)
-    for same in (wide[:, ::2], locked, np.asfortranarray(x)):
+    read_only.setflags(write=False)
+    for same in (wide[:, ::2], read_only, np.asfortranarray(x)):
         assert_same(trained(same, (130, 40, 3), np.float32), expected)
 
 
@@ -139,21 +139,21 @@ def test_what_is_not_a_number_is_not_left_out(number):
         assert np.isnan(trained(x, (130, 40, 3), np.float32)[1]).any()
 
 
-def test_samples_without_any_entry(dense):
+def test_samples_without_any_nonzero(dense):
     x = np.zeros((N_SAMPLES, 130), np.float32)
     assert_same(trained(x, (130, 40, 3), np.float32), dense(x, (130, 40, 3), np.float32))
 
 
 def check_description(x, n_threads):
     found = sparse.from_array(x, 100, 0.5, np.dtype(np.float32), n_threads)
-    bits = np.unpackbits(found.words.view(np.uint8), axis=1, bitorder="little")
+    bits = np.unpackbits(found.bitmasks.view(np.uint8), axis=1, bitorder="little")
     assert np.array_equal(bits[:, : x.shape[1]], x != 0)
     assert not bits[:, x.shape[1] :].any()
     for row, start in zip(x, found.starts[:-1], strict=True):
-        entries = row[row != 0].astype(np.float32) * np.float32(0.5)
-        assert np.array_equal(found.values[start : start + len(entries)], entries)
-    assert found.n_words == -(-x.shape[1] // WORD)
-    assert 1 <= found.block_words <= found.n_words
+        nonzeros = row[row != 0].astype(np.float32) * np.float32(0.5)
+        assert np.array_equal(found.values[start : start + len(nonzeros)], nonzeros)
+    assert found.n_bitmasks == -(-x.shape[1] // WORD)
+    assert 1 <= found.block_bitmasks <= found.n_bitmasks
     return found
 
 
@@ -173,13 +173,13 @@ def test_description_of_samples_that_differ(n_threads):
 
 
 def uses(epoch, n_samples):
-    """Tell whether an epoch over so many samples goes through the entries."""
+    """Tell whether an epoch over so many samples goes through the non-zeros."""
     found = epoch._sparse is not None
-    assert found == (epoch.team(n_samples).state.samples.sparse.n_words > 0)
+    assert found == (epoch.team(n_samples).state.samples.sparse.n_bitmasks > 0)
     return found
 
 
-def uses_entries(x, n_out, asked=None):
+def uses_nonzeros(x, n_out, asked=None):
     epoch, *_ = prepare(kernels, x, (x.shape[1], n_out, 3), np.float32)
     order = np.arange(len(x) if asked is None else asked)
     epoch(order)
@@ -188,16 +188,16 @@ def uses_entries(x, n_out, asked=None):
 
 def test_zeros_are_left_out_where_that_pays():
     x = inputs(130)
-    assert uses_entries(x, 40)
-    assert not uses_entries(x, 8)  # outputs
-    assert not uses_entries(x + 1, 40)
-    assert not uses_entries(x, 40, asked=10)  # of all samples
-    assert not uses_entries(x[:0], 40)
+    assert uses_nonzeros(x, 40)
+    assert not uses_nonzeros(x, 8)  # outputs
+    assert not uses_nonzeros(x + 1, 40)
+    assert not uses_nonzeros(x, 40, asked=10)  # of all samples
+    assert not uses_nonzeros(x[:0], 40)
 
 
 def test_memory_has_a_limit(monkeypatch):
     monkeypatch.setattr(sparse, "MOST_BYTES", 1000)
-    assert not uses_entries(inputs(130), 40)
+    assert not uses_nonzeros(inputs(130), 40)
 
 
 def test_it_begins_once_enough_samples_were_asked_for():

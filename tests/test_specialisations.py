@@ -1,4 +1,4 @@
-"""How much is compiled: one form of a kernel for each dtype, and those parts that a training needs."""
+"""How much is compiled: one form of a kernel for each dtype, and those stages that a training needs."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from fences import NETWORKS, SMALL
 
 from fastnet import kernels
 from fastnet.cases import DTYPES, Training, run
-from fastnet.kernels import epochs
-from fastnet.kernels.parts import address_of
+from fastnet.kernels.runtime.stages import address_of
+from fastnet.kernels.step import epochs
 
 
 def strided(array):
@@ -93,15 +93,15 @@ def forms():
 FIRST = Training(40, (20, 33, 10), ("relu",), "cross_entropy", "adam", 7)
 SGD = replace(FIRST, optimizer="sgd")
 FEW_OUTPUTS, SPARSE = replace(SGD, sizes=(300, 7, 10)), replace(SGD, filled=0.2)
-PARTS = [
+STAGES = [
     (FIRST, 13),
     (replace(FIRST, n=13, sizes=(3, 70, 5, 2), activations=("relu", "relu"), batch_size=5, weighted=True), 0),
-    (replace(FIRST, activations=("tanh",)), 2),  # finish, undo
+    (replace(FIRST, activations=("tanh",)), 2),  # activation, activation_backward
     (replace(FIRST, sizes=(20, 10), activations=()), 0),
     (SGD, 1),  # update
     (replace(SGD, loss="squared_error"), 1),
     (replace(SGD, clip_norm=0.5, clip_value=0.1), 3),  # store, squares, clipped
-    (replace(SGD, dropout=(0.5,)), 3),  # drop; finish and undo with slopes
+    (replace(SGD, dropout=(0.5,)), 3),  # drop; activation and its backward with slopes
     (replace(SGD, l2=0.1), 2),  # penalty; update
     (replace(SGD, n=600, batch_size=600), 0),  # in blocks: store
     (FEW_OUTPUTS, 4),  # gather, multiply, add, update
@@ -111,11 +111,11 @@ PARTS = [
 ]
 
 
-def parts_of_trainings():
-    """Return for each training the count of parts that it needs beyond those before it, and then of forms."""
+def stages_of_trainings():
+    """Return for each training the count of stages that it needs beyond those before it, and then of forms."""
     epochs.WORTH_COMPILING = 0
     counts = []
-    for training, _ in PARTS:
+    for training, _ in STAGES:
         before = address_of.cache_info().misses
         for n_threads in (1, 2):
             arguments = training.make(np.dtype(np.float32), np.random.default_rng(1))
@@ -158,6 +158,6 @@ def test_a_kernel_has_one_form_for_each_dtype_whatever_the_layout_of_arrays_and_
 
 
 def test_a_training_has_just_the_parts_compiled_that_it_does_not_share():
-    counts, kernel_forms = in_a_fresh_process(parts_of_trainings)
-    assert counts == [expected for _, expected in PARTS]
+    counts, kernel_forms = in_a_fresh_process(stages_of_trainings)
+    assert counts == [expected for _, expected in STAGES]
     assert {name: count for name, count in kernel_forms.items() if count != [1, 0]} == {}

@@ -14,8 +14,8 @@ from company import other_calls, together
 
 from fastnet import _cores, _threads, kernels
 from fastnet.cases import Training
-from fastnet.kernels import claims
-from fastnet.kernels.barrier import synchronise
+from fastnet.kernels.codegen.barrier import synchronise
+from fastnet.kernels.runtime import claims
 
 COUNTER = 0
 

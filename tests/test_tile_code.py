@@ -13,28 +13,29 @@ from machine_code import (
     STACK,
     VECTOR,
     blocks_of_multiply_adds,
-    compile_part,
+    compile_stage,
     count,
     loops_of_multiply_adds,
 )
 
 from fastnet._jit import is_x86, vector_bits
-from fastnet.kernels import narrow_passes, passes, sparse_passes, update_passes
-from fastnet.kernels.moves import CHUNK_BYTES
-from fastnet.kernels.narrow_tiles import OUTPUTS, PIECE_BYTES, ROWS_AT_ONCE, SAMPLES
-from fastnet.kernels.simd import N_VECTORS, TILE_VECTORS, UNROLLED
-from fastnet.kernels.sparse_tiles import MOST_PANELS
-from fastnet.kernels.updates import ADAM, NONE
+from fastnet.kernels.step import layers, update
+from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
+from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, PIECE_BYTES, ROWS_AT_ONCE, SAMPLES
+from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
+from fastnet.kernels.tile.micro_panels import N_VECTORS, TILE_VECTORS, UNROLLED
+from fastnet.kernels.tile.moves import CHUNK_BYTES
+from fastnet.kernels.tile.optimizer_formulas import ADAM, NONE
 
 VECTOR_BYTES = vector_bits() // 8
 TILES = {
-    # the part, and the multiply-adds that its longest loop is emitted with
-    "row": (passes.multiply, N_VECTORS * UNROLLED),
-    "weight": (update_passes.make_update(ADAM, 0), N_VECTORS * UNROLLED // 2),
-    "dot": (narrow_passes.dot_products, SAMPLES * OUTPUTS * CHUNK_BYTES // min(VECTOR_BYTES, PIECE_BYTES)),
-    "outer": (narrow_passes.make_update(NONE, 0), OUTPUTS * ROWS_AT_ONCE * CHUNK_BYTES // VECTOR_BYTES),
-    "row sums": (sparse_passes.multiply, MOST_PANELS * TILE_VECTORS),
-    "column sums": (sparse_passes.make_update(NONE, 0), MOST_PANELS * TILE_VECTORS),
+    # the stage, and the multiply-adds that its longest loop is emitted with
+    "row": (layers.multiply, N_VECTORS * UNROLLED),
+    "weight": (update.make_update(ADAM, 0), N_VECTORS * UNROLLED // 2),
+    "dot": (few_outputs_stages.dot_products, SAMPLES * OUTPUTS * CHUNK_BYTES // min(VECTOR_BYTES, PIECE_BYTES)),
+    "outer": (few_outputs_stages.make_update(NONE, 0), OUTPUTS * ROWS_AT_ONCE * CHUNK_BYTES // VECTOR_BYTES),
+    "row sums": (sparse_stages.multiply, MOST_PANELS * TILE_VECTORS),
+    "column sums": (sparse_stages.make_update(NONE, 0), MOST_PANELS * TILE_VECTORS),
 }
 
 
@@ -42,8 +43,8 @@ TILES = {
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("tile", TILES)
 def test_a_tile_is_fused_multiply_adds_of_one_dtype_in_registers(tile, dtype):
-    part, n_emitted = TILES[tile]
-    llvm_code, assembly = compile_part(part, np.dtype(dtype))
+    stage, n_emitted = TILES[tile]
+    llvm_code, assembly = compile_stage(stage, np.dtype(dtype))
     loops, blocks = loops_of_multiply_adds(assembly), blocks_of_multiply_adds(llvm_code)
     assert max(count(loop, MULTIPLY_ADD, VECTOR) for loop in loops) >= n_emitted
     assert [loop for loop in loops if count(loop, STACK, VECTOR)] == []

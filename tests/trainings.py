@@ -5,7 +5,7 @@ from unittest import mock
 from hypothesis import strategies as st
 
 from fastnet.cases import DTYPES, Training
-from fastnet.kernels import teams
+from fastnet.kernels.step import teams
 
 WIDTHS = st.integers(1, 40)
 """Widths of layers: around the edges of all tiles, and of two panels of the widest."""

@@ -1,8 +1,8 @@
 """A register tile: some rows by some vectors of C stay in registers while the reduction goes on.
 
 A row of B is loaded once for all rows of the tile, and C is stored once. Compilers do not find this by themselves, so
-it is emitted as LLVM's vector instructions, through `numba.extending.intrinsic`. `fastnet.kernels.strided` is the tile
-of fastnet, with edges.
+it is emitted as LLVM's vector instructions, through `numba.extending.intrinsic`. `fastnet.kernels.tile.strided` is the
+tile of fastnet, with edges.
 """
 
 import numba
@@ -12,9 +12,10 @@ from numba.core import types
 from numba.extending import intrinsic
 from problem import A, B, K, M, N, Rung
 
-from fastnet.kernels.emit import Vectors, call_intrinsic, lanes, loop, whole
-from fastnet.kernels.simd import TILE_ROWS as ROWS
-from fastnet.kernels.simd import TILE_VECTORS as VECTORS
+from fastnet.kernels.codegen.ir import call_intrinsic, lanes, loop, whole
+from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.tile.micro_panels import TILE_ROWS as ROWS
+from fastnet.kernels.tile.micro_panels import TILE_VECTORS as VECTORS
 
 WIDTH = VECTORS * lanes(4)
 """Columns of a tile."""

@@ -1,7 +1,7 @@
-"""Packing: each panel of B, as wide as a tile, is copied into one run of memory before it is used.
+"""Packing: each micro-panel of B, as wide as a tile, is copied into one run of memory before it is used.
 
 Rows of B lie 4 KB apart: each is on a page of its own, and all fall on the same few sets of the first-level cache. A
-panel that has been copied is read from front to back, and used for all rows of A.
+micro-panel that has been copied is read from front to back, and used for all rows of A.
 """
 
 import numba

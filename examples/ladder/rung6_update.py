@@ -13,7 +13,7 @@ from problem import K, M, N, Rung, rng
 from rung3_tile import ROWS, VECTORS, WIDTH, Tile, tile
 from rung4_packing import pack
 
-from fastnet.kernels.emit import call_intrinsic, loop, whole
+from fastnet.kernels.codegen.ir import call_intrinsic, loop, whole
 
 LR, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
 SIZE, TILE_VECTORS, STEPS = ROWS * WIDTH, ROWS * VECTORS, 4

@@ -1,8 +1,8 @@
-"""Threads: each computes some columns of C, and packs the panels of B that it needs itself.
+"""Threads: each computes some columns of C, and packs the micro-panels of B that it needs itself.
 
 Compiled code lets go of Python's lock, so threads of Python's run it at once. They share results, never a reduction, so
 the bits do not depend on how many there are. A training step has barriers as well, and a team that grows and shrinks:
-`fastnet.kernels.elastic` says why.
+`fastnet.kernels.runtime.elastic` says why.
 """
 
 import os

@@ -70,9 +70,9 @@ class Training:
             for _, b in reference.layer_slices(self.sizes):
                 parameters[b] = 0
         name = "momentum" if self.optimizer == "nesterov" else self.optimizer
-        slots = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
+        state = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
         arguments = {
-            "parameters": parameters, "slots": slots, "x": x, "y": y, "order": rng.permutation(self.n),
+            "parameters": parameters, "state": state, "x": x, "y": y, "order": rng.permutation(self.n),
             "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
             "optimizer": (name, *HYPERPARAMETERS[self.optimizer].values()), "batch_size": self.batch_size,
             "step": self.step, "scale": scale, "clip_norm": self.clip_norm, "clip_value": self.clip_value,

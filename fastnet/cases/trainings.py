@@ -95,7 +95,7 @@ REALISTIC_PREPARED = Training(1000, (20, 100, 10), ("relu",), "cross_entropy", "
 
 def training_case(training: Training, realistic: bool = True, exhaustive: bool = False) -> Case:
     """Return the case of `train_epoch`."""
-    make, bounds, updates = training.make, training.bounds, ("parameters", "slots")
+    make, bounds, updates = training.make, training.bounds, ("parameters", "state")
     return Case("train_epoch", str(training), make, bounds, updates, (), realistic, exhaustive)
 
 
@@ -111,7 +111,7 @@ def prepared_case(training: Training, realistic: bool = False, exhaustive: bool 
         str(training),
         training.make_prepared,
         training.prepared_bounds,
-        ("parameters", "slots"),
+        ("parameters", "state"),
     )
     return Case("prepare_training", size, make, bounds, updates, (), realistic, exhaustive, training.two_epochs)
 

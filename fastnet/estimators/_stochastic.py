@@ -69,7 +69,7 @@ class Descent:
         self.chunk = max(1, n_batches) * self.batch_size
         dropout = model._dropout_rates()
         self.common = {
-            "parameters": model._parameters, "slots": self.state.slots, "sizes": sizes,
+            "parameters": model._parameters, "state": self.state.slots, "sizes": sizes,
             "activations": model._activations(), "loss": model._loss(), "batch_size": self.batch_size,
             "clip_norm": model.clip_norm, "clip_value": model.clip_value, "l2": float(model.alpha), "dropout": dropout,
             "seed": int(model._random_state.randint(2**63, dtype=np.int64)) if dropout else 0,

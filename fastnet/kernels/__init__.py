@@ -1,14 +1,11 @@
 """Compiled kernels: the operations of `fastnet.reference`, with the same names, arguments and results.
 
-`linear`, `matmul`, `activations`, `rectifiers`, `softmax`, `losses`, `regression_losses`, `dropout`, `optimizers`,
-`training` and `gradients` hold the operations, each the twin of the reference's file of that name. The others are what
-they are made of, from the bottom up: `emit` (LLVM code), `updates` and `vector_updates` (the optimizers' formulas,
-and the code that runs them), `simd`, `narrow_tiles` and `sparse_tiles` (register tiles), `elementary` and `units` (exp,
-log, sigmoid, tanh; rectifiers, of one number each), `gemm` (panels and blocking), `layout` and `narrow` (a network in
-memory), `bits` and `sparse` (inputs that are mostly zeros), `passes`, `loss_passes`, `update_passes`, `narrow_passes`,
-`sparse_passes` and `clipping` (the parts of a training step), `parts` and `state` (how parts are called, and on what),
-`epoch` (who does what when), `selection`, `teams` and `epochs` (what a call makes ready), `row` (one sample), and
-smaller machinery.
+Each module here holds operations and is the twin of the reference's file of that name. What they are made of lies in
+folders, each on those before it: `codegen` (what emits LLVM code), `runtime` (arrays as kernels see them, stages and
+their addresses, claims of work, teams that change size), `tile` (the register tile, products of whole arrays, the
+optimizers' formulas) and `step` (the stages of a training step, the kinds of first layer, inference, and what a call
+makes ready). A step applies activations, losses and dropout as their twins here do, by the functions that these have
+for one row; `training` and `gradients` stand on top of it.
 
 Where NUMBA_DISABLE_JIT is set nothing is compiled: this package then offers the functions of `fastnet.reference`
 themselves, which a debugger can step through.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import inlined, kernel
-from fastnet.kernels import elementary, units
-from fastnet.kernels.arrays import fill, flat
+from fastnet.kernels.codegen import elementary, scalar_rectifiers
+from fastnet.kernels.runtime.arrays import fill, flat
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -39,22 +39,22 @@ def activate(code: int, y: Any) -> None:
             y[i] = elementary.tanh(y[i])
     elif code == LEAKY_RELU:
         for i in range(y.size):
-            y[i] = units.leaky_relu(y[i])
+            y[i] = scalar_rectifiers.leaky_relu(y[i])
     elif code == ELU:
         for i in range(y.size):
-            y[i] = units.elu(y[i])
+            y[i] = scalar_rectifiers.elu(y[i])
     elif code == SELU:
         for i in range(y.size):
-            y[i] = units.selu(y[i])
+            y[i] = scalar_rectifiers.selu(y[i])
     elif code == SOFTPLUS:
         for i in range(y.size):
-            y[i] = units.softplus(y[i])
+            y[i] = scalar_rectifiers.softplus(y[i])
     elif code == GELU:
         for i in range(y.size):
-            y[i] = units.gelu(y[i])
+            y[i] = scalar_rectifiers.gelu(y[i])
     elif code == SILU:
         for i in range(y.size):
-            y[i] = units.silu(y[i])
+            y[i] = scalar_rectifiers.silu(y[i])
 
 
 @inlined
@@ -63,13 +63,13 @@ def activate_with_slope(code: int, y: Any, slope: Any) -> None:
     if code == GELU:
         for i in range(y.size):
             x = y[i]
-            slope[i] = units.gelu_slope(x)
-            y[i] = units.gelu(x)
+            slope[i] = scalar_rectifiers.gelu_slope(x)
+            y[i] = scalar_rectifiers.gelu(x)
     elif code == SILU:
         for i in range(y.size):
             x = y[i]
-            slope[i] = units.silu_slope(x)
-            y[i] = units.silu(x)
+            slope[i] = scalar_rectifiers.silu_slope(x)
+            y[i] = scalar_rectifiers.silu(x)
 
 
 @inlined
@@ -90,16 +90,16 @@ def differentiate(code: int, d: Any, y: Any) -> None:
             d[i] = d[i] * (one - y[i] * y[i])
     elif code == LEAKY_RELU:
         for i in range(y.size):
-            d[i] = units.leaky_relu_gradient(d[i], y[i])
+            d[i] = scalar_rectifiers.leaky_relu_gradient(d[i], y[i])
     elif code == ELU:
         for i in range(y.size):
-            d[i] = units.elu_gradient(d[i], y[i])
+            d[i] = scalar_rectifiers.elu_gradient(d[i], y[i])
     elif code == SELU:
         for i in range(y.size):
-            d[i] = units.selu_gradient(d[i], y[i])
+            d[i] = scalar_rectifiers.selu_gradient(d[i], y[i])
     elif code == SOFTPLUS:
         for i in range(y.size):
-            d[i] = units.softplus_gradient(d[i], y[i])
+            d[i] = scalar_rectifiers.softplus_gradient(d[i], y[i])
     elif code != IDENTITY:
         for i in range(y.size):
             d[i] = d[i] * y[i]

@@ -8,9 +8,9 @@ from llvmlite import ir
 from numba.core import types
 
 from fastnet._jit import emitted, inlined, kernel
-from fastnet.kernels.arrays import fill, locked
-from fastnet.kernels.elementary import choose
-from fastnet.kernels.emit import I32, I64
+from fastnet.kernels.codegen.elementary import choose
+from fastnet.kernels.codegen.ir import I32, I64
+from fastnet.kernels.runtime.arrays import fill, read_only
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.dropout import GOLDEN, dropout_key
@@ -88,7 +88,7 @@ def _drop(x: Any, key: int, threshold: int, factor: float, y: Any) -> None:
 
 
 def _dropped(out: FloatArray, values: FloatArray, rate: float, key: int) -> FloatArray:
-    fill(out, _drop, locked(values), int(key), threshold_of(rate), 1 / (1 - float(rate)))
+    fill(out, _drop, read_only(values), int(key), threshold_of(rate), 1 / (1 - float(rate)))
     return out
 
 

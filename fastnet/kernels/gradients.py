@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.epochs import Data, Epochs
-from fastnet.kernels.teams import Task
+from fastnet.kernels.step.epochs import Data, Epochs
+from fastnet.kernels.step.teams import Task
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.passes import add_penalty, layers_of

@@ -8,9 +8,9 @@ import numpy as np
 
 from fastnet._jit import kernel
 from fastnet.kernels.activations import relu_backward
-from fastnet.kernels.arrays import fill, flat, locked
-from fastnet.kernels.direct import linear_gradients
-from fastnet.kernels.gemm import SMALL, multiply
+from fastnet.kernels.runtime.arrays import fill, flat, read_only
+from fastnet.kernels.tile.direct import linear_gradients
+from fastnet.kernels.tile.products import SMALL, multiply
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -66,5 +66,5 @@ def _gradients(
     else:
         multiply(dz, W.T, out=dx)
         multiply(x.T, dz, out=dW)
-        fill(db, _sum_rows, locked(dz))
+        fill(db, _sum_rows, read_only(dz))
     return dx, dW, db

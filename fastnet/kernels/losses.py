@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import inlined, kernel
-from fastnet.kernels import elementary, reductions
-from fastnet.kernels.arrays import fill, flat, locked
+from fastnet.kernels.codegen import elementary, reductions
+from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.kernels.softmax import softmax_row
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
@@ -156,7 +156,7 @@ def softmax_cross_entropy_forward(
     training_checks.fraction("label_smoothing", label_smoothing)
     # a row's logits are read again after its probs were written
     source = logits.copy() if np.may_share_memory(probs, logits) else logits
-    given = locked(source), locked(labels.astype(np.int64)), float(label_smoothing)
+    given = read_only(source), read_only(labels.astype(np.int64)), float(label_smoothing)
     return fill(probs, _softmax_cross_entropy_forward, *given) / max(len(labels), 1), probs
 
 
@@ -166,7 +166,7 @@ def softmax_cross_entropy_backward(
     """(probs - targets) / n_samples, without an array of the targets."""
     dlogits = checks.labelled(out, labels, probs=probs)
     training_checks.fraction("label_smoothing", label_smoothing)
-    given = locked(probs), locked(labels.astype(np.int64)), float(label_smoothing)
+    given = read_only(probs), read_only(labels.astype(np.int64)), float(label_smoothing)
     fill(dlogits, _softmax_cross_entropy_backward, *given)
     return dlogits
 
@@ -176,14 +176,14 @@ def softmax_squared_error_forward(
 ) -> tuple[float, FloatArray]:
     """Mean loss of (n_samples, n_classes) logits and their probabilities, in one pass."""
     probs = checks.labelled(out, labels, logits=logits)
-    total = fill(probs, _softmax_squared_error_forward, locked(logits), locked(labels.astype(np.int64)))
+    total = fill(probs, _softmax_squared_error_forward, read_only(logits), read_only(labels.astype(np.int64)))
     return total / max(len(labels), 1), probs
 
 
 def softmax_squared_error_backward(probs: FloatArray, labels: IntArray, out: FloatArray | None = None) -> FloatArray:
     """Gradient for the logits, row by row, through the whole Jacobian of the softmax."""
     dlogits = checks.labelled(out, labels, probs=probs)
-    fill(dlogits, _softmax_squared_error_backward, locked(probs), locked(labels.astype(np.int64)))
+    fill(dlogits, _softmax_squared_error_backward, read_only(probs), read_only(labels.astype(np.int64)))
     return dlogits
 
 
@@ -192,7 +192,7 @@ def binary_cross_entropy_forward(
 ) -> tuple[float, FloatArray]:
     """Mean loss of (n_samples, n_outputs) logits and their probabilities, in one pass."""
     probs = checks.alike(out, checks.OUTPUTS, logits=logits, targets=targets)
-    total = fill(probs, _binary_cross_entropy_forward, locked(logits), locked(targets))
+    total = fill(probs, _binary_cross_entropy_forward, read_only(logits), read_only(targets))
     return total / max(len(logits), 1), probs
 
 

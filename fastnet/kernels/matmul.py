@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastnet.kernels.gemm import multiply
+from fastnet.kernels.tile.products import multiply
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 from fastnet.reference.matmul import sum_to_shape

@@ -1,7 +1,7 @@
 """Optimizer steps, compiled, in place. The maths stands in `fastnet.reference.optimizers`.
 
-The formulas are those of `fastnet.kernels.updates`, which the training step applies to one tile of weights while it
-computes the gradient of the next; here loops run them over whole vectors.
+The formulas are those of `fastnet.kernels.tile.optimizer_formulas`, which the training step applies to one tile of
+weights while it computes the gradient of the next; here loops run them over whole vectors.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy.typing as npt
 from numba.core import types
 
 from fastnet._jit import emitted, kernel
-from fastnet.kernels.arrays import locked
-from fastnet.kernels.updates import (
+from fastnet.kernels.runtime.arrays import read_only
+from fastnet.kernels.tile.optimizer_formulas import (
     ADAM,
     ADAMW,
     CODES,
@@ -31,17 +31,17 @@ from fastnet.reference.checks import FloatArray
 
 
 def _element(formula: Formula) -> Any:
-    """Make a formula callable on one element: (p, slot0, slot1, g, coefficients) -> (p, slot0, slot1)."""
+    """Make a formula callable on one element: (p, m, v, g, coefficients) -> (p, m, v)."""
 
     @emitted
-    def element(_typing: Any, p: Any, slot0: Any, slot1: Any, g: Any, coefficients: Any) -> Any:
+    def element(_typing: Any, p: Any, m: Any, v: Any, g: Any, coefficients: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             *state, g, constants = args
             after = formula.update(builder, tuple(state), g, lambda i: builder.extract_value(constants, i))
             return context.make_tuple(builder, signature.return_type, after)
 
         triple: Any = types.UniTuple
-        return triple(p, 3)(p, slot0, slot1, g, coefficients), codegen
+        return triple(p, 3)(p, m, v, g, coefficients), codegen
 
     return element
 
@@ -50,7 +50,7 @@ sgd, momentum, adam, adamw = (_element(FORMULAS[code]) for code in (SGD, MOMENTU
 
 
 @kernel
-def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, slot0: Any, slot1: Any) -> None:
+def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, m: Any, v: Any) -> None:
     fill_coefficients(code, settings, t, coefficients)
     # all N_COEFFICIENTS of them
     c = (
@@ -62,13 +62,13 @@ def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, s
             p[i], _, _ = sgd(p[i], g[i], g[i], g[i], c)
     elif code == MOMENTUM:
         for i in range(p.size):
-            p[i], slot0[i], _ = momentum(p[i], slot0[i], g[i], g[i], c)
+            p[i], m[i], _ = momentum(p[i], m[i], g[i], g[i], c)
     elif code == ADAM:
         for i in range(p.size):
-            p[i], slot0[i], slot1[i] = adam(p[i], slot0[i], slot1[i], g[i], c)
+            p[i], m[i], v[i] = adam(p[i], m[i], v[i], g[i], c)
     else:
         for i in range(p.size):
-            p[i], slot0[i], slot1[i] = adamw(p[i], slot0[i], slot1[i], g[i], c)
+            p[i], m[i], v[i] = adamw(p[i], m[i], v[i], g[i], c)
 
 
 def settings_vector(settings: Sequence[Any]) -> npt.NDArray[np.float64]:
@@ -78,13 +78,13 @@ def settings_vector(settings: Sequence[Any]) -> npt.NDArray[np.float64]:
     return vector
 
 
-def _run(name: str, settings: tuple[Any, ...], t: int, p: FloatArray, g: FloatArray, *slots: FloatArray) -> None:
+def _run(name: str, settings: tuple[Any, ...], t: int, p: FloatArray, g: FloatArray, *state: FloatArray) -> None:
     """Call the kernel on contiguous vectors and see that the results arrive in the given ones."""
-    vectors = [p, *slots]
+    vectors = [p, *state]
     targets = [vector if vector.flags.c_contiguous else vector.copy() for vector in vectors]
-    unused = [np.empty(0, p.dtype)] * (2 - len(slots))
+    unused = [np.empty(0, p.dtype)] * (2 - len(state))
     constants = np.zeros(N_COEFFICIENTS, p.dtype)
-    _step(CODES[name], settings_vector(settings), t, constants, targets[0], locked(g), *targets[1:], *unused)
+    _step(CODES[name], settings_vector(settings), t, constants, targets[0], read_only(g), *targets[1:], *unused)
     for vector, target in zip(vectors, targets, strict=True):
         if target is not vector:
             vector[...] = target

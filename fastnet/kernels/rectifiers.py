@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastnet._jit import kernel
-from fastnet.kernels import units
 from fastnet.kernels.activations import (
     ELU,
     GELU,
@@ -16,7 +15,8 @@ from fastnet.kernels.activations import (
     elementwise_backward,
     elementwise_forward,
 )
-from fastnet.kernels.arrays import fill, flat
+from fastnet.kernels.codegen import scalar_rectifiers
+from fastnet.kernels.runtime.arrays import fill, flat
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -25,10 +25,10 @@ from fastnet.reference.checks import FloatArray
 def _differentiate_at(code: int, dy: Any, x: Any, dx: Any) -> None:
     if code == GELU:
         for i in range(dy.size):
-            dx[i] = dy[i] * units.gelu_slope(x[i])
+            dx[i] = dy[i] * scalar_rectifiers.gelu_slope(x[i])
     else:
         for i in range(dy.size):
-            dx[i] = dy[i] * units.silu_slope(x[i])
+            dx[i] = dy[i] * scalar_rectifiers.silu_slope(x[i])
 
 
 def _backward_of_input(code: int, out: FloatArray, dy: FloatArray, x: FloatArray) -> FloatArray:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import kernel
-from fastnet.kernels import elementary, units
-from fastnet.kernels.arrays import fill, flat, locked
+from fastnet.kernels.codegen import elementary, scalar_rectifiers
 from fastnet.kernels.losses import absolute_error_row, difference, huber_row, poisson_row, squared_error_row
+from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray
 
@@ -50,14 +50,14 @@ def _poisson_forward(logits: Any, targets: Any, exps: Any) -> float:
 def _absolute_error_backward(predictions: Any, targets: Any, n_samples: int, out: Any) -> None:
     n = predictions.dtype.type(n_samples)
     for i in range(predictions.size):
-        out[i] = units.sign(predictions[i] - targets[i]) / n
+        out[i] = scalar_rectifiers.sign(predictions[i] - targets[i]) / n
 
 
 @kernel
 def _huber_backward(predictions: Any, targets: Any, delta: float, n_samples: int, out: Any) -> None:
     n, end = predictions.dtype.type(n_samples), predictions.dtype.type(delta)
     for i in range(predictions.size):
-        out[i] = units.within(predictions[i] - targets[i], end) / n
+        out[i] = scalar_rectifiers.within(predictions[i] - targets[i], end) / n
 
 
 @kernel
@@ -78,7 +78,7 @@ def _elementwise(kernel: Any, out: FloatArray, values: FloatArray, targets: Floa
 def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
     """Mean over samples of half the squared distance, summed in float64."""
     checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
-    total: float = _squared_error_forward(locked(predictions), locked(targets))
+    total: float = _squared_error_forward(read_only(predictions), read_only(targets))
     return total / max(len(predictions), 1)
 
 
@@ -91,7 +91,7 @@ def squared_error_backward(predictions: FloatArray, targets: FloatArray, out: Fl
 def absolute_error_forward(predictions: FloatArray, targets: FloatArray) -> float:
     """Mean over samples of the sum of absolute differences, summed in float64."""
     checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
-    total: float = _absolute_error_forward(locked(predictions), locked(targets))
+    total: float = _absolute_error_forward(read_only(predictions), read_only(targets))
     return total / max(len(predictions), 1)
 
 
@@ -105,7 +105,7 @@ def huber_forward(predictions: FloatArray, targets: FloatArray, delta: float = 1
     """Mean over samples of the sum of Huber's loss, summed in float64."""
     checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
     training_checks.positive("delta", delta)
-    total: float = _huber_forward(locked(predictions), locked(targets), float(delta))
+    total: float = _huber_forward(read_only(predictions), read_only(targets), float(delta))
     return total / max(len(predictions), 1)
 
 
@@ -121,7 +121,7 @@ def huber_backward(
 def poisson_forward(logits: FloatArray, targets: FloatArray) -> float:
     """Mean over samples of half the Poisson deviance, summed in float64."""
     checks.alike(None, checks.OUTPUTS, logits=logits, targets=targets)
-    total: float = _poisson_forward(locked(logits), locked(targets), np.empty(logits.shape[1], logits.dtype))
+    total: float = _poisson_forward(read_only(logits), read_only(targets), np.empty(logits.shape[1], logits.dtype))
     return total / max(len(logits), 1)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastnet._jit import inlined, kernel
-from fastnet.kernels import elementary, reductions
-from fastnet.kernels.arrays import fill, locked
+from fastnet.kernels.codegen import elementary, reductions
+from fastnet.kernels.runtime.arrays import fill, read_only
 from fastnet.reference import checks
 from fastnet.reference.checks import FloatArray
 
@@ -67,26 +67,26 @@ def _log_softmax_backward(dy: Any, y: Any, dx: Any) -> None:
 def softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Softmax of each row, less its maximum; a row stays in the first-level cache."""
     y = checks.alike(out, checks.ROWS, x=x)
-    fill(y, _softmax, locked(x))
+    fill(y, _softmax, read_only(x))
     return y
 
 
 def softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """y * (dy - sum of dy * y) for each row."""
     dx = checks.alike(out, checks.ROWS, dy=dy, y=y)
-    fill(dx, _softmax_backward, locked(dy), locked(y))
+    fill(dx, _softmax_backward, read_only(dy), read_only(y))
     return dx
 
 
 def log_softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Logarithm of softmax of each row, through log-sum-exp."""
     y = checks.alike(out, checks.ROWS, x=x)
-    fill(y, _log_softmax, locked(x), np.empty(x.shape[1], x.dtype))
+    fill(y, _log_softmax, read_only(x), np.empty(x.shape[1], x.dtype))
     return y
 
 
 def log_softmax_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """dy - exp(y) * sum of dy for each row, y the log-probabilities."""
     dx = checks.alike(out, checks.ROWS, dy=dy, y=y)
-    fill(dx, _log_softmax_backward, locked(dy), locked(y))
+    fill(dx, _log_softmax_backward, read_only(dy), read_only(y))
     return dx

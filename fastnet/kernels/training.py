@@ -1,7 +1,7 @@
 """Inference and whole epochs of training, compiled. The maths stands in `fastnet.reference.training`.
 
-Here arguments are checked and working memory is made; what the threads then do, in `fastnet.kernels.turns` and
-`fastnet.kernels.inference`.
+Here arguments are checked and working memory is made; what the threads then do, in `fastnet.kernels.step.turns` and
+`fastnet.kernels.step.inference.stages`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.kernels.activations import CODES
-from fastnet.kernels.arrays import locked
-from fastnet.kernels.epoch import PHASES
-from fastnet.kernels.epochs import Data, Epochs
-from fastnet.kernels.forward import is_short, predict_by_layers
-from fastnet.kernels.gemm import threads_for
-from fastnet.kernels.row import MOST_ROWS, predict_rows
-from fastnet.kernels.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
+from fastnet.kernels.runtime.arrays import read_only
+from fastnet.kernels.step.block import PHASES
+from fastnet.kernels.step.epochs import Data, Epochs
+from fastnet.kernels.step.inference.few_rows import MOST_ROWS, predict_rows
+from fastnet.kernels.step.inference.layerwise import is_short, predict_by_layers
+from fastnet.kernels.step.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
+from fastnet.kernels.tile.products import threads_for
 from fastnet.reference import checks, training_checks
 from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import Totals, layer_slices
@@ -45,7 +45,7 @@ def predict_logits(
     out: FloatArray | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
-    """Run a network forward: rows through all layers while they are in a cache, shared out among threads if many."""
+    """Run a network forward: rows through all layers while they are in a cache, partitioned among threads if many."""
     training_checks.network(parameters, x, sizes, activations, scale)
     dtype = parameters.dtype
     if 0 < len(x) <= MOST_ROWS:
@@ -85,7 +85,7 @@ def predict_few(
         training_checks.network(parameters, x, sizes, activations, scale)
     dtype = parameters.dtype
     logits: FloatArray = np.empty((len(x), sizes[-1]), dtype)
-    predict_rows(locked(parameters), locked(x), scale, layout, codes, np.empty((2, widest), dtype), logits)
+    predict_rows(read_only(parameters), read_only(x), scale, layout, codes, np.empty((2, widest), dtype), logits)
     return logits
 
 
@@ -99,7 +99,7 @@ def _described(sizes: tuple[int, ...], activations: tuple[str, ...]) -> tuple[In
 
 def train_epoch(
     parameters: FloatArray,
-    slots: tuple[FloatArray, ...],
+    state: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     order: IntArray,
@@ -121,7 +121,7 @@ def train_epoch(
 ) -> Totals:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
     epoch = prepare_training(
-        parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
+        parameters, state, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
         sample_weight, l2, dropout, seed, bias, n_threads,
     )  # fmt: skip
     return cast(Epochs, epoch).once(order, step)
@@ -129,7 +129,7 @@ def train_epoch(
 
 def prepare_training(
     parameters: FloatArray,
-    slots: tuple[FloatArray, ...],
+    state: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     sizes: Sequence[int],
@@ -149,7 +149,7 @@ def prepare_training(
 ) -> Callable[..., Totals]:
     """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
     training_checks.network(parameters, x, sizes, activations, scale, csr=True)
-    training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
+    training_checks.training(parameters, state, x, y, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.clipping(clip_norm, clip_value)
     training_checks.penalties(x.shape[0], sample_weight, l2)
@@ -159,17 +159,17 @@ def prepare_training(
         sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), clip_norm,
         clip_value, float(l2), dropout or (), int(seed), bool(bias),
     )  # fmt: skip
-    return Epochs(task, parameters, slots, Data(x, y, float(scale), sample_weight), n_threads)
+    return Epochs(task, parameters, state, Data(x, y, float(scale), sample_weight), n_threads)
 
 
 def phase_ticks(
-    parameters: FloatArray, slots: tuple[FloatArray, ...], x: npt.NDArray[Any], y: npt.NDArray[Any], order: IntArray,
+    parameters: FloatArray, state: tuple[FloatArray, ...], x: npt.NDArray[Any], y: npt.NDArray[Any], order: IntArray,
     sizes: Sequence[int], activations: Sequence[str], loss: str, optimizer: Sequence[Any], batch_size: int,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:  # fmt: skip
     """Train as `train_epoch` does; return the clock ticks (n_threads, phases) that each of `PHASES` took."""
     task = Task(sizes, activations, loss, 0.0, tuple(optimizer), batch_size)
-    epochs = Epochs(task, parameters, slots, Data(x, y), n_threads)
+    epochs = Epochs(task, parameters, state, Data(x, y), n_threads)
     epochs(order)
     ticks: npt.NDArray[np.int64] = epochs.team(order.size).state.memory.ticks[:, : len(PHASES)]
     return ticks

@@ -174,7 +174,7 @@ def clip(gradient: FloatArray, clip_norm: float | None, clip_value: float | None
             gradient *= gradient.dtype.type(float(clip_norm) / norm)
 
 
-def update(p: FloatArray, g: FloatArray, slots: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int) -> None:
+def update(p: FloatArray, g: FloatArray, state: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int) -> None:
     """Take step number t of the optimizer."""
     name, *settings = optimizer
-    _STEP[name](p, g, *slots, *settings, *((t,) if name in ("adam", "adamw") else ()))
+    _STEP[name](p, g, *state, *settings, *((t,) if name in ("adam", "adamw") else ()))

@@ -93,7 +93,7 @@ def predict_logits(
 
 def train_epoch(
     parameters: FloatArray,
-    slots: tuple[FloatArray, ...],
+    state: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     order: IntArray,
@@ -120,7 +120,7 @@ def train_epoch(
     parameters, x, sizes, activations, scale
         As in `predict_logits`; `parameters` is updated. `x` may also be a CSR matrix of SciPy, of one of the same
         dtypes, in canonical format: its samples are made dense a batch at a time.
-    slots : tuple of ndarrays of parameters' dtype and shape
+    state : tuple of ndarrays of parameters' dtype and shape
         State of the optimizer, updated: () for "sgd", (v,) for "momentum", (m, v) for "adam" and "adamw".
     y : ndarray of integers, shape (n_samples,), or of parameters' dtype, shape (n_samples, sizes[-1])
         Labels for "cross_entropy" and "softmax_squared_error"; targets for the other losses.
@@ -185,8 +185,8 @@ def train_epoch(
     array([3.5, 1.5])
     """
     training_checks.network(parameters, x, sizes, activations, scale, csr=True)
-    training_checks.training(parameters, slots, x, y, int(sizes[-1]), loss, optimizer)
-    training_checks.samples_order(order, x.shape[0], parameters, slots)
+    training_checks.training(parameters, state, x, y, int(sizes[-1]), loss, optimizer)
+    training_checks.samples_order(order, x.shape[0], parameters, state)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.whole("step", step, 0)
     training_checks.clipping(clip_norm, clip_value)
@@ -209,13 +209,13 @@ def train_epoch(
         penalty_sum += passes.add_penalty(layers, gradients, l2, size) * len(rows) if l2 else 0.0
         loss_sum, n_correct = loss_sum + mean * len(rows), n_correct + correct
         passes.clip(gradient, clip_norm, clip_value)
-        passes.update(parameters, gradient, slots, optimizer, t)
+        passes.update(parameters, gradient, state, optimizer, t)
     return Totals(loss_sum, n_correct, penalty_sum)
 
 
 def prepare_training(
     parameters: FloatArray,
-    slots: tuple[FloatArray, ...],
+    state: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     sizes: Sequence[int],
@@ -237,7 +237,7 @@ def prepare_training(
 
     Parameters
     ----------
-    parameters, slots, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
+    parameters, state, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
         As in `train_epoch`.
     sample_weight, l2, dropout, seed, bias, n_threads
         As in `train_epoch`. Arrays are read when an epoch is taken, and must not be changed in between.
@@ -266,7 +266,7 @@ def prepare_training(
     def epoch(order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
         chosen = optimizer if lr is None else (optimizer[0], lr, *optimizer[2:])
         return train_epoch(
-            parameters, slots, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
+            parameters, state, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
             clip_value, sample_weight, l2, dropout, seed, bias, n_threads,
         )  # fmt: skip
 

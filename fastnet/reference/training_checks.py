@@ -25,7 +25,7 @@ HYPERPARAMETERS = {
     "adam": ("lr", "beta1", "beta2", "eps"),
     "adamw": ("lr", "beta1", "beta2", "eps", "weight_decay"),
 }
-N_SLOTS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
+N_STATE = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 
 
 def hyperparameters(**values: Any) -> None:
@@ -235,7 +235,7 @@ def supervision(
 
 def training(
     parameters: FloatArray,
-    slots: tuple[FloatArray, ...],
+    state: tuple[FloatArray, ...],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
     n_outputs: int,
@@ -244,23 +244,23 @@ def training(
 ) -> None:
     """Check what only training needs, but for the order of samples."""
     name = optimizer_name(optimizer)
-    if not isinstance(slots, tuple) or len(slots) != N_SLOTS[name]:
-        got = f"{len(slots)}" if isinstance(slots, tuple) else type(slots).__name__
-        raise ValueError(f"slots must be a tuple of {N_SLOTS[name]} vectors for {name}, got {got}")
-    state = {f"slots[{i}]": slot for i, slot in enumerate(slots)}
-    vectors(("parameters", *state), parameters=parameters, **state)
+    if not isinstance(state, tuple) or len(state) != N_STATE[name]:
+        got = f"{len(state)}" if isinstance(state, tuple) else type(state).__name__
+        raise ValueError(f"state must be a tuple of {N_STATE[name]} vectors for {name}, got {got}")
+    updated = {f"state[{i}]": vector for i, vector in enumerate(state)}
+    vectors(("parameters", *updated), parameters=parameters, **updated)
     supervision(parameters, x, y, n_outputs, loss)
     inputs: npt.NDArray[Any] = np.asarray(x.data) if is_csr(x) else x
-    for label, vector in {"parameters": parameters, **state}.items():
+    for label, vector in {"parameters": parameters, **updated}.items():
         checks.disjoint(label, vector, (inputs, y))
 
 
-def samples_order(order: IntArray, n_samples: int, parameters: FloatArray, slots: tuple[FloatArray, ...]) -> None:
+def samples_order(order: IntArray, n_samples: int, parameters: FloatArray, state: tuple[FloatArray, ...]) -> None:
     """Check the order in which samples are used."""
     checks.integers("order", order, "n_chosen", n_samples, "n_samples")
     checks.disjoint("parameters", parameters, (order,))
-    for i, slot in enumerate(slots):
-        checks.disjoint(f"slots[{i}]", slot, (order,))
+    for i, vector in enumerate(state):
+        checks.disjoint(f"state[{i}]", vector, (order,))
 
 
 def penalties(n_samples: int, sample_weight: FloatArray | None, l2: float) -> None:

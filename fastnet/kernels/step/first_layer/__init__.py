@@ -1,0 +1,1 @@
+"""First layers that are not dense: of few outputs, or of sparse inputs."""

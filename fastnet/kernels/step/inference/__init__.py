@@ -1,0 +1,1 @@
+"""Inference: in blocks of rows that threads claim, layer by layer, and of a few rows."""

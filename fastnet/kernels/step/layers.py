@@ -1,0 +1,250 @@
+"""The stages of a training step: gather, products forward and back, activations, loss, gradient with update.
+
+Each works on what one thread of a team was given: a range of rows (samples), or of tiles of weights. Outputs are
+partitioned among threads, never a reduction, so results do not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from fastnet._jit import inlined, stage
+from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.codegen.elementary import choose
+from fastnet.kernels.dropout import drop_run, key_of
+from fastnet.kernels.runtime.arrays import LINE_BYTES
+from fastnet.kernels.runtime.claims import partition
+from fastnet.kernels.step.layout import pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.step.state import Weights
+from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
+from fastnet.kernels.tile.moves import PART_BYTES, copy_part, copy_row, prefetch
+from fastnet.kernels.tile.products import (
+    FEW_ROWS,
+    FIRST,
+    VECTOR_BYTES,
+    multiply_few,
+    multiply_panels,
+    panels_of,
+    unpack,
+)
+
+SHORT_ROW, PREFETCH_DISTANCE = 256, 16
+"""Bytes of a sample up to which those that follow are prefetched while some are gathered, and how many rows ahead;
+longer ones are prefetched during the update before, where there is more time."""
+
+
+@stage
+def pack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
+    """Copy a thread's partition of a vector, the parameters or one of the optimizer's, into micro-panels."""
+    flat, packed = _vectors(s.weights, i)
+    if packed.size > 0:
+        for layer in range(s.layout.n_in.size):
+            pack_layer(s.layout, layer, thread, n_threads, flat, packed)
+    return 0
+
+
+@stage
+def unpack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
+    """Copy a thread's partition of a vector back."""
+    flat, packed = _vectors(s.weights, i)
+    if packed.size > 0:
+        for layer in range(s.layout.n_in.size):
+            unpack_layer(s.layout, layer, thread, n_threads, packed, flat)
+    return 0
+
+
+@inlined
+def _vectors(weights: Weights, i: int) -> Any:
+    """Return the parameters, or the first or second vector of the optimizer's state: flat, and in micro-panels."""
+    if i == 0:
+        return weights.flat, weights.packed
+    return (weights.flat_m, weights.m) if i == 1 else (weights.flat_v, weights.v)
+
+
+@stage
+def unpack_gradient(s: Any, thread: int, n_threads: int, i: int) -> int:
+    """Copy a thread's partition of the stored gradient into the flat vector that is else an optimizer's state."""
+    if i != 1:
+        return 0
+    for layer in range(s.layout.n_in.size):
+        unpack_layer(s.layout, layer, thread, n_threads, s.weights.gradient, s.weights.flat_m)
+    return 0
+
+
+@stage
+def transpose_all(s: Any, thread: int, n_threads: int) -> int:
+    """Write a thread's partition of W transposed, of every layer that has it."""
+    for layer in range(1, s.layout.n_in.size):
+        first, last = partition(s.layout.depth[layer] // TILE_ROWS, thread, n_threads)
+        for panel in range(panels_of(s.layout.n_out[layer], s.weights.packed.itemsize)):
+            for row in range(first * TILE_ROWS, last * TILE_ROWS, TILE_ROWS):
+                transpose_weights(s.layout, layer, row, panel, s.weights.packed, s.weights.transposed)
+    return 0
+
+
+@stage
+def gather_floats(s: Any, start: int, first: int, last: int) -> int:
+    """Copy rows [first, last) of the block of samples at `start` into micro-panels, scaled."""
+    _gather(s, s.samples.x, start, first, last)
+    return 0
+
+
+@stage
+def gather_pixels(s: Any, start: int, first: int, last: int) -> int:
+    """Copy rows of pixels, converted and scaled."""
+    _gather(s, s.samples.bytes, start, first, last)
+    return 0
+
+
+@inlined
+def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
+    samples, values = s.samples, s.memory.values
+    width, size = TILE_VECTORS * VECTOR_BYTES // values.itemsize, PART_BYTES // values.itemsize
+    n_in, stride = s.layout.n_in[0], s.run.capacity * width
+    real = values.dtype.type
+    scale, whole = real(samples.scale), n_in // width * width
+    row_bytes = n_in * samples.itemsize
+    lines = row_bytes // LINE_BYTES + 1 if row_bytes <= SHORT_ROW else FIRST
+    for r in range(first, last):
+        sample = samples.order[start + r]
+        at = sample * n_in
+        prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
+        ahead = samples.order[min(start + r + PREFETCH_DISTANCE, samples.order.size - 1)] * row_bytes
+        for line in range(lines):
+            prefetch(samples.bytes, ahead + line * LINE_BYTES)
+        for panel in range(n_in // width):
+            copy_row(x, at + panel * width, values, panel * stride + r * width, scale)
+        target = (n_in // width) * stride + r * width
+        for j in range(0, n_in - whole, size):
+            source, remaining = at + whole + j, n_in - whole - j
+            if source + size <= x.size:
+                copy_part(x, source, values, target + j, scale, remaining)
+            else:  # there is no whole part at the end of the samples
+                for i in range(remaining):
+                    values[target + j + i] = real(x[source + i]) * scale
+    write_bias_column(s.run.bias_value, n_in, first, last, values, s.layout.values[0], stride)
+
+
+@inlined
+def write_bias_column(bias_value: float, n: int, first: int, last: int, values: Any, base: int, stride: int) -> None:
+    """Write the bias column, of ones or of what stands for them, that follows n columns of activations."""
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    one = values.dtype.type(bias_value)
+    column = values[base + (n // width) * stride + n % width :]
+    for r in range(first, last):
+        column[r * width] = one
+
+
+@stage
+def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, back: int) -> int:
+    """Write a layer's sums from its inputs; or, going back, the gradient of its inputs from that of its sums.
+
+    Some micro-panels of some rows. One stage for both directions, which are one product of other operands.
+    """
+    layout, memory, weights = s.layout, s.memory, s.weights
+    width = TILE_VECTORS * VECTOR_BYTES // memory.values.itemsize
+    stride, n_in, n_out = s.run.capacity * width, layout.n_in[layer], layout.n_out[layer]
+    v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
+    a, b, k, n = memory.values, weights.packed, n_in + 1, n_out
+    a0, b0, b_stride, c0 = v0, layout.packed[layer], layout.depth[layer] * width, v1
+    if back != 0:
+        a, b, k, n = memory.gradients, weights.transposed, n_out, n_in
+        a0, b0, b_stride, c0 = v1, layout.transposed[layer], layout.t_depth[layer] * width, v0
+    c = a
+    rows = first * width
+    if s.run.block <= FEW_ROWS:
+        few = min(last, s.run.block) - first
+        multiply_few(a, a0 + rows, stride, b, b0, b_stride, k, c, c0 + rows, stride, few, first_panel, last_panel)
+        return 0
+    multiply_panels(
+        a, a0 + rows, stride, b, b0, b_stride, k, c, c0 + rows, stride, last - first, n, first_panel, last_panel
+    )
+    return 0
+
+
+@inlined
+def run_of(s: Any, layer: int, panel: int, first: int, last: int) -> tuple[int, int]:
+    """Where some rows of a micro-panel of a layer's outputs begin and end."""
+    width = TILE_VECTORS * VECTOR_BYTES // s.memory.values.itemsize
+    start = (s.layout.values[layer + 1] + panel * width) * s.run.capacity
+    return start + first * width, start + last * width
+
+
+@functools.cache
+def make_activation(code: int, keeps: int) -> Any:
+    """Return the stage that applies an activation to some micro-panels of some rows of a layer's sums.
+
+    `keeps` tells that the activation's slopes are kept too, for the way back: where outputs do not tell them, or are
+    about to be dropped.
+    """
+
+    @stage
+    def activation(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int) -> int:
+        values, slopes = s.memory.values, s.memory.slopes
+        one = values.dtype.type(1)
+        for panel in range(first_panel, last_panel):
+            begin, end = run_of(s, layer, panel, first, last)
+            y = values[begin:end]
+            if keeps != 0:
+                slope = slopes[begin:end]
+                if code in (GELU, SILU):
+                    activate_with_slope(code, y, slope)
+                else:
+                    activate(code, y)
+                    for i in range(slope.size):
+                        slope[i] = one
+                    differentiate(code, slope, y)
+            else:
+                activate(code, y)
+        return 0
+
+    return activation
+
+
+@stage
+def drop(s: Any, layer: int, first: int, last: int, first_panel: int, last_panel: int, start: int, step: int) -> int:
+    """Drop some of a layer's outputs, and their slopes with them; row 0 of the block is row `start` of the batch."""
+    values, slopes, rate = s.memory.values, s.memory.slopes, s.run.rates[layer]
+    real, width, seed = values.dtype.type, TILE_VECTORS * VECTOR_BYTES // values.itemsize, s.run.seed
+    key, threshold, scale = key_of(seed, step, layer), int(rate * 2.0**32), real(1.0 / (1.0 - rate))
+    for panel in range(first_panel, last_panel):
+        begin, _ = run_of(s, layer, panel, first, last)
+        for r in range(last - first):
+            at = begin + r * width
+            drop_run(values[at : at + width], key, start + first + r, panel * width, threshold, scale)
+            drop_run(slopes[at : at + width], key, start + first + r, panel * width, threshold, scale)
+    return 0
+
+
+@functools.cache
+def make_activation_backward(code: int, keeps: int) -> Any:
+    """Return the stage that turns the gradient of a layer's outputs into that of its sums, for some rows."""
+
+    @stage
+    def activation_backward(s: Any, layer: int, first: int, last: int) -> int:
+        values, slopes, gradients = s.memory.values, s.memory.slopes, s.memory.gradients
+        for panel in range(panels_of(s.layout.n_out[layer], values.itemsize)):
+            begin, end = run_of(s, layer, panel, first, last)
+            d = gradients[begin:end]
+            if keeps != 0:
+                slope, zero = slopes[begin:end], d.dtype.type(0)
+                for i in range(d.size):  # what was dropped has no gradient, even where the one after it is NaN
+                    d[i] = choose(slope[i] == zero, zero, d[i] * slope[i])
+            else:
+                differentiate(code, d, values[begin:end])
+        return 0
+
+    return activation_backward
+
+
+@stage
+def unpack_logits(s: Any, start: int, first: int, last: int) -> int:
+    """Copy the last layer's outputs of rows [first, last), which belong to the samples from `start + first` on."""
+    layout, values, capacity = s.layout, s.memory.values, s.run.capacity
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    n_out, source = layout.n_out[-1], layout.values[layout.n_in.size] * capacity + first * width
+    panels = panels_of(n_out, values.itemsize)
+    target = (start + first) * n_out
+    unpack(values, source, capacity * width, last - first, n_out, FIRST, panels, s.memory.logits, target, n_out)
+    return 0

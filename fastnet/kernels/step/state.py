@@ -1,0 +1,137 @@
+"""What the threads of a team share while they train or predict: data, weights, settings and working memory."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fastnet.kernels.step.first_layer.sparse import Sparse
+from fastnet.kernels.step.layout import Layout
+
+
+class Samples(NamedTuple):
+    """The data: inputs, labels or targets (the other one empty), the order of use, the factor on inputs.
+
+    Its type follows from the parameters' dtype alone, so that stages which do not read inputs are compiled once.
+    """
+
+    x: Any  # all rows, one after the other; empty for pixels
+    bytes: Any  # the same memory, or the pixels
+    itemsize: int  # bytes of an input
+    sparse: Sparse  # the inputs that are not zero, where a first layer reads these instead
+    rows: Any  # what a few-output first layer reads: the same, or the rows gathered
+    labels: Any
+    targets: Any
+    weights: Any  # of samples in the loss; empty if all weigh the same
+    order: Any
+    scale: float
+
+
+class Weights(NamedTuple):
+    """Parameters and optimizer state, flat and in micro-panels; a stored gradient; W transposed.
+
+    Micro-panels and the stored gradient are zero at first: of the gradient, because no sample adds to that; of the
+    others, because a few-output first layer multiplies what pads its rows
+    (`fastnet.kernels.step.first_layer.few_outputs`).
+    """
+
+    flat: Any
+    flat_m: Any  # Adam's first moment, or momentum's velocity; empty where there is none
+    flat_v: Any  # Adam's second moment; empty where there is none
+    packed: Any
+    m: Any
+    v: Any
+    gradient: Any
+    transposed: Any
+
+
+class Stages(NamedTuple):
+    """Addresses of the stages that a call needs, 0 of those it does not; `block` and `turns` call them."""
+
+    drive: Any  # what the calling thread runs
+    help: Any  # what others run in training
+    turns: Any
+    rows: Any
+    pack: Any
+    transpose: Any
+    unpack: Any  # of weights, or in inference of logits
+    gather: Any
+    multiply: Any
+    first_multiply: Any  # of the first layer, forward
+    activation: Any  # of each layer
+    drop: Any
+    loss: Any
+    activation_backward: Any  # of each layer: from the gradient of its outputs to that of its sums
+    update: Any
+    store: Any
+    few_outputs_gather: Any
+    few_outputs_multiply: Any
+    few_outputs_add: Any
+    first_update: Any  # of a few-output first layer, or whose inputs are sparse
+    first_store: Any
+    penalty: Any
+    squares: Any
+    clipped: Any
+
+
+class Run(NamedTuple):
+    """What stays the same during a call."""
+
+    optimizer: int
+    settings: Any
+    loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
+    batch_size: int  # in inference, the pieces that the weights are packed in
+    capacity: int  # rows reserved in a micro-panel
+    block: int  # rows of a block
+    output_parallel: Any  # of each layer: whether threads partition its outputs, or the rows of the block
+    clip_norm: float  # infinite where there is no limit
+    clip_value: float
+    l2: float
+    rates: Any  # of dropout, for each layer
+    seed: int
+    bias_value: float  # what the bias column holds: 1, or 0 in training without biases, whose gradients are then 0
+
+
+class Memory(NamedTuple):
+    """Working memory of a team: shared by its threads, or with a piece for each, as it says.
+
+    It may hold anything at first, but for what is said to be zero.
+    """
+
+    control: Any  # where the threads synchronise, ask and answer; in inference, what they have claimed and done
+    sizes: Any  # of the team, turn by turn; empty if it may choose
+    pace: Any  # what the calling thread knows of the team's speed
+    in_use: Any  # calls that compute at this moment in the process, and the processors that they share
+    progress: Any  # steps taken before
+    values: Any  # activations of a block of rows; zero at first, for a few-output first layer
+    slopes: Any  # derivatives of activations, for layers that need them kept
+    gradients: Any  # of the loss with respect to the activations
+    row_losses: Any  # of a block
+    logits: Any  # of inference
+    rows: Any  # (n_threads, ...): two rows of outputs, or the outputs of several rows, column by column
+    sums: Any  # of a few-output first layer
+    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
+    bitmasks: Any  # of the rows of a block, where a first layer's inputs are sparse; zero at first, for more rows
+    positions: Any  # of each bitmask's first value
+    cursors: Any  # (n_threads, ...): where the values of 64 rows are
+    bits: Any  # (n_threads, ...): of 64 rows, column by column
+    outputs: Any  # (n_threads, ...): where a few-output first layer's outputs lie
+    divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
+    coefficients: Any  # (n_threads, ...): of the optimizer's step
+    scratch: Any  # (n_threads, ...): gradients of two tiles
+    half_gradients: Any  # (n_threads, ...): of the weights of half a bitmask of columns
+    ticks: Any  # (n_threads, ...): of each phase
+    totals: Any  # (n_threads, ...): sum of losses, count of correct predictions, sum of penalties, a batch's loss
+    partial_sums: Any  # (n_threads, ...): sums of squares; zero before and after
+    squares: Any  # of the slabs of a gradient
+    penalties: Any  # squares of the slabs of the weights; zero at first, for there may be fewer than there is room for
+
+
+class State(NamedTuple):
+    """All of it."""
+
+    run: Run
+    stages: Stages
+    layout: Layout
+    samples: Samples
+    weights: Weights
+    memory: Memory

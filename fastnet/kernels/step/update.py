@@ -1,0 +1,218 @@
+"""The stage of a step in which a thread makes the gradient of its own weights and updates them.
+
+Meanwhile the rows that it will gather next are prefetched, some cache lines between two tiles.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+from fastnet._jit import inlined, stage
+from fastnet.kernels.runtime.claims import partition
+from fastnet.kernels.step.layout import Layout, transpose_weights
+from fastnet.kernels.tile.micro_panels import (
+    TILE_ROWS,
+    TILE_VECTORS,
+    WIDE_ROWS,
+    weight_tile_tall,
+    weight_tile_wide,
+    weight_tile_widest,
+)
+from fastnet.kernels.tile.moves import prefetch
+from fastnet.kernels.tile.optimizer_formulas import NONE
+from fastnet.kernels.tile.optimizer_vectors import Update
+from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES, panels_of, tall_rows_of, wide_rows
+
+CACHE_LINE = 64
+
+MAX_LINES_PER_TILE = 6
+"""Cache lines asked for between two tiles: more of them at once keep a tile's own loads waiting."""
+
+
+class Prefetched(NamedTuple):
+    """How far the rows that are gathered next were prefetched: rows of the order, and bytes of a row."""
+
+    row: int
+    line: int  # in bytes
+    last: int  # row, exclusive
+
+
+@inlined
+def rows_to_prefetch(s: Any, following: int, thread: int, n_threads: int) -> Prefetched:
+    """Rows that a thread will gather for the next block, which begins at `following`."""
+    n_rows = min(s.run.block, max(s.samples.order.size - following, 0))
+    first, last, _ = rows_of(n_rows, thread, n_threads)
+    return Prefetched(following + first, FIRST, following + last)
+
+
+@inlined
+def rows_of(n_rows: int, thread: int, n_threads: int) -> tuple[int, int, int]:
+    """Rows of a block that a thread works on: first, last, and last rounded up to whole tiles."""
+    first, last = partition((n_rows + TILE_ROWS - 1) // TILE_ROWS, thread, n_threads)
+    return first * TILE_ROWS, min(last * TILE_ROWS, n_rows), last * TILE_ROWS
+
+
+@inlined
+def _lines_per_tile(s: Any, prefetched: Prefetched, n_threads: int) -> int:
+    """Spread the rows to prefetch over a thread's tiles of the first layer."""
+    tiles = s.layout.depth[0] // TILE_ROWS * panels_of(s.layout.n_out[0], s.memory.values.itemsize) // n_threads
+    lines = (s.layout.n_in[0] * s.samples.itemsize + CACHE_LINE - 1) // CACHE_LINE
+    return min(MAX_LINES_PER_TILE, (prefetched.last - prefetched.row) * lines // max(tiles, 1) + 1)  # type: ignore[no-any-return]
+
+
+@inlined
+def _prefetch_lines(samples: Any, n_in: int, count: int, prefetched: Prefetched) -> Prefetched:
+    """Prefetch some cache lines more of the samples that are gathered next; return how far that came."""
+    row, line, last = prefetched
+    row_bytes = n_in * samples.itemsize
+    for _ in range(count):
+        if row >= last:
+            break
+        prefetch(samples.bytes, samples.order[row] * row_bytes + line)
+        line += CACHE_LINE
+        if line >= row_bytes:
+            row, line = row + 1, 0
+    return Prefetched(row, line, last)
+
+
+class Partition(NamedTuple):
+    """A thread's partition of a layer's weights: rows [first, last) of micro-panels [first_panel, last_panel)."""
+
+    first: int
+    last: int
+    first_panel: int
+    last_panel: int
+
+
+@inlined
+def own_partition(
+    layout: Layout, layer: int, output_parallel: bool, thread: int, n_threads: int, itemsize: int
+) -> Partition:
+    """Weights of a layer that a thread updates.
+
+    Those columns of W that the thread has used forward, or a slab of rows, of whole tiles of any kind, where all use
+    all of W, so that it reads but a slab of the inputs.
+    """
+    rows, n_panels, depth = (
+        TILE_VECTORS * VECTOR_BYTES // itemsize,
+        panels_of(layout.n_out[layer], itemsize),
+        layout.depth[layer],
+    )
+    slabs = (depth + rows - 1) // rows
+    first, last, first_panel, last_panel = FIRST, slabs, FIRST, n_panels
+    if output_parallel or slabs < n_threads:
+        first_panel, last_panel = partition(n_panels, thread, n_threads)
+    else:
+        first, last = partition(slabs, thread, n_threads)
+    return Partition(first * rows, min(last * rows, depth), first_panel, last_panel)
+
+
+class Tile(NamedTuple):
+    """Weights whose gradients are one tile."""
+
+    panel: int
+    row: int
+    start: int  # in the micro-panels of weights
+    rows: int
+    is_wide: bool
+
+
+@inlined
+def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) -> Tile:
+    """Return the tile that starts at a row of a micro-panel: wide, or tall if one vector holds its columns."""
+    lanes = VECTOR_BYTES // itemsize
+    width = TILE_VECTORS * lanes
+    start = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
+    if layout.n_out[layer] - panel * width <= lanes:
+        return Tile(panel, row, start, FIRST + tall_rows_of(width), False)
+    remaining = min(width - row % width, (layout.n_in[layer] + TILE_ROWS - row) // TILE_ROWS * TILE_ROWS)
+    return Tile(panel, row, start, wide_rows(remaining), True)
+
+
+@inlined
+def _refresh_transposed(layout: Layout, layer: int, tile: Tile, weights: Any) -> None:
+    if layer > 0:
+        first, end = tile.row // TILE_ROWS * TILE_ROWS, tile.row + tile.rows
+        if end > layout.n_in[layer]:
+            end += TILE_ROWS - 1
+        for row in range(first, end // TILE_ROWS * TILE_ROWS, TILE_ROWS):
+            transpose_weights(layout, layer, row, tile.panel, weights.packed, weights.transposed)
+
+
+@functools.cache
+def make_update(code: int, penalised: int) -> Any:
+    """Return the stage that makes gradients and updates with an optimizer, or stores them if its code is NONE.
+
+    `penalised` tells whether weights have a penalty, whose gradient is added on the way.
+    """
+
+    @stage
+    def update(
+        s: Any, thread: int, n_threads: int, first_layer: int, following: int, n_rows: int, accumulate: int
+    ) -> int:
+        prefetched = Prefetched(FIRST, FIRST, FIRST)
+        if first_layer == 0:
+            prefetched = rows_to_prefetch(s, following, thread, n_threads)
+        at_once = _lines_per_tile(s, prefetched, n_threads)
+        for layer in range(first_layer, s.layout.n_in.size):
+            prefetched = _update_layer(
+                code, penalised, s, layer, thread, n_threads, n_rows, accumulate != 0, at_once, prefetched
+            )
+        return 0
+
+    return update
+
+
+@inlined
+def _update_layer(
+    code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int, n_rows: int, accumulate: bool,
+    at_once: int, prefetched: Prefetched,
+) -> Prefetched:  # fmt: skip
+    """Gradient and update of a thread's tiles of a layer's weights, and W transposed after each."""
+    layout, weights, values, gradients = s.layout, s.weights, s.memory.values, s.memory.gradients
+    capacity, coefficients = s.run.capacity, s.memory.coefficients[thread]
+    width, n_in = TILE_VECTORS * VECTOR_BYTES // values.itemsize, layout.n_in[layer]
+    v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
+    own = own_partition(layout, layer, s.run.output_parallel[layer] != 0, thread, n_threads, values.itemsize)
+    for panel in range(own.first_panel, own.last_panel):
+        b0, row = v1 + panel * capacity * width, own.first
+        while row < min(own.last, n_in + 1):
+            prefetched = _prefetch_lines(s.samples, layout.n_in[0], at_once, prefetched)
+            tile = _tile_at(layout, layer, panel, row, values.itemsize)
+            a0 = v0 + (row // width) * capacity * width + row % width
+            update = Update(coefficients, weights.packed, weights.m, weights.v, tile.start)
+            make_tile(
+                code,
+                penalised,
+                tile,
+                values,
+                a0,
+                gradients,
+                b0,
+                n_rows,
+                accumulate,
+                weights.gradient,
+                update,
+                n_in - row,
+            )
+            if code != NONE:
+                _refresh_transposed(layout, layer, tile, weights)
+            row += tile.rows
+    return prefetched
+
+
+@inlined
+def make_tile(
+    code: int, penalised: int, tile: Tile, values: Any, a0: int, gradients: Any, b0: int, n_rows: int, accumulate: bool,
+    gradient: Any, update: Update, n_penalised: int,
+) -> None:  # fmt: skip
+    """Choose the tile by its size."""
+    if not tile.is_wide:
+        weight_tile_tall(code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised)
+    elif tile.rows == TILE_ROWS:
+        weight_tile_wide(code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised)
+    elif WIDE_ROWS != TILE_ROWS:
+        weight_tile_widest(
+            code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised
+        )

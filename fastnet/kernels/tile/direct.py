@@ -1,0 +1,285 @@
+"""Products of matrices as they lie: A and C where they are, and B too unless it is large or lies column by column.
+
+Of a large B, micro-panels are packed; a large A that lies column by column is transposed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fastnet._jit import inlined, kernel, vector_bits
+from fastnet.kernels.runtime.claims import claim, done, leave, partition
+from fastnet.kernels.tile.moves import transpose_square
+from fastnet.kernels.tile.strided import (
+    MOST_VECTORS,
+    Epilogue,
+    Operand,
+    pack_1,
+    pack_2,
+    pack_3,
+    rows_by_1,
+    rows_by_2,
+    rows_by_3,
+    rows_by_part,
+)  # fmt: skip
+
+VECTOR_BYTES = vector_bits() // 8
+
+BLOCK_BYTES = 64 * 1024
+"""Bytes of a micro-panel of B that are used for some rows of A before the next. More than a first-level cache holds:
+read in order from the second one it is as fast, and C is read and written less often than in shorter pieces."""
+
+SHORT_BLOCK_BYTES = 16 * 1024
+"""The same where the columns of A lie one after the other: each line of it then holds elements of several tiles, and
+stays in a first-level cache beside such a micro-panel until they have had them."""
+
+MOST_ROWS = 16
+"""A block has a multiple of so many rows: whole tiles, whatever their vectors."""
+
+DIRECT_BYTES = 256 * 1024 if VECTOR_BYTES == 64 else 32 * 1024
+"""Bytes of B up to which micro-panels of it are not packed: wide ones may lie far apart for longer."""
+
+FEWEST_ROWS = 32
+"""Rows for which a micro-panel is packed, at least."""
+
+LONG_ROWS = 384
+"""Rows of a long block: of A, they stay in a large second-level cache while micro-panel after micro-panel of B is
+used."""
+
+MOST_COLUMNS = 1024
+"""Columns that a thread takes at once: of B, so many are packed for blocks of rows that follow one another."""
+
+
+def depth_steps(depth: int, is_transposed: bool) -> int:
+    """Count the steps of the reduction for which micro-panels of B are used before the next; A may be transposed."""
+    steps = (SHORT_BLOCK_BYTES if is_transposed else BLOCK_BYTES) // (MOST_VECTORS * VECTOR_BYTES)
+    n_blocks = max(1, (depth + steps // 2) // steps)
+    return max(1, (depth + n_blocks - 1) // n_blocks)
+
+
+_depth_steps = inlined(depth_steps)
+
+
+def room_for(shape: tuple[int, ...], itemsize: int) -> int:
+    """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not."""
+    n_rows, depth, n_columns = shape
+    is_short = n_columns * itemsize < VECTOR_BYTES
+    if is_short or n_rows < FEWEST_ROWS or depth * n_columns * itemsize <= DIRECT_BYTES:
+        return 0
+    lanes = VECTOR_BYTES // itemsize
+    n_vectors = -(-min(n_columns, MOST_COLUMNS) // lanes) if n_rows > LONG_ROWS else MOST_VECTORS
+    return depth_steps(depth, False) * n_vectors * lanes
+
+
+class Room(NamedTuple):
+    """Memory of a thread's own for packed micro-panels; `written` is `array`, to read. Where it is empty, none is packed."""
+
+    array: Any
+    written: Any
+    start: int  # of the micro-panel; of all of them, steps of the reduction if each has a place of its own, else 0
+    is_filled: bool  # the micro-panels are there, for other rows
+
+
+@inlined
+def _pack(b: Any, depth: int, count: int, last: int, n_columns: int, room: Any) -> None:
+    """Copy a micro-panel of B, row after row."""
+    if b.column_stride != 1:
+        _pack_columns(b, depth, count, last, n_columns, room.array[room.start :])
+        return
+    target = Operand(room.array, room.start, n_columns, 1)
+    if count == MOST_VECTORS:
+        pack_3(b, depth, target, last)
+    elif count == MOST_VECTORS - 1:
+        pack_2(b, depth, target, last)
+    else:
+        pack_1(b, depth, target, last)
+
+
+@inlined
+def _pack_columns(b: Any, depth: int, count: int, last: int, n_columns: int, target: Any) -> None:
+    """Copy a micro-panel of B whose columns lie one after the other: squares of vectors, transposed, and what is left."""
+    side = VECTOR_BYTES // target.itemsize
+    whole = depth // side * side
+    for i in range(count):
+        column = last if i == count - 1 else i * side
+        start = b.start + column * b.column_stride
+        for k in range(0, whole, side):
+            transpose_square(b.array, start + k, b.column_stride, target, k * n_columns + column, n_columns)
+    for k in range(whole, depth):
+        for j in range(n_columns):
+            target[k * n_columns + j] = b.array[b.start + k + j * b.column_stride]
+
+
+@inlined
+def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], epilogue: Any, room: Any) -> None:
+    """C = A @ B and what follows: micro-panels of up to three vectors, of which none is much narrower than others.
+
+    Columns of B that lie one after the other are packed as rows; there has to be room for that.
+
+    Where the last vector begins within another, that is one of its own micro-panel: of all vectors, only one is alone.
+    """
+    n_rows, n_columns = shape
+    lanes = VECTOR_BYTES // c.array.itemsize
+    if n_columns < lanes:
+        rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
+        return
+    n_vectors = (n_columns + lanes - 1) // lanes
+    n_panels = (n_vectors + MOST_VECTORS - 1) // MOST_VECTORS
+    first = 0
+    for panel in range(n_panels):
+        end = n_vectors * (panel + 1) // n_panels
+        column, count, start = first * lanes, end - first, room.start * first * lanes
+        last = min((end - 1) * lanes, n_columns - lanes) - column
+        first = end
+        b_panel = Operand(b.array, b.start + column * b.column_stride, b.row_stride, b.column_stride)
+        if room.array.size > 0:
+            if not room.is_filled:
+                _pack(b_panel, depth, count, last, last + lanes, Room(room.array, room.written, start, False))
+            b_panel = Operand(room.written, start, last + lanes, 1)
+        c_panel = Operand(c.array, c.start + column, c.row_stride, c.column_stride)
+        own = Epilogue(epilogue.bias, epilogue.start + column, epilogue.relu, epilogue.accumulate)
+        if count == MOST_VECTORS:
+            rows_by_3(a, b_panel, depth, c_panel, n_rows, last, own)
+        elif count == MOST_VECTORS - 1:
+            rows_by_2(a, b_panel, depth, c_panel, n_rows, last, own)
+        else:
+            rows_by_1(a, b_panel, depth, c_panel, n_rows, last, own)
+
+
+@inlined
+def _multiply_matrix(
+    a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], bias: Any, relu: bool, room: Any
+) -> None:  # fmt: skip
+    """C = A @ B, bias and ReLU, in blocks of the depth, so that a micro-panel of B stays in a cache.
+
+    What is packed is used for all rows; otherwise a block of rows takes micro-panel after micro-panel, and stays in
+    that cache too.
+    """
+    n_rows, n_columns = shape
+    steps = _depth_steps(depth, a.column_stride != 1)
+    rows = max(1, BLOCK_BYTES // (2 * steps * c.array.itemsize)) // MOST_ROWS * MOST_ROWS + MOST_ROWS
+    if room.array.size > 0:
+        n_blocks = max(1, (n_rows + LONG_ROWS // 2) // LONG_ROWS)
+        rows = (n_rows + n_blocks * MOST_ROWS - 1) // (n_blocks * MOST_ROWS) * MOST_ROWS
+    for begin in range(0, depth, steps):
+        count, is_last = min(steps, depth - begin), begin + steps >= depth
+        own = Epilogue(bias[: bias.size if is_last else 0], 0, relu and is_last, begin > 0)
+        below = Operand(b.array, b.start + begin * b.row_stride, b.row_stride, b.column_stride)
+        for i in range(0, n_rows, rows):
+            a_at = a.start + i * a.row_stride + begin * a.column_stride
+            a_rows = Operand(a.array, a_at, a.row_stride, a.column_stride)
+            c_rows = Operand(c.array, c.start + i * c.row_stride, c.row_stride, c.column_stride)
+            panels = Room(room.array, room.written, count if rows < n_rows else 0, i > 0)
+            _multiply_panels(a_rows, below, count, c_rows, (min(rows, n_rows - i), n_columns), own, panels)
+
+
+@inlined
+def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> None:
+    """Write a matrix whose columns lie one after the other row by row: squares of vectors, and what is left."""
+    side = VECTOR_BYTES // target.itemsize
+    whole_rows, whole_columns = n_rows // side * side, n_columns // side * side
+    for j in range(0, whole_columns, side):
+        for i in range(0, whole_rows, side):
+            transpose_square(
+                x.array,
+                x.start + i + j * x.column_stride,
+                x.column_stride,
+                target,
+                start + i * n_columns + j,
+                n_columns,
+            )
+    for i in range(n_rows):
+        for j in range(whole_columns if i < whole_rows else 0, n_columns):
+            target[start + i * n_columns + j] = x.array[x.start + i + j * x.column_stride]
+
+
+@kernel
+def multiply_plain(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int, int, int]) -> None:
+    """Multiply stacks of matrices that lie one after the other, row after row: what small products need, and no more.
+
+    The last number is 1, the distance of elements: with a constant there, LLVM would load vectors of A and take them
+    apart, which takes half as long again.
+    """
+    items, n_rows, depth, n_columns, relu, one = numbers
+    room = Room(c[:0], a[:0], 0, False)
+    for s in range(items):
+        a_rows, b_rows = Operand(a, s * n_rows * depth, depth, one), Operand(b, s * depth * n_columns, n_columns, 1)
+        c_rows = Operand(c, s * n_rows * n_columns, n_columns, 1)
+        _multiply_matrix(a_rows, b_rows, depth, c_rows, (n_rows, n_columns), bias, relu != 0, room)
+
+
+@kernel
+def linear_gradients(
+    dz: Any, x: Any, W: Any, dx: Any, dW: Any, db: Any, scratch: Any, written: Any, numbers: tuple[int, int, int, int],
+) -> None:  # fmt: skip
+    """Write dz @ W.T, x.T @ dz and the sum of dz over samples; `written` is `scratch`, to read: W transposed.
+
+    The last number is 1, as in `multiply_plain`.
+    """
+    n_rows, n_in, n_out, one = numbers
+    nothing, room = x[:0], Room(dx[:0], x[:0], 0, False)
+    _transpose(Operand(W, 0, one, n_out), n_out, n_in, scratch, 0)
+    dz_rows = Operand(dz, 0, n_out, one)
+    _multiply_matrix(
+        dz_rows, Operand(written, 0, n_in, 1), n_out, Operand(dx, 0, n_in, 1), (n_rows, n_in), nothing, False, room
+    )
+    _multiply_matrix(
+        Operand(x, 0, one, n_in), dz_rows, n_rows, Operand(dW, 0, n_out, 1), (n_in, n_out), nothing, False, room
+    )
+    db[:] = 0
+    for i in range(n_rows):
+        for j in range(n_out):
+            db[j] += dz[i * n_out + j]
+
+
+@kernel
+def multiply_directly(
+    thread: int, control: Any, a: Any, a_starts: Any, b: Any, b_starts: Any, c: Any, bias: Any, scratch: Any,
+    written: Any, numbers: tuple[int, ...],
+) -> None:  # fmt: skip
+    """Multiply the matrices of two stacks; threads claim groups of matrices, or blocks of rows and columns of one.
+
+    `written` is `scratch`, to read: for each thread `n_packed` elements for micro-panels, then room for what it
+    transposes, A where micro-panels are packed, else B. Named tuples would take a microsecond to hand over.
+    """
+    (
+        a_row,
+        a_column,
+        b_row,
+        b_column,
+        depth,
+        n_rows,
+        n_columns,
+        n_groups,
+        n_blocks,
+        n_splits,
+        n_packed,
+        transposes,
+        relu,
+    ) = numbers
+    item, count, per_group = claim(control, thread, -1), n_groups * n_blocks * n_splits, n_blocks * n_splits
+    own, read, transposed = scratch[thread], written[thread], -1
+    room = Room(own[:n_packed], read, 0, False)
+    while item < count:
+        group, block, split = item // per_group, item % per_group // n_splits, item % n_splits
+        first, end = partition(n_rows, block, n_blocks)
+        first_column, end_column = partition(n_columns, split, n_splits)
+        first_matrix, end_matrix = partition(a_starts.size, group, n_groups)
+        added = bias[first_column:end_column]
+        for s in range(first_matrix, end_matrix):
+            left = Operand(a, a_starts[s] + first * a_row, a_row, a_column)
+            c_rows = Operand(c, (s * n_rows + first) * n_columns + first_column, n_columns, 1)
+            right = Operand(b, b_starts[s] + first_column * b_column, b_row, b_column)
+            if n_packed > 0 and transposes != 0:
+                _transpose(left, end - first, depth, own, n_packed)
+                left = Operand(read, n_packed, depth, a_row)
+            elif transposes != 0:
+                if b_starts[s] != transposed:
+                    transposed = b_starts[s]
+                    _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, n_packed)
+                right = Operand(read, n_packed, n_columns, 1)
+            shape = end - first, end_column - first_column
+            _multiply_matrix(left, right, depth, c_rows, shape, added, relu != 0, room)
+        done(control)
+        item = claim(control, thread, item)
+    leave(control, thread, count)
