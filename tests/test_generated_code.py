@@ -10,8 +10,11 @@ import pytest
 from fastnet import _jit, kernels
 from fastnet.cases import CASES, run
 from fastnet.kernels import activations, dropout, losses, optimizers, rectifiers, regression_losses, softmax
-from fastnet.kernels.tile import direct, products
+from fastnet.kernels.tile import direct
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS, lanes
+from fastnet.kernels.tile.operands import PanelEpilogue, Panels
+from fastnet.kernels.tile.packing import FIRST
+from fastnet.kernels.tile.panel_products import multiply_panels
 
 
 def compiled(function, signature):
@@ -44,7 +47,8 @@ def vector_loops(functions):
 
 def multiply(a, b, c, k, m, n):
     """Multiply panels, as every product does it between its other work."""
-    products.multiply_panels(a, 0, m, b, 0, k, k, c, 0, m, m, n, products.FIRST, n)
+    product = Panels(c, 0, m)
+    multiply_panels(Panels(a, 0, m), Panels(b, 0, k), k, product, (m, n), FIRST, n, PanelEpilogue(0, product, False))
 
 
 @pytest.mark.parametrize(("dtype", "kind"), [("float32", "f32"), ("float64", "f64")])

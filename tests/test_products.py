@@ -10,8 +10,9 @@ from fastnet import _jit, kernels, reference
 pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
-    from fastnet.kernels import simd as micro_panels
-    from fastnet.kernels.tile import direct, products
+    from fastnet.kernels.tile import direct, micro_panels, packing, products
+    from fastnet.kernels.tile.operands import Operand, PanelEpilogue, Panels
+    from fastnet.kernels.tile.panel_products import multiply_panels
 
 DTYPES = [np.float32, np.float64]
 
@@ -21,20 +22,20 @@ if _jit.COMPILES:
     @_jit.compile_lazily
     def _multiply_panels(a, b, c, a_panels, b_panels, c_panels, rows, width):
         (m, k), n = a.shape, b.shape[1]
-        k_panels, n_panels = products.panels_of(k, c.itemsize), products.panels_of(n, c.itemsize)
-        products.pack(a.reshape(-1), 0, k, 1, m, k, 0, k_panels, a_panels, 0, rows * width)
-        products.pack(b.reshape(-1), 0, n, 1, k, n, 0, n_panels, b_panels, 0, k * width)
-        products.multiply_panels(
-            a_panels, 0, rows * width, b_panels, 0, k * width, k, c_panels, 0, rows * width, m, n, 0, n_panels
-        )
-        products.unpack(c_panels, 0, rows * width, m, n, 0, n_panels, c, 0, n)
+        k_panels, n_panels = packing.panels_of(k, c.itemsize), packing.panels_of(n, c.itemsize)
+        left, right = Panels(a_panels, 0, rows * width), Panels(b_panels, 0, k * width)
+        product, nothing = Panels(c_panels, 0, rows * width), PanelEpilogue(0, Panels(c_panels, 0, 0), False)
+        packing.pack(Operand(a.reshape(-1), 0, k, 1), (m, k), 0, k_panels, left)
+        packing.pack(Operand(b.reshape(-1), 0, n, 1), (k, n), 0, n_panels, right)
+        multiply_panels(left, right, k, product, (m, n), 0, n_panels, nothing)
+        packing.unpack(product, (m, n), 0, n_panels, Operand(c, 0, n, 1))
 
 
 def on_panels(a, b, bias=None, relu=False):
     """Compute by the tile on panels, that of training."""
     (m, k), n, dtype = a.shape[-2:], b.shape[-1], a.dtype
     width = micro_panels.panel_width(dtype.itemsize)
-    rows, wide_k, wide_n = products.spaced_rows(m, dtype.itemsize), products.padded(k, width), products.padded(n, width)
+    rows, wide_k, wide_n = packing.spaced_rows(m, dtype.itemsize), packing.padded(k, width), packing.padded(n, width)
     c = np.empty((*a.shape[:-2], m, n), dtype)
     for i in np.ndindex(a.shape[:-2]):
         own = np.ascontiguousarray(a[i]), np.ascontiguousarray(b[i])

@@ -29,7 +29,7 @@ from fastnet.kernels.step.layers import write_bias_column
 from fastnet.kernels.step.update import rows_of
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.tile.optimizer_formulas import PENALTY, fill_coefficients
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES, panels_of
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "wait for weights")
 """What a thread does in a step, in order; the ticks that each took are counted."""

@@ -27,7 +27,7 @@ from fastnet.kernels.step.update import own_partition
 from fastnet.kernels.tile.micro_panels import N_VECTORS, TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.tile.optimizer_formulas import PENALTY
 from fastnet.kernels.tile.optimizer_vectors import Update, update_run
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 N_PARTIAL_SUMS = 64
 """Sums that a slab's squares are added to, each in ascending order of rows, and of columns that are a multiple of this

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastnet._jit import inlined, stage
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
+from fastnet.kernels.activations import RELU as RELU_CODE
 from fastnet.kernels.codegen.elementary import choose
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.runtime.arrays import LINE_BYTES
@@ -19,15 +20,9 @@ from fastnet.kernels.step.layout import pack_layer, transpose_weights, unpack_la
 from fastnet.kernels.step.state import Weights
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
 from fastnet.kernels.tile.moves import PART_BYTES, copy_part, copy_row, prefetch
-from fastnet.kernels.tile.products import (
-    FEW_ROWS,
-    FIRST,
-    VECTOR_BYTES,
-    multiply_few,
-    multiply_panels,
-    panels_of,
-    unpack,
-)
+from fastnet.kernels.tile.operands import NOTHING, RELU, RELU_BACKWARD, Operand, PanelEpilogue, Panels
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of, unpack
+from fastnet.kernels.tile.panel_products import FEW_ROWS, multiply_few, multiply_panels
 
 SHORT_ROW, PREFETCH_DISTANCE = 256, 16
 """Bytes of a sample up to which those that follow are prefetched while some are gathered, and how many rows ahead;
@@ -142,25 +137,32 @@ def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_p
 
     Some micro-panels of some rows. One stage for both directions, which are one product of other operands.
     """
-    layout, memory, weights = s.layout, s.memory, s.weights
-    width = TILE_VECTORS * VECTOR_BYTES // memory.values.itemsize
-    stride, n_in, n_out = s.run.capacity * width, layout.n_in[layer], layout.n_out[layer]
-    v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
-    a, b, k, n = memory.values, weights.packed, n_in + 1, n_out
-    a0, b0, b_stride, c0 = v0, layout.packed[layer], layout.depth[layer] * width, v1
-    if back != 0:
-        a, b, k, n = memory.gradients, weights.transposed, n_out, n_in
-        a0, b0, b_stride, c0 = v1, layout.transposed[layer], layout.t_depth[layer] * width, v0
-    c = a
-    rows = first * width
+    layout, values, gradients, capacity = s.layout, s.memory.values, s.memory.gradients, s.run.capacity
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    stride, n_in, n_out, rows = capacity * width, layout.n_in[layer], layout.n_out[layer], first * width
+    v0, v1 = layout.values[layer] * capacity + rows, layout.values[layer + 1] * capacity + rows
+    inputs, outputs = Panels(values, v0, stride), Panels(values, v1, stride)
+    if back == 0:
+        weights = Panels(s.weights.packed, layout.packed[layer], layout.depth[layer] * width)
+        a, depth, c, n_columns = inputs, n_in + 1, outputs, n_out
+        code = RELU if _follows(s, layer, s.stages.activation) else NOTHING
+    else:
+        weights = Panels(s.weights.transposed, layout.transposed[layer], layout.t_depth[layer] * width)
+        a, depth, c, n_columns = Panels(gradients, v1, stride), n_out, Panels(gradients, v0, stride), n_in
+        code = RELU_BACKWARD if _follows(s, layer - 1, s.stages.activation_backward) else NOTHING
+    epilogue = PanelEpilogue(code, inputs, False)
     if s.run.block <= FEW_ROWS:
-        few = min(last, s.run.block) - first
-        multiply_few(a, a0 + rows, stride, b, b0, b_stride, k, c, c0 + rows, stride, few, first_panel, last_panel)
-        return 0
-    multiply_panels(
-        a, a0 + rows, stride, b, b0, b_stride, k, c, c0 + rows, stride, last - first, n, first_panel, last_panel
-    )
+        n_rows = min(last, s.run.block) - first
+        multiply_few(a, weights, depth, c, n_rows, first_panel, last_panel, epilogue)
+    else:
+        multiply_panels(a, weights, depth, c, (last - first, n_columns), first_panel, last_panel, epilogue)
     return 0
+
+
+@inlined
+def _follows(s: Any, layer: int, stages: Any) -> bool:
+    """Tell whether ReLU, or its gradient, is the product's own work: no stage does it."""
+    return s.layout.activation[layer] == RELU_CODE and stages[layer] == 0  # type: ignore[no-any-return]
 
 
 @inlined
@@ -246,5 +248,6 @@ def unpack_logits(s: Any, start: int, first: int, last: int) -> int:
     n_out, source = layout.n_out[-1], layout.values[layout.n_in.size] * capacity + first * width
     panels = panels_of(n_out, values.itemsize)
     target = (start + first) * n_out
-    unpack(values, source, capacity * width, last - first, n_out, FIRST, panels, s.memory.logits, target, n_out)
+    logits = Operand(s.memory.logits, target, n_out, 1)
+    unpack(Panels(values, source, capacity * width), (last - first, n_out), FIRST, panels, logits)
     return 0

@@ -26,7 +26,8 @@ from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import PANELS, FewOutputs, pack_rows, packed_size, unpack_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, panel_width, tall_rows
 from fastnet.kernels.tile.moves import CHUNK_BYTES, transpose_tile
-from fastnet.kernels.tile.products import VECTOR_BYTES, pack, padded, panels_of, unpack
+from fastnet.kernels.tile.operands import Operand, Panels
+from fastnet.kernels.tile.packing import VECTOR_BYTES, pack, padded, panels_of, unpack
 
 
 class Layout(NamedTuple):
@@ -89,7 +90,8 @@ def pack_layer(layout: Layout, layer: int, thread: int, n_threads: int, flat: An
         return
     first, last = _partition_of_panels(layout, layer, thread, n_threads, packed)
     stride = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
-    pack(flat, layout.start[layer], n_out, 1, n_in + 1, n_out, first, last, packed, layout.packed[layer], stride)
+    panels = Panels(packed, layout.packed[layer], stride)
+    pack(Operand(flat, layout.start[layer], n_out, 1), (n_in + 1, n_out), first, last, panels)
 
 
 @inlined
@@ -101,7 +103,8 @@ def unpack_layer(layout: Layout, layer: int, thread: int, n_threads: int, packed
         return
     first, last = _partition_of_panels(layout, layer, thread, n_threads, packed)
     stride = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
-    unpack(packed, layout.packed[layer], stride, n_in + 1, n_out, first, last, flat, layout.start[layer], n_out)
+    panels = Panels(packed, layout.packed[layer], stride)
+    unpack(panels, (n_in + 1, n_out), first, last, Operand(flat, layout.start[layer], n_out, 1))
 
 
 @inlined

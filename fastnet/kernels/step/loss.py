@@ -20,7 +20,7 @@ from fastnet.kernels.losses import (
 from fastnet.kernels.step.row_lanes import cross_entropy_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import copy_row
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.kernels.activations import IDENTITY
+from fastnet.kernels.activations import IDENTITY, RELU
 from fastnet.kernels.step import block, clipping, layers, loss, turns, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.inference import stages as inference
@@ -44,6 +44,19 @@ def _gather(module: Any, of_pixels: bool) -> Any:
     return module.gather_pixels if of_pixels else module.gather_floats
 
 
+def _is_apart(code: int, keeps: int) -> bool:
+    """Tell whether a layer's activation is a stage of its own: ReLU is part of the product, unless slopes are kept."""
+    return keeps != 0 or code not in (IDENTITY, RELU)
+
+
+def _activations(asked: Layers, first_is_apart: bool) -> tuple[Any, ...]:
+    """Return the stages of activations forward, for those that products do not apply: of a sparse first layer, none."""
+    return tuple(
+        layers.make_activation(*layer) if _is_apart(*layer) or (i == 0 and first_is_apart and any(layer)) else None
+        for i, layer in enumerate(asked)
+    )
+
+
 def training_stages(asked: Training) -> Stages:
     """Choose the stages of a training step; of `activation` and `activation_backward`, one for each layer."""
     takes_steps = asked.optimizer != optimizer_formulas.NONE
@@ -52,11 +65,11 @@ def training_stages(asked: Training) -> Stages:
     stages = NO_STAGES._replace(
         drive=turns.train, help=turns.help_out, turns=turns.take_turns, rows=block.train_rows,
         pack=layers.pack_weights, transpose=layers.transpose_all, multiply=layers.multiply,
-        activation=tuple(layers.make_activation(*layer) if any(layer) else None for layer in asked.layers),
-        loss=loss.make_loss(asked.loss),
+        activation=_activations(asked.layers, asked.few_outputs or asked.is_sparse),
         activation_backward=tuple(
-            layers.make_activation_backward(*layer) if any(layer) else None for layer in asked.layers
+            layers.make_activation_backward(*layer) if _is_apart(*layer) else None for layer in asked.layers
         ),
+        loss=loss.make_loss(asked.loss),
         unpack=layers.unpack_weights if takes_steps else layers.unpack_gradient,
     )  # fmt: skip
     if fused:
@@ -89,7 +102,7 @@ def inference_stages(asked: Inference) -> Stages:
     return NO_STAGES._replace(
         drive=inference.predict, pack=layers.pack_weights, gather=_gather(layers, asked.of_pixels),
         multiply=layers.multiply, unpack=layers.unpack_logits,
-        activation=tuple(layers.make_activation(code, 0) if code != IDENTITY else None for code, _ in asked.layers),
+        activation=_activations(tuple((code, 0) for code, _ in asked.layers), False),
     )  # fmt: skip
 
 

@@ -117,7 +117,6 @@ class Memory(NamedTuple):
     outputs: Any  # (n_threads, ...): where a few-output first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
-    scratch: Any  # (n_threads, ...): gradients of two tiles
     half_gradients: Any  # (n_threads, ...): of the weights of half a bitmask of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct predictions, sum of penalties, a batch's loss

@@ -32,8 +32,9 @@ from fastnet.kernels.step.row_lanes import scratch_size
 from fastnet.kernels.step.selection import NO_STAGES, Inference, Layers, Training
 from fastnet.kernels.step.state import Memory, Run, Samples, Stages, State, Weights
 from fastnet.kernels.tile import optimizer_formulas
-from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width, tall_rows
-from fastnet.kernels.tile.products import PIECES_PER_THREAD, padded, spaced_rows
+from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
+from fastnet.kernels.tile.packing import padded, spaced_rows
+from fastnet.kernels.tile.products import PIECES_PER_THREAD
 from fastnet.reference.checks import FloatArray, IntArray
 
 FEW_WEIGHTS = 512 * 1024
@@ -204,7 +205,6 @@ def training_state(
 def _training_memory(
     task: Task, dtype: Any, needed: Sizes, few_outputs: FewOutputs, sparse: Sparse, capacity: int, team: int
 ) -> Memory:
-    tile = tall_rows(dtype.itemsize) * panel_width(dtype.itemsize)
     n_slabs, n_out = clipping.squares_size(task.sizes), int(task.sizes[-1])
     own_rows = scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)
     return Memory(
@@ -228,7 +228,6 @@ def _training_memory(
         outputs=arrays.empty((team, 2 * LINE), np.int64),
         divisors=arrays.empty((team, LINE)),
         coefficients=arrays.empty((team, 4 * LINE), dtype),
-        scratch=arrays.empty((team, 2 * tile), dtype),
         half_gradients=arrays.empty((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
         ticks=arrays.empty((team, 2 * LINE), np.int64),
         totals=arrays.empty((team, 2 * LINE)),
@@ -295,7 +294,6 @@ def _inference_memory(dtype: Any, n_values: int, logits: FloatArray) -> Memory:
         outputs=nothing(2, np.int64),
         divisors=nothing(2),
         coefficients=nothing(2, dtype),
-        scratch=nothing(2, dtype),
         half_gradients=nothing(2, dtype),
         ticks=nothing(2, np.int64),
         totals=nothing(2),

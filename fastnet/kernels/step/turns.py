@@ -20,7 +20,7 @@ from fastnet.kernels.runtime import elastic
 from fastnet.kernels.runtime.elastic import AT_JOIN, CALL, INDEX, MEMBERS, PLANS, SIZE, TURN
 from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.block import LAST, WAIT_WEIGHTS, Block, barrier, blocks_of, take_block, tick
-from fastnet.kernels.tile.products import FIRST
+from fastnet.kernels.tile.packing import FIRST
 
 ASSEMBLE, PACK, FIRST_BLOCK = (np.int64(i) for i in range(3))
 """Turns: first the team assembles, then the weights are packed, then there is one for each block, and one to unpack."""

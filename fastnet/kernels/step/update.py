@@ -20,9 +20,11 @@ from fastnet.kernels.tile.micro_panels import (
     weight_tile_widest,
 )
 from fastnet.kernels.tile.moves import prefetch
+from fastnet.kernels.tile.operands import Panels
 from fastnet.kernels.tile.optimizer_formulas import NONE
 from fastnet.kernels.tile.optimizer_vectors import Update
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES, panels_of, tall_rows_of, wide_rows
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
+from fastnet.kernels.tile.panel_products import tall_rows_of, wide_rows
 
 CACHE_LINE = 64
 
@@ -94,11 +96,8 @@ def own_partition(
     Those columns of W that the thread has used forward, or a slab of rows, of whole tiles of any kind, where all use
     all of W, so that it reads but a slab of the inputs.
     """
-    rows, n_panels, depth = (
-        TILE_VECTORS * VECTOR_BYTES // itemsize,
-        panels_of(layout.n_out[layer], itemsize),
-        layout.depth[layer],
-    )
+    rows, n_panels = TILE_VECTORS * VECTOR_BYTES // itemsize, panels_of(layout.n_out[layer], itemsize)
+    depth = layout.depth[layer]
     slabs = (depth + rows - 1) // rows
     first, last, first_panel, last_panel = FIRST, slabs, FIRST, n_panels
     if output_parallel or slabs < n_threads:
@@ -132,6 +131,7 @@ def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) ->
 
 @inlined
 def _refresh_transposed(layout: Layout, layer: int, tile: Tile, weights: Any) -> None:
+    """Write the rows of W transposed that are done with a tile, in groups that tiles need not begin or end with."""
     if layer > 0:
         first, end = tile.row // TILE_ROWS * TILE_ROWS, tile.row + tile.rows
         if end > layout.n_in[layer]:
@@ -180,21 +180,11 @@ def _update_layer(
         while row < min(own.last, n_in + 1):
             prefetched = _prefetch_lines(s.samples, layout.n_in[0], at_once, prefetched)
             tile = _tile_at(layout, layer, panel, row, values.itemsize)
-            a0 = v0 + (row // width) * capacity * width + row % width
+            a = Panels(values, v0 + (row // width) * capacity * width + row % width, width)
             update = Update(coefficients, weights.packed, weights.m, weights.v, tile.start)
-            make_tile(
-                code,
-                penalised,
-                tile,
-                values,
-                a0,
-                gradients,
-                b0,
-                n_rows,
-                accumulate,
-                weights.gradient,
-                update,
-                n_in - row,
+            gradient = Panels(weights.gradient, tile.start, width)
+            _make_tile(
+                tile, a, Panels(gradients, b0, width), n_rows, gradient, accumulate, code, penalised, update, n_in - row
             )
             if code != NONE:
                 _refresh_transposed(layout, layer, tile, weights)
@@ -203,16 +193,14 @@ def _update_layer(
 
 
 @inlined
-def make_tile(
-    code: int, penalised: int, tile: Tile, values: Any, a0: int, gradients: Any, b0: int, n_rows: int, accumulate: bool,
-    gradient: Any, update: Update, n_penalised: int,
+def _make_tile(
+    tile: Tile, a: Any, b: Any, n_rows: int, gradient: Any, accumulate: bool, code: int, penalised: int,
+    update: Update, n_penalised: int,
 ) -> None:  # fmt: skip
-    """Choose the tile by its size."""
+    """Choose the code of a tile by its size."""
     if not tile.is_wide:
-        weight_tile_tall(code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised)
+        weight_tile_tall(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
     elif tile.rows == TILE_ROWS:
-        weight_tile_wide(code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised)
+        weight_tile_wide(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
     elif WIDE_ROWS != TILE_ROWS:
-        weight_tile_widest(
-            code, penalised, values, a0, gradients, b0, n_rows, accumulate, gradient, update, n_penalised
-        )
+        weight_tile_widest(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)

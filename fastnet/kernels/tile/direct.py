@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 from fastnet._jit import inlined, kernel, vector_bits
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square
+from fastnet.kernels.tile.operands import Epilogue, Operand
 from fastnet.kernels.tile.strided import (
     MOST_VECTORS,
-    Epilogue,
-    Operand,
     pack_1,
     pack_2,
     pack_3,
@@ -72,7 +71,7 @@ def room_for(shape: tuple[int, ...], itemsize: int) -> int:
 
 
 class Room(NamedTuple):
-    """Memory of a thread's own for packed micro-panels; `written` is `array`, to read. Where it is empty, none is packed."""
+    """Memory of a thread's own for packed micro-panels; `written` is `array`, to read. Empty, none is packed."""
 
     array: Any
     written: Any
@@ -97,7 +96,7 @@ def _pack(b: Any, depth: int, count: int, last: int, n_columns: int, room: Any) 
 
 @inlined
 def _pack_columns(b: Any, depth: int, count: int, last: int, n_columns: int, target: Any) -> None:
-    """Copy a micro-panel of B whose columns lie one after the other: squares of vectors, transposed, and what is left."""
+    """Copy a micro-panel of B that lies column by column: squares of vectors, transposed, and what is left."""
     side = VECTOR_BYTES // target.itemsize
     whole = depth // side * side
     for i in range(count):

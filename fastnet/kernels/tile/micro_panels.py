@@ -1,18 +1,12 @@
-"""Vector code that Numba does not write by itself: the register tiles of forward, backward and update.
+"""The register tile on micro-panels, as a training step has them: rows of a product, and weights with their update.
 
-Numba's SLP vectoriser is off, so unrolled scalar code never becomes a register tile. The intrinsics here emit
-LLVM instructions on vectors instead. They are machinery and have no twin in the reference.
+All operands lie in micro-panels (`fastnet.kernels.step.layout` says why): column j of row i is element i * width + j %
+width of micro-panel j // width. A tile of C is then one contiguous run, B is read from front to back, and so is A, at
+distances that are known while compiling.
 
-A tile of C = A @ B, `TILE_ROWS` rows by a micro-panel of columns, is kept in registers while the reduction goes on; a
-row of B is loaded once, A is broadcast one element at a time. Then the tile is stored: what follows a product, such as
-an activation, or the update of weights with their gradient, reads it from memory.
-
-All three lie in micro-panels (`fastnet.kernels.step.layout` says why): column j of row i is element i * width + j %
-width of micro-panel j // width. A tile of C is then one contiguous run, B is read from front to back, and so is A.
-
-Each element of C is one accumulator of fused multiply-adds in ascending order of the reduction, whatever the width of
-the vectors. A reduction may therefore be cut anywhere, and continued from what was stored, without changing a bit of
-the result: `fastnet.kernels.tile.products` cuts long ones, so that what they read of B stays in the first-level cache.
+A row tile ends in an activation or its gradient, a weight tile in the optimizer's update: on the accumulators, before
+they are written. An update spread among the products of the next tile instead, to hide its roots and divisions, took
+longer on Zen 3: its stores come among the tile's loads.
 """
 
 from __future__ import annotations
@@ -23,10 +17,15 @@ from typing import Any
 from numba.core import types
 
 from fastnet._jit import emitted, is_x86, vector_bits
-from fastnet.kernels.codegen.ir import call_intrinsic, lanes, llvm_float, loop, phi, whole
+from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
 from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD
 from fastnet.kernels.tile.optimizer_formulas import NONE
 from fastnet.kernels.tile.optimizer_vectors import VectorUpdate, fields
+from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify, rectify_backward
+
+Rows = Callable[[int], int]
+"""Counts the rows of a tile, for elements of so many bytes."""
 
 TILE_ROWS = 8 if vector_bits() == 512 else 4
 """Rows of a tile. The product of rows and vectors is the count of independent accumulators: 8 with AVX2's 16 registers,
@@ -36,6 +35,7 @@ registers with their operands."""
 TILE_VECTORS = 2 if is_x86() else 4
 
 WIDE_ROWS = 6 if is_x86() and vector_bits() < 512 else TILE_ROWS
+"""Rows of a tile where there are enough: with 16 registers, twelve accumulators hide latencies better than eight."""
 
 N_VECTORS = TILE_ROWS * TILE_VECTORS
 
@@ -58,173 +58,138 @@ def panel_width(itemsize: int) -> int:
     return TILE_VECTORS * lanes(itemsize)
 
 
-class _Tile:
-    """Emits the parts of a tile: where its vectors lie, how its accumulators start, and steps of the reduction."""
+class _PanelTile:
+    """A register tile on micro-panels: where what it works on lies."""
 
-    def __init__(self, builder: Any, element: Any, rows: int, vectors: int) -> None:
-        self.vec, self.builder, self.rows, self.vectors = Vectors(builder, element), builder, rows, vectors
-        self.width = TILE_VECTORS * self.vec.lanes
+    def __init__(
+        self, context: Any, builder: Any, signature: Any, args: Any, rows_and_vectors: tuple[Rows, int]
+    ) -> None:
+        rows_of, self.vectors = rows_and_vectors
+        element = signature.args[0].types[0].dtype
+        self.context, self.signature, self.args = context, signature, args
+        self.builder, self.vec = builder, Vectors(builder, llvm_float(element))
+        self.width, self.rows = TILE_VECTORS * self.vec.lanes, rows_of(element.bitwidth // 8)
 
-    def columns(self, pointer: Any, row: int) -> list[Any]:
-        """Where the vectors of a row of a micro-panel lie."""
-        return [self.vec.at(pointer, row * self.width + v * self.vec.lanes) for v in range(self.vectors)]
+    def panels(self, value: Any, kind: Any) -> tuple[Any, Any]:
+        """Return a pointer to the first element of some `Panels`, and their stride."""
+        array, start, stride = (self.builder.extract_value(value, i) for i in range(3))
+        return self.vec.array(self.context, kind.types[0], array, start), stride
 
-    def places(self, pointer: Any) -> list[Any]:
-        """Where all vectors of a tile lie."""
-        return [place for row in range(self.rows) for place in self.columns(pointer, row)]
+    def argument(self, i: int) -> tuple[Any, Any]:
+        """Return those of an argument."""
+        return self.panels(self.args[i], self.signature.args[i])
 
-    def start(self, accumulate: Any, pointer: Any) -> list[Any]:
-        """Accumulators that start at zero, or go on from what is stored."""
-        zero = self.vec.constant(0.0)
-        before = self.builder.block
-        with self.builder.if_then(accumulate):
-            stored = [self.vec.load(place) for place in self.places(pointer)]
-            inside = self.builder.block
-        return [phi(self.builder, self.vec.type, (zero, before), (value, inside)) for value in stored]
+    def tile(self, starts: list[Any] | None = None) -> RegisterTile:
+        """Return the tile of a micro-panel's vectors, or of those of several that begin at some offsets."""
+        columns = [v * self.vec.lanes for v in range(self.vectors)]
+        if starts is None:
+            return RegisterTile(self.vec, self.rows, columns)
+        return RegisterTile(self.vec, self.rows, [self.builder.add(s, whole(c)) for s in starts for c in columns])
 
-    def steps(self, a: Any, b: Any, accumulators: list[Any], count: int, a_row: int, a_stride: int) -> list[Any]:
-        """Add `count` products to every accumulator, from A and B that lie at constant distances."""
-        for k in range(count):
-            b_row = [self.vec.load(place) for place in self.columns(b, k)]
-            sums = []
-            for row in range(self.rows):
-                x = self.vec.broadcast(self.vec.at(a, row * a_row + k * a_stride))
-                old = accumulators[row * self.vectors : (row + 1) * self.vectors]
-                sums += [call_intrinsic(self.builder, "fma", x, y, z) for y, z in zip(b_row, old, strict=True)]
-            accumulators = sums
-        return accumulators
+    def rows_of_c(self, pointer: Any) -> Strided:
+        """Return what begins at a pointer, row after row."""
+        return Strided(pointer, self.width, 1)
 
-    def run(
-        self, count: Any, a: Any, b: Any, accumulators: list[Any], n_steps: int, a_row: int, a_stride: int
-    ) -> tuple[Any, Any, list[Any]]:
-        """Repeat `steps` in a loop; return A, B and the accumulators after it."""
+    def multiply(self, tile: RegisterTile, sums: list[Any], unrolled: int) -> list[Any]:
+        """Emit rows of A times B: over whole micro-panels of A, then over the columns left in one more."""
+        (a, a_stride), (b, _), n_panels, n_remaining = self.argument(0), self.argument(1), *self.args[2:4]
+        unrolled = min(unrolled, self.width)
 
-        def body(carried: list[Any]) -> list[Any]:
-            a, b, *accumulators = carried
-            accumulators = self.steps(a, b, accumulators, n_steps, a_row, a_stride)
-            return [self.vec.at(a, n_steps * a_stride), self.vec.at(b, n_steps * self.width), *accumulators]
+        def panel(now: list[Any]) -> list[Any]:
+            a, b, *sums = now
+            _, b, sums = tile.reduce(
+                whole(self.width // unrolled), self.rows_of_c(a), self.rows_of_c(b), sums, unrolled
+            )
+            return [self.vec.at(a, a_stride), b, *sums]
 
-        a, b, *accumulators = loop(self.builder, count, [a, b, *accumulators], body)
-        return a, b, accumulators
+        a, b, *sums = loop(self.builder, n_panels, [a, b, *sums], panel)
+        return tile.reduce(n_remaining, self.rows_of_c(a), self.rows_of_c(b), sums, 1)[2]
 
+    def finish(self, tile: RegisterTile, sums: list[Any], epilogue: Any, kind: Any, c: Any) -> None:
+        """Apply an epilogue to the accumulators, and store them."""
+        code = self.builder.extract_value(epilogue, 0)
+        outputs, _ = self.panels(self.builder.extract_value(epilogue, 1), kind.types[1])
 
-def _emit_row_tile(
-    tile: _Tile, a: Any, a_panel: Any, b: Any, n_panels: Any, n_remaining: Any, c: Any, accumulate: Any
-) -> None:
-    """Rows of A times a micro-panel of B: over whole micro-panels of A, then over the columns left in one more."""
-    unrolled = min(UNROLLED, tile.width)
+        def backward(values: list[Any]) -> list[Any]:
+            y = tile.load_all(self.rows_of_c(outputs))
+            return [rectify_backward(self.vec, *pair) for pair in zip(values, y, strict=True)]
 
-    def body(carried: list[Any]) -> list[Any]:
-        a, b, *accumulators = carried
-        _, b, accumulators = tile.run(whole(tile.width // unrolled), a, b, accumulators, unrolled, tile.width, 1)
-        return [tile.vec.at(a, a_panel), b, *accumulators]
-
-    a, b, *accumulators = loop(tile.builder, n_panels, [a, b, *tile.start(accumulate, c)], body)
-    _, _, accumulators = tile.run(n_remaining, a, b, accumulators, 1, tile.width, 1)
-    for value, place in zip(accumulators, tile.places(c), strict=True):
-        tile.vec.store(value, place)
+        is_forward, is_backward = (self.builder.icmp_signed("==", code, whole(i)) for i in (RELU, RELU_BACKWARD))
+        sums = tile.change_if(is_forward, sums, lambda values: [rectify(self.vec, x) for x in values])
+        tile.store_all(tile.change_if(is_backward, sums, backward), self.rows_of_c(c))
 
 
-def _emit_gradient(tile: _Tile, a: Any, b: Any, n_rows: Any, sums: list[Any]) -> list[Any]:
-    """Columns of A times a micro-panel of B, summed over rows."""
-    builder, width, unrolled = tile.builder, tile.width, UNROLLED // 2
-    a, b, sums = tile.run(builder.sdiv(n_rows, whole(unrolled)), a, b, sums, unrolled, 1, width)
-    return tile.run(builder.srem(n_rows, whole(unrolled)), a, b, sums, 1, 1, width)[2]
-
-
-def _make_row_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
+def _make_row_tile(rows_of: Rows, vectors: int) -> Any:
     @emitted
-    def row_tile(
-        _typing: Any, a: Any, a0: Any, a_panel: Any, b: Any, b0: Any, n_panels: Any, n_remaining: Any,
-        c: Any, c0: Any, accumulate: Any,
-    ) -> Any:  # fmt: skip
-        i64 = types.int64
+    def row_tile(_typing: Any, a: Any, b: Any, n_panels: Any, n_remaining: Any, c: Any, epilogue: Any) -> Any:
+        """Write some rows of C in a micro-panel: rows of A, so many whole micro-panels and columns, times one of B."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(c.dtype), rows_of(c.dtype.bitwidth // 8), vectors)
-            a_at, b_at, c_at = (tile.vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3, 7))
-            _emit_row_tile(tile, a_at, args[2], b_at, args[5], args[6], c_at, args[9])
+            own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
+            tile, (c_at, _) = own.tile(), own.argument(4)
+            accumulate = builder.trunc(builder.extract_value(args[5], 2), BIT)
+            sums = own.multiply(tile, tile.begin(own.rows_of_c(c_at), accumulate), UNROLLED)
+            own.finish(tile, sums, args[5], signature.args[5], c_at)
             return context.get_dummy_value()
 
-        return types.void(a, i64, i64, b, i64, i64, i64, c, i64, types.boolean), codegen
+        return types.void(a, b, types.int64, types.int64, c, epilogue), codegen
 
     return row_tile
 
 
 def _make_thin_tile(panels: int) -> Any:
     @emitted
-    def thin_tile(
-        _typing: Any, a: Any, a0: Any, a_panel: Any, b: Any, b0: Any, b_panel: Any, n_panels: Any, n_remaining: Any,
-        c: Any, c0: Any, c_panel: Any,
-    ) -> Any:  # fmt: skip
-        """Write a row of C in some micro-panels: a row of A times micro-panels of B that lie `b_panel` apart."""
-        i64 = types.int64
+    def thin_tile(_typing: Any, a: Any, b: Any, n_panels: Any, n_remaining: Any, c: Any, epilogue: Any) -> Any:
+        """Write a row of C in some micro-panels: a row of A times as many micro-panels of B."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(c.dtype), 1, TILE_VECTORS)
-            vec = tile.vec
-            a_at, b_at, c_at = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (0, 3, 8))
-            b_starts, c_starts = ([builder.mul(args[i], whole(p)) for p in range(panels)] for i in (5, 10))
-
-            def repeat(count: Any, carried: list[Any], n_steps: int) -> list[Any]:
-                def body(now: list[Any]) -> list[Any]:
-                    a, b, *sums = now
-                    for k in range(n_steps):
-                        x = vec.broadcast(vec.at(a, k))
-                        places = [place for start in b_starts for place in tile.columns(vec.at(b, start), k)]
-                        rows = [vec.load(place) for place in places]
-                        sums = [call_intrinsic(builder, "fma", x, y, z) for y, z in zip(rows, sums, strict=True)]
-                    return [vec.at(a, n_steps), vec.at(b, n_steps * tile.width), *sums]
-
-                return loop(builder, count, carried, body)
-
-            def whole_panel(now: list[Any]) -> list[Any]:
-                unrolled = min(UNROLLED // 2, tile.width)
-                _, *following = repeat(whole(tile.width // unrolled), now, unrolled)
-                return [vec.at(now[0], args[2]), *following]
-
-            zeros = [vec.constant(0.0)] * (panels * TILE_VECTORS)
-            carried = loop(builder, args[6], [a_at, b_at, *zeros], whole_panel)
-            _, _, *sums = repeat(args[7], carried, 1)
-            targets = [place for start in c_starts for place in tile.columns(vec.at(c_at, start), 0)]
-            for value, place in zip(sums, targets, strict=True):
-                vec.store(value, place)
+            own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS))
+            (_, b_stride), (c_at, c_stride) = own.argument(1), own.argument(4)
+            of_b, of_c = (
+                own.tile([builder.mul(stride, whole(i)) for i in range(panels)]) for stride in (b_stride, c_stride)
+            )
+            sums = own.multiply(of_b, [own.vec.constant(0.0)] * (panels * TILE_VECTORS), UNROLLED // 2)
+            own.finish(of_c, sums, args[5], signature.args[5], c_at)
             return context.get_dummy_value()
 
-        return types.void(a, i64, i64, b, i64, i64, i64, i64, c, i64, i64), codegen
+        return types.void(a, b, types.int64, types.int64, c, epilogue), codegen
 
     return thin_tile
 
 
-def _make_weight_tile(rows_of: Callable[[int], int], vectors: int) -> Any:
+def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
     @emitted
     def weight_tile(
-        _typing: Any, code: Any, penalised: Any, a: Any, a0: Any, b: Any, b0: Any, n_rows: Any, accumulate: Any,
-        gradient: Any, update: Any, n_penalised: Any,
+        _typing: Any, a: Any, b: Any, n_rows: Any, gradient: Any, accumulate: Any, code: Any, penalised: Any,
+        update: Any, n_penalised: Any,
     ) -> Any:  # fmt: skip
-        """Update a tile of weights with its gradient, columns of A times a micro-panel of B; or store that, if code is NONE.
+        """Update a tile of weights with its gradient, columns of A times a micro-panel of B, or store that.
 
-        The gradient goes on from what is stored of it. Its first `n_penalised` rows have a penalty.
+        It is stored if `code` is NONE, and goes on from what is stored. Its first `n_penalised` rows have a penalty.
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            tile = _Tile(builder, llvm_float(gradient.dtype), rows_of(gradient.dtype.bitwidth // 8), vectors)
-            vec = tile.vec
-            a_at, b_at = (vec.array(context, signature.args[i], args[i], args[i + 1]) for i in (2, 4))
-            coefficients, state = fields(vec, context, signature.args[9], args[9])
-            stored = vec.array(context, signature.args[8], args[8], builder.extract_value(args[9], 4))
-            sums = _emit_gradient(tile, a_at, b_at, args[6], tile.start(args[7], stored))
+            own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
+            vec, tile, unrolled = own.vec, own.tile(), UNROLLED // 2
+            (a_at, _), (b_at, _), (stored, _) = (own.argument(i) for i in (0, 1, 3))
+            sums = tile.begin(own.rows_of_c(stored), builder.trunc(args[4], BIT) if args[4].type != BIT else args[4])
+            for count, n_steps in ((builder.sdiv, unrolled), (builder.srem, 1)):
+                columns, rows = Strided(a_at, 1, own.width), Strided(b_at, own.width, 1)
+                a_at, b_at, sums = tile.reduce(count(args[2], whole(unrolled)), columns, rows, sums, n_steps)
             if code.literal_value == NONE:
-                for value, place in zip(sums, tile.places(stored), strict=True):
-                    vec.store(value, place)
+                tile.store_all(sums, own.rows_of_c(stored))
                 return context.get_dummy_value()
+            coefficients, state = fields(vec, context, signature.args[7], args[7])
             update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
-            for i, (value, *places) in enumerate(zip(sums, *map(tile.places, state), strict=True)):
-                update_vector(places, value, builder.icmp_signed("<", whole(i // vectors), args[10]))
+            rows_of_state = [tile.row_pointers(own.rows_of_c(pointer)) for pointer in state]
+            for i, value in enumerate(sums):
+                row, offset = i // vectors, i % vectors * vec.lanes
+                places = [vec.at(pointers[row], offset) for pointers in rows_of_state]
+                update_vector(places, value, builder.icmp_signed("<", whole(row), args[8]))
             return context.get_dummy_value()
 
-        i64, bit = types.int64, types.boolean
-        return types.void(code, penalised, a, i64, b, i64, i64, bit, gradient, update, i64), codegen
+        i64 = types.int64
+        return types.void(a, b, i64, gradient, types.boolean, code, penalised, update, i64), codegen
 
     return weight_tile
 

@@ -18,7 +18,7 @@ from fastnet._jit import inlined
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, SAMPLES, SPILL_BYTES
 from fastnet.kernels.tile.moves import CHUNK_BYTES
-from fastnet.kernels.tile.products import VECTOR_BYTES, padded
+from fastnet.kernels.tile.packing import VECTOR_BYTES, padded
 
 MOST_OUTPUTS = 10
 """Outputs up to which the lanes run along the inputs: more of them fill two vectors of eight well enough."""

@@ -13,7 +13,7 @@ from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, copy_chunk, prefetch
 from fastnet.kernels.tile.optimizer_formulas import NONE
 from fastnet.kernels.tile.optimizer_vectors import Update, update_run
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES, panels_of
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 PREFETCH_DISTANCE = 8
 """Samples between the one that is gathered and the one that is prefetched."""

@@ -25,7 +25,8 @@ from fastnet.kernels.step.first_layer.few_outputs import MOST_OUTPUTS
 from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
 from fastnet.kernels.tile.micro_panels import panel_width
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
-from fastnet.kernels.tile.products import padded, threads_for
+from fastnet.kernels.tile.packing import padded
+from fastnet.kernels.tile.products import threads_for
 
 BLOCK_BYTES = 32 * 1024
 """Bytes of what is picked from before the next is: weights of a block of columns, gradients of a block of rows. A

@@ -23,7 +23,7 @@ from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.tile.optimizer_formulas import NONE
 from fastnet.kernels.tile.optimizer_vectors import Update, update_run
-from fastnet.kernels.tile.products import FIRST, VECTOR_BYTES, panels_of
+from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 SHIFT, NO_SHIFT, FIRST_HALF = (np.uint64(i) for i in (HALF, 0, (1 << HALF) - 1))
 

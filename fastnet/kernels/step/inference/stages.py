@@ -9,7 +9,7 @@ from fastnet.kernels.runtime.claims import claim, done, leave, wait_for
 from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.block import Block, apply_activation, blocks_of
 from fastnet.kernels.tile.micro_panels import TILE_ROWS
-from fastnet.kernels.tile.products import FIRST, panels_of
+from fastnet.kernels.tile.packing import FIRST, panels_of
 
 
 @stage
