@@ -160,7 +160,7 @@ def _multiply_matrix(
     if room.array.size > 0:
         n_blocks = max(1, (n_rows + LONG_ROWS // 2) // LONG_ROWS)
         rows = (n_rows + n_blocks * MOST_ROWS - 1) // (n_blocks * MOST_ROWS) * MOST_ROWS
-    for begin in range(0, depth, steps):
+    for begin in range(0, max(depth, 1), steps):
         count, is_last = min(steps, depth - begin), begin + steps >= depth
         own = Epilogue(bias[: bias.size if is_last else 0], 0, relu and is_last, begin > 0)
         below = Operand(b.array, b.start + begin * b.row_stride, b.row_stride, b.column_stride)

@@ -86,24 +86,22 @@ class _PanelTile:
             return RegisterTile(self.vec, self.rows, columns)
         return RegisterTile(self.vec, self.rows, [self.builder.add(s, whole(c)) for s in starts for c in columns])
 
-    def rows_of_c(self, pointer: Any) -> Strided:
+    def rows_at(self, pointer: Any) -> Strided:
         """Return what begins at a pointer, row after row."""
         return Strided(pointer, self.width, 1)
 
     def multiply(self, tile: RegisterTile, sums: list[Any], unrolled: int) -> list[Any]:
         """Emit rows of A times B: over whole micro-panels of A, then over the columns left in one more."""
-        (a, a_stride), (b, _), n_panels, n_remaining = self.argument(0), self.argument(1), *self.args[2:4]
+        (first_a, a_stride), (first_b, _) = self.argument(0), self.argument(1)
         unrolled = min(unrolled, self.width)
 
         def panel(now: list[Any]) -> list[Any]:
             a, b, *sums = now
-            _, b, sums = tile.reduce(
-                whole(self.width // unrolled), self.rows_of_c(a), self.rows_of_c(b), sums, unrolled
-            )
+            _, b, sums = tile.reduce(whole(self.width // unrolled), self.rows_at(a), self.rows_at(b), sums, unrolled)
             return [self.vec.at(a, a_stride), b, *sums]
 
-        a, b, *sums = loop(self.builder, n_panels, [a, b, *sums], panel)
-        return tile.reduce(n_remaining, self.rows_of_c(a), self.rows_of_c(b), sums, 1)[2]
+        a, b, *sums = loop(self.builder, self.args[2], [first_a, first_b, *sums], panel)
+        return tile.reduce(self.args[3], self.rows_at(a), self.rows_at(b), sums, 1)[2]
 
     def finish(self, tile: RegisterTile, sums: list[Any], epilogue: Any, kind: Any, c: Any) -> None:
         """Apply an epilogue to the accumulators, and store them."""
@@ -111,12 +109,12 @@ class _PanelTile:
         outputs, _ = self.panels(self.builder.extract_value(epilogue, 1), kind.types[1])
 
         def backward(values: list[Any]) -> list[Any]:
-            y = tile.load_all(self.rows_of_c(outputs))
+            y = tile.load_all(self.rows_at(outputs))
             return [rectify_backward(self.vec, *pair) for pair in zip(values, y, strict=True)]
 
         is_forward, is_backward = (self.builder.icmp_signed("==", code, whole(i)) for i in (RELU, RELU_BACKWARD))
         sums = tile.change_if(is_forward, sums, lambda values: [rectify(self.vec, x) for x in values])
-        tile.store_all(tile.change_if(is_backward, sums, backward), self.rows_of_c(c))
+        tile.store_all(tile.change_if(is_backward, sums, backward), self.rows_at(c))
 
 
 def _make_row_tile(rows_of: Rows, vectors: int) -> Any:
@@ -128,7 +126,7 @@ def _make_row_tile(rows_of: Rows, vectors: int) -> Any:
             own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
             tile, (c_at, _) = own.tile(), own.argument(4)
             accumulate = builder.trunc(builder.extract_value(args[5], 2), BIT)
-            sums = own.multiply(tile, tile.begin(own.rows_of_c(c_at), accumulate), UNROLLED)
+            sums = own.multiply(tile, tile.begin(own.rows_at(c_at), accumulate), UNROLLED)
             own.finish(tile, sums, args[5], signature.args[5], c_at)
             return context.get_dummy_value()
 
@@ -172,16 +170,16 @@ def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
             own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
             vec, tile, unrolled = own.vec, own.tile(), UNROLLED // 2
             (a_at, _), (b_at, _), (stored, _) = (own.argument(i) for i in (0, 1, 3))
-            sums = tile.begin(own.rows_of_c(stored), builder.trunc(args[4], BIT) if args[4].type != BIT else args[4])
+            sums = tile.begin(own.rows_at(stored), builder.trunc(args[4], BIT) if args[4].type != BIT else args[4])
             for count, n_steps in ((builder.sdiv, unrolled), (builder.srem, 1)):
                 columns, rows = Strided(a_at, 1, own.width), Strided(b_at, own.width, 1)
                 a_at, b_at, sums = tile.reduce(count(args[2], whole(unrolled)), columns, rows, sums, n_steps)
             if code.literal_value == NONE:
-                tile.store_all(sums, own.rows_of_c(stored))
+                tile.store_all(sums, own.rows_at(stored))
                 return context.get_dummy_value()
             coefficients, state = fields(vec, context, signature.args[7], args[7])
             update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
-            rows_of_state = [tile.row_pointers(own.rows_of_c(pointer)) for pointer in state]
+            rows_of_state = [tile.row_pointers(own.rows_at(pointer)) for pointer in state]
             for i, value in enumerate(sums):
                 row, offset = i // vectors, i % vectors * vec.lanes
                 places = [vec.at(pointers[row], offset) for pointers in rows_of_state]

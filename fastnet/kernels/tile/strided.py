@@ -38,7 +38,7 @@ def _strided(vec: Vectors, context: Any, kind: Any, value: Any) -> Strided:
 def _tile(vec: Vectors, rows: int, vectors: int, is_short: bool, last: Any) -> RegisterTile:
     """Return a tile whose last vector begins at `last`, or whose rows of that length are shorter than a vector."""
     if is_short:
-        return RegisterTile(vec, rows, [0], vec.maskbelow(last))
+        return RegisterTile(vec, rows, [0], vec.mask_below(last))
     return RegisterTile(vec, rows, [*(v * vec.lanes for v in range(vectors - 1)), last])
 
 
