@@ -94,7 +94,7 @@ FIRST = Training(40, (20, 33, 10), ("relu",), "cross_entropy", "adam", 7)
 SGD = replace(FIRST, optimizer="sgd")
 FEW_OUTPUTS, SPARSE = replace(SGD, sizes=(300, 7, 10)), replace(SGD, filled=0.2)
 STAGES = [
-    (FIRST, 13),
+    (FIRST, 11),
     (replace(FIRST, n=13, sizes=(3, 70, 5, 2), activations=("relu", "relu"), batch_size=5, weighted=True), 0),
     (replace(FIRST, activations=("tanh",)), 2),  # activation, activation_backward
     (replace(FIRST, sizes=(20, 10), activations=()), 0),
@@ -104,7 +104,7 @@ STAGES = [
     (replace(SGD, dropout=(0.5,)), 3),  # drop; activation and its backward with slopes
     (replace(SGD, l2=0.1), 2),  # penalty; update
     (replace(SGD, n=600, batch_size=600), 0),  # in blocks: store
-    (FEW_OUTPUTS, 4),  # gather, multiply, add, update
+    (FEW_OUTPUTS, 5),  # gather, multiply, add, activation, update
     (replace(FEW_OUTPUTS, sizes=(256, 9), activations=()), 0),
     (SPARSE, 3),  # gather, multiply, update
     (replace(SPARSE, sizes=(130, 64, 10)), 0),
