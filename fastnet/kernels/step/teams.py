@@ -14,23 +14,20 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._threads import IN_USE, LINE, computing, employ, fixed_sizes
+from fastnet._threads import computing, employ
 from fastnet.kernels import losses
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
-from fastnet.kernels.codegen.bits import HALF, WORD
 from fastnet.kernels.optimizers import settings_vector
-from fastnet.kernels.runtime import arrays, claims, elastic
+from fastnet.kernels.runtime import arrays, claims
 from fastnet.kernels.runtime.arrays import flat, read_only
 from fastnet.kernels.runtime.stages import invoke, place
-from fastnet.kernels.step import clipping
 from fastnet.kernels.step.compiling import load_stages
-from fastnet.kernels.step.first_layer.few_outputs import PANELS, FewOutputs, packed_size, plan, sums_size
+from fastnet.kernels.step.first_layer.few_outputs import PANELS, packed_size, plan
 from fastnet.kernels.step.first_layer.sparse import Sparse, no_sparse
-from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
 from fastnet.kernels.step.layout import Sizes, make_layout
-from fastnet.kernels.step.row_lanes import scratch_size
+from fastnet.kernels.step.memory import Needs, inference_memory, training_memory
 from fastnet.kernels.step.selection import NO_STAGES, Inference, Layers, Training
-from fastnet.kernels.step.state import Memory, Run, Samples, Stages, State, Weights
+from fastnet.kernels.step.state import Run, Samples, Stages, State, Weights
 from fastnet.kernels.tile import optimizer_formulas
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
 from fastnet.kernels.tile.packing import padded, spaced_rows
@@ -184,7 +181,8 @@ def training_state(
         gradient=arrays.zeros(packed if stores else packed_size(few_outputs, dtype.itemsize), dtype),
         transposed=arrays.empty(needed.transposed, dtype),
     )
-    memory = _training_memory(task, dtype, needed, few_outputs, samples.sparse, capacity, team)
+    needs = Needs(sizes, any(keeps for _, keeps in _layers(task)), task.clips, task.l2 > 0)
+    memory = training_memory(needs, dtype, needed, few_outputs, samples.sparse, capacity, team)
     samples = samples._replace(rows=samples.x if few_outputs.direct else read_only(memory.values))
     asked = Training(
         layers=_layers(task),
@@ -200,41 +198,6 @@ def training_state(
     )
     state = State(run=run, stages=_NO_ADDRESSES, layout=layout, samples=samples, weights=weights, memory=memory)
     return state._replace(stages=load_stages(asked, state))
-
-
-def _training_memory(
-    task: Task, dtype: Any, needed: Sizes, few_outputs: FewOutputs, sparse: Sparse, capacity: int, team: int
-) -> Memory:
-    n_slabs, n_out = clipping.squares_size(task.sizes), int(task.sizes[-1])
-    own_rows = scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)
-    return Memory(
-        control=elastic.make_control(team),
-        sizes=np.array(fixed_sizes(team), np.int64),
-        pace=elastic.make_pace(team).copy(),
-        in_use=IN_USE,
-        progress=arrays.empty(LINE, np.int64),
-        values=arrays.zeros(capacity * needed.values, dtype),
-        slopes=arrays.empty(capacity * needed.values if any(keeps for _, keeps in _layers(task)) else 0, dtype),
-        gradients=arrays.empty(capacity * needed.values, dtype),
-        row_losses=arrays.empty(capacity),
-        logits=np.empty(0, dtype),
-        rows=arrays.empty((team, max(2 * n_out, own_rows) + 2 * LINE), dtype),
-        sums=arrays.empty(sums_size(few_outputs, capacity), dtype),
-        places=arrays.empty((team, 4 * capacity + 2 * LINE), np.int64),
-        bitmasks=arrays.zeros(capacity * sparse.n_bitmasks, np.uint64),
-        positions=arrays.empty(capacity * sparse.n_bitmasks, np.int64),
-        cursors=arrays.empty((team, WORD + LINE), np.int64),
-        bits=arrays.empty((team, HALF + LINE), np.uint64),
-        outputs=arrays.empty((team, 2 * LINE), np.int64),
-        divisors=arrays.empty((team, LINE)),
-        coefficients=arrays.empty((team, 4 * LINE), dtype),
-        half_gradients=arrays.empty((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
-        ticks=arrays.empty((team, 2 * LINE), np.int64),
-        totals=arrays.empty((team, 2 * LINE)),
-        partial_sums=arrays.zeros((team, clipping.N_PARTIAL_SUMS + LINE)),
-        squares=arrays.empty(n_slabs if task.clips else 0),
-        penalties=arrays.zeros(n_slabs if task.l2 > 0 else 0),
-    )
 
 
 def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
@@ -262,45 +225,9 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
         gradient=empty,
         transposed=empty,
     )
-    memory = _inference_memory(dtype, capacity * needed.values, logits)
+    memory = inference_memory(dtype, capacity * needed.values, logits)
     samples = samples._replace(rows=read_only(empty))
     return State(run=run, stages=_NO_ADDRESSES, layout=layout, samples=samples, weights=weights, memory=memory)
-
-
-def _inference_memory(dtype: Any, n_values: int, logits: FloatArray) -> Memory:
-    """Make room for activations; what only training has is empty."""
-
-    def nothing(ndim: int = 1, kind: Any = np.float64) -> Any:
-        return np.empty((0,) * ndim, kind)
-
-    return Memory(
-        control=claims.make_control(),
-        sizes=nothing(kind=np.int64),
-        pace=nothing(),
-        in_use=IN_USE,
-        progress=np.zeros(LINE, np.int64),
-        values=arrays.empty(n_values, dtype),
-        slopes=nothing(kind=dtype),
-        gradients=nothing(kind=dtype),
-        row_losses=nothing(),
-        logits=logits,
-        rows=nothing(2, dtype),
-        sums=nothing(kind=dtype),
-        places=nothing(2, np.int64),
-        bitmasks=nothing(kind=np.uint64),
-        positions=nothing(kind=np.int64),
-        cursors=nothing(2, np.int64),
-        bits=nothing(2, np.uint64),
-        outputs=nothing(2, np.int64),
-        divisors=nothing(2),
-        coefficients=nothing(2, dtype),
-        half_gradients=nothing(2, dtype),
-        ticks=nothing(2, np.int64),
-        totals=nothing(2),
-        partial_sums=nothing(2),
-        squares=nothing(),
-        penalties=nothing(),
-    )
 
 
 _NO_ADDRESSES = Stages(*(np.zeros(1, np.int64) if stage == () else 0 for stage in NO_STAGES))
