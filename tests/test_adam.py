@@ -57,3 +57,11 @@ def test_late_steps_have_the_powers_of_the_reference(dtype, t):
     rounding = min(t, 2**20) * np.finfo(np.float64).eps + 4 * np.finfo(dtype).eps
     for one, wanted in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, wanted, rtol=rounding)
+
+
+@dtypes
+def test_without_weight_decay_infinite_parameters_and_signs_of_zeros_stay(implementation, dtype):
+    start = np.array([np.inf, -np.inf, -0.0, 0.0], dtype)
+    p, m, v = start.copy(), np.zeros(4, dtype), np.zeros(4, dtype)
+    implementation.adam_step(p, np.zeros(4, dtype), m, v, 0.1, 0.9, 0.999, 1e-8, 1)
+    assert p.tobytes() == start.tobytes()
