@@ -3,7 +3,8 @@ import pickle
 import numpy as np
 import pytest
 
-from fastnet import Network, Predictor, Trainer
+from fastnet import Network, Predictor, Trainer, reference
+from fastnet import predictor as predictor_module
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -70,3 +71,13 @@ def test_finite_inputs_whose_outputs_are_not_get_an_answer():
     network = Network([2, 2], seed=0)
     network.weights[0][:] = [[3e38, 1], [-3e38, 1]]
     assert Predictor(network)(np.array([10, 10], np.float32)) == 0  # where NumPy finds the largest: at the NaN
+
+
+def test_without_a_compiler_the_reference_answers():
+    network = Network((7, 5, 3), ("tanh",), seed=0)
+    row, logits = np.linspace(-1, 1, 7, dtype=np.float32)[None], np.empty((1, 3), np.float32)
+    run = predictor_module._uncompiled(network, row, logits)
+    assert run() == Predictor(network)(row[0])
+    np.testing.assert_array_equal(logits, reference.predict_logits(network.parameters, row, (7, 5, 3), ("tanh",)))
+    row[0, 0] = np.nan
+    assert run() == -1

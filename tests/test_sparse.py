@@ -1,5 +1,6 @@
 """Sparse inputs: what is left out changes nothing."""
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from tiers import tiered
 
 from fastnet import kernels, reference
 from fastnet.kernels.codegen.bits import WORD
+from fastnet.kernels.step import epochs
 from fastnet.kernels.step.first_layer import sparse
 
 N_SAMPLES = 620
@@ -254,3 +256,26 @@ def csr(indices):
 def test_csr_matrices_that_cannot_be_used(module, x, error, message):
     with pytest.raises(error, match=message):
         trained(x, (4, 12, 3), np.float32, module)
+
+
+@pytest.mark.parametrize("worth", [1e-9, 1e9])
+def test_kernels_for_zeros_are_compiled_beside_a_training_that_is_worth_it(worth, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = (rng.random((40, 150)) * (rng.random((40, 150)) < 0.1)).astype(np.float32)
+    arguments = x, rng.integers(0, 3, 40), (150, 20, 3), ("relu",), "cross_entropy", ("sgd", 0.1), 10
+
+    def train(n_epochs):
+        parameters = np.linspace(-0.1, 0.1, 151 * 20 + 21 * 3, dtype=np.float32)
+        epoch = kernels.prepare_training(parameters, (), *arguments)
+        for _ in range(n_epochs):
+            epoch(np.arange(40))
+        return parameters, epoch
+
+    monkeypatch.setattr(epochs, "WORTH_COMPILING", worth)
+    actual, epoch = train(3)
+    end = time.monotonic() + 60
+    while worth < 1 and not epoch._is_compiled and time.monotonic() < end:
+        time.sleep(0.01)
+    assert epoch._is_compiled or worth > 1
+    monkeypatch.setattr(epochs, "WORTH_COMPILING", 0)
+    assert actual.tobytes() == train(3)[0].tobytes()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from company import other_calls, together
 
-from fastnet import _cores, _threads, kernels
+from fastnet import Network, _cores, _threads, kernels
 from fastnet.cases import Training
 from fastnet.kernels.codegen.barrier import synchronise
 from fastnet.kernels.runtime import claims
@@ -264,3 +264,14 @@ def test_a_forked_child_predicts_with_helpers_of_its_own(elastic):
     command, environment = [sys.executable, "-P", "-c", FORK], dict(os.environ, FASTNET_ELASTIC=elastic)
     finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment)
     assert finished.stdout == "0 True\n"
+
+
+def test_inference_in_threads_reads_and_writes_what_does_not_lie_in_a_row():
+    network = Network((9, 20, 4), seed=0)
+    parameters = np.repeat(network.parameters, 2)[::2]
+    x = np.random.default_rng(0).normal(size=(50, 9)).astype(np.float32)
+    out = np.empty((50, 8), np.float32)[:, ::2]
+    expected = kernels.predict_logits(network.parameters, x, (9, 20, 4), network.activations)
+    given = parameters, x, (9, 20, 4), network.activations
+    assert kernels.predict_logits(*given, out=out, n_threads=2) is out
+    np.testing.assert_array_equal(out, expected)
