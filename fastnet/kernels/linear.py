@@ -25,20 +25,20 @@ def _sum_rows(x: Any, total: Any) -> None:
 
 
 def linear_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """x @ W + b; the bias is added to rows that are still in the cache."""
+    """x @ W + b; the bias is added before a sum leaves its register."""
     return multiply(x, W, b, out=checks.linear_forward(x, W, b, out))
 
 
 def linear_backward(
     dz: FloatArray, x: FloatArray, W: FloatArray, out: tuple[FloatArray, FloatArray, FloatArray] | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """dz @ W.T, x.T @ dz and the sum of dz over samples; transposed as they are packed."""
+    """dz @ W.T, x.T @ dz and the sum of dz over samples; what lies the other way is read so, or transposed."""
     dx, dW, db = checks.linear_backward(x, W, out, dz=dz)
     return _gradients(dz, x, W, dx, dW, db)
 
 
 def linear_relu_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """max(0, x @ W + b); bias and ReLU are applied to rows that are still in the cache."""
+    """max(0, x @ W + b); bias and ReLU are applied before a sum leaves its register."""
     return multiply(x, W, b, relu=True, out=checks.linear_forward(x, W, b, out))
 
 

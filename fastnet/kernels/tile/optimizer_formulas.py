@@ -96,7 +96,7 @@ def adamw(builder: Any, state: State, g: Any, c: Coefficients) -> State:
 
 
 class Formula(NamedTuple):
-    """An optimizer's update, and the count of slots of state it keeps."""
+    """An optimizer's update, and the count of vectors of state it keeps."""
 
     update: Callable[[Any, State, Any, Coefficients], State]
     n_state: int
