@@ -79,6 +79,8 @@ def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     monkeypatch.setattr(products, "is_plain", lambda *_: False)
     pairs = [(x, y) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
     results = {products.multiply(*pair, n_threads=team).tobytes() for pair in pairs for team in (1, 3)}
+    monkeypatch.setattr(products, "MOST_TRANSPOSED", 0)
+    results |= {products.multiply(*pair).tobytes() for pair in pairs}
     monkeypatch.setattr(products, "room_for", lambda *_: 0)
     results |= {products.multiply(*pair).tobytes() for pair in pairs}
     results.add(on_panels(a, b).tobytes())

@@ -1,8 +1,8 @@
 """An interleaved update: weights are updated with their gradient while the gradient of the next ones is computed.
 
 The gradient of W is `x.T @ dz`, the same tile with the strides of A exchanged. An optimizer then divides and takes
-square roots, which take long and keep the multiply-adds waiting if they come after; between products that do not depend
-on them, they cost less. This is Adam's update without its correction for the first steps.
+square roots, which take long; between products that do not depend on them, they could be hidden. Whether they are is a
+question to each processor. This is Adam's update without its correction for the first steps.
 """
 
 import numba

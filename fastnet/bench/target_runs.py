@@ -66,9 +66,9 @@ def training_of_peak(workload: Workload) -> Runs:
     X, y = workload.data()
     network = Network(workload.sizes, workload.activation, seed=0)
     optimizer = SGD(LEARNING_RATE) if workload.optimizer == "sgd" else Adam(LEARNING_RATE)
-    slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
+    state = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
     epoch = prepare_training(
-        network.parameters, slots, X, y, network.sizes, network.activations, "cross_entropy", optimizer.as_tuple(),
+        network.parameters, state, X, y, network.sizes, network.activations, "cross_entropy", optimizer.as_tuple(),
         workload.batch,
     )  # fmt: skip
     order = np.random.default_rng(0).permutation(workload.samples)

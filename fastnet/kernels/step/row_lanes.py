@@ -40,7 +40,7 @@ class _Rows:
         self.sums = self.vec.at(at, builder.mul(self.blocks(), whole(self.lanes**2)))
 
     def blocks(self) -> Any:
-        """Count the squares of classes by rows that are transposed."""
+        """Count the squares, of classes and rows, that are transposed."""
         return self.builder.sdiv(self.builder.add(self.columns, whole(self.lanes - 1)), whole(self.lanes))
 
     def place(self, column: Any) -> Any:

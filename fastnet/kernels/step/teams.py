@@ -215,16 +215,8 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
     capacity = spaced_rows(team * block, dtype.itemsize)
     run = _make_run(task, capacity, block, np.zeros(len(task.sizes) - 1, np.int64))
     empty = np.empty(0, dtype)
-    weights = Weights(
-        flat=parameters,
-        flat_m=empty,
-        flat_v=empty,
-        packed=arrays.empty(needed.packed, dtype),
-        m=empty,
-        v=empty,
-        gradient=empty,
-        transposed=empty,
-    )
+    nothing = Weights(**dict.fromkeys(Weights._fields, empty))
+    weights = nothing._replace(flat=parameters, packed=arrays.empty(needed.packed, dtype))
     memory = inference_memory(dtype, capacity * needed.values, logits)
     samples = samples._replace(rows=read_only(empty))
     return State(run=run, stages=_NO_ADDRESSES, layout=layout, samples=samples, weights=weights, memory=memory)

@@ -113,9 +113,8 @@ def _pack_columns(b: Any, depth: int, count: int, last: int, n_columns: int, tar
 def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], epilogue: Any, room: Any) -> None:
     """C = A @ B and what follows: micro-panels of up to three vectors, of which none is much narrower than others.
 
-    Columns of B that lie one after the other are packed as rows; there has to be room for that.
-
-    Where the last vector begins within another, that is one of its own micro-panel: of all vectors, only one is alone.
+    A B that lies column by column is packed row by row, so there has to be room. Where the last vector begins within
+    another, that is one of its own micro-panel: of all vectors, only one is alone.
     """
     n_rows, n_columns = shape
     lanes = VECTOR_BYTES // c.array.itemsize
@@ -179,14 +178,8 @@ def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> 
     whole_rows, whole_columns = n_rows // side * side, n_columns // side * side
     for j in range(0, whole_columns, side):
         for i in range(0, whole_rows, side):
-            transpose_square(
-                x.array,
-                x.start + i + j * x.column_stride,
-                x.column_stride,
-                target,
-                start + i * n_columns + j,
-                n_columns,
-            )
+            source, place = x.start + i + j * x.column_stride, start + i * n_columns + j
+            transpose_square(x.array, source, x.column_stride, target, place, n_columns)
     for i in range(n_rows):
         for j in range(whole_columns if i < whole_rows else 0, n_columns):
             target[start + i * n_columns + j] = x.array[x.start + i + j * x.column_stride]
@@ -241,21 +234,8 @@ def multiply_directly(
     `written` is `scratch`, to read: for each thread `n_packed` elements for micro-panels, then room for what it
     transposes, A where micro-panels are packed, else B. Named tuples would take a microsecond to hand over.
     """
-    (
-        a_row,
-        a_column,
-        b_row,
-        b_column,
-        depth,
-        n_rows,
-        n_columns,
-        n_groups,
-        n_blocks,
-        n_splits,
-        n_packed,
-        transposes,
-        relu,
-    ) = numbers
+    a_row, a_column, b_row, b_column, depth, n_rows, n_columns = numbers[:7]
+    n_groups, n_blocks, n_splits, n_packed, transposes, relu = numbers[7:]
     item, count, per_group = claim(control, thread, -1), n_groups * n_blocks * n_splits, n_blocks * n_splits
     own, read, transposed = scratch[thread], written[thread], -1
     room = Room(own[:n_packed], read, 0, False)
@@ -269,14 +249,14 @@ def multiply_directly(
             left = Operand(a, a_starts[s] + first * a_row, a_row, a_column)
             c_rows = Operand(c, (s * n_rows + first) * n_columns + first_column, n_columns, 1)
             right = Operand(b, b_starts[s] + first_column * b_column, b_row, b_column)
-            if n_packed > 0 and transposes != 0:
+            if transposes != 0 and n_packed > 0:
                 _transpose(left, end - first, depth, own, n_packed)
                 left = Operand(read, n_packed, depth, a_row)
             elif transposes != 0:
                 if b_starts[s] != transposed:
                     transposed = b_starts[s]
-                    _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, n_packed)
-                right = Operand(read, n_packed, n_columns, 1)
+                    _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, 0)
+                right = Operand(read, 0, n_columns, 1)
             shape = end - first, end_column - first_column
             _multiply_matrix(left, right, depth, c_rows, shape, added, relu != 0, room)
         done(control)

@@ -170,7 +170,7 @@ def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
             own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
             vec, tile, unrolled = own.vec, own.tile(), UNROLLED // 2
             (a_at, _), (b_at, _), (stored, _) = (own.argument(i) for i in (0, 1, 3))
-            sums = tile.begin(own.rows_at(stored), builder.trunc(args[4], BIT) if args[4].type != BIT else args[4])
+            sums = tile.begin(own.rows_at(stored), builder.trunc(args[4], BIT))
             for count, n_steps in ((builder.sdiv, unrolled), (builder.srem, 1)):
                 columns, rows = Strided(a_at, 1, own.width), Strided(b_at, own.width, 1)
                 a_at, b_at, sums = tile.reduce(count(args[2], whole(unrolled)), columns, rows, sums, n_steps)

@@ -95,21 +95,20 @@ def _multiply_panel(
         a_rows, c_rows = from_element(a, a.start + at), from_element(c, c.start + at)
         own = PanelEpilogue(epilogue.code, from_element(outputs, outputs.start + at), epilogue.accumulate)
         if is_tall and row + tall_rows_of(width) <= n_rows:
+            rows = tall_rows_of(width)
             row_tile_tall(a_rows, b, n_panels, n_remaining, c_rows, own)
-            row += tall_rows_of(width)
-            continue
-        if is_tall:
+        elif is_tall:
+            rows = FIRST + TILE_ROWS
             row_tile_rest(a_rows, b, n_panels, n_remaining, c_rows, own)
-            row += TILE_ROWS
-            continue
-        for _ in range(per_tile):
-            prefetch(b.array, ahead)
-            ahead += LINE_BYTES
-        rows = wide_rows(padded - row)
-        if rows == TILE_ROWS:
-            row_tile_wide(a_rows, b, n_panels, n_remaining, c_rows, own)
         else:
-            row_tile_widest(a_rows, b, n_panels, n_remaining, c_rows, own)
+            rows = wide_rows(padded - row)
+            for _ in range(per_tile):
+                prefetch(b.array, ahead)
+                ahead += LINE_BYTES
+            if rows == TILE_ROWS:
+                row_tile_wide(a_rows, b, n_panels, n_remaining, c_rows, own)
+            else:
+                row_tile_widest(a_rows, b, n_panels, n_remaining, c_rows, own)
         row += rows
 
 

@@ -21,6 +21,9 @@ PIECES_PER_THREAD = 4
 FEWEST_TO_TRANSPOSE = 384
 """Columns of B for which a large A that lies column by column is transposed, at least."""
 
+MOST_TRANSPOSED = 2**23
+"""Elements of A that a thread transposes, at most: memory that nobody asked for."""
+
 FEWEST_COLUMNS = 256
 """Columns, or rows, of a piece of a large product, at least: packing B and transposing A take little of its time."""
 
@@ -88,14 +91,15 @@ def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: An
     if n_packed > 0:  # columns rather than rows: then no two threads pack the same of B
         splits = max(-(-n // MOST_COLUMNS), min(per_matrix, n // FEWEST_COLUMNS), 1)
         blocks = max(1, min(-(-per_matrix // splits), m // FEWEST_COLUMNS))
-    n_room = n_packed
-    if n_packed > 0 and a[3] != 1 and n >= FEWEST_TO_TRANSPOSE:
+    n_transposed = 0
+    if n_packed == 0 and b[3] != 1:
+        n_transposed = k * n
+    elif n_packed > 0 and a[3] != 1 and n >= FEWEST_TO_TRANSPOSE and min(m, LONG_ROWS) * k <= MOST_TRANSPOSED:
         blocks = max(blocks, -(-m // LONG_ROWS))
-        n_room += -(-m // blocks) * k
-    elif n_packed == 0 and b[3] != 1:
-        n_room = k * n
+        n_transposed = -(-m // blocks) * k
+    n_room = n_packed + n_transposed
     written, scratch = no_elements(c.dtype, 2) if n_room == 0 else room(team, n_room, c.dtype)
-    numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, splits, n_packed, int(n_room > n_packed), int(relu))
+    numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, splits, n_packed, int(n_transposed > 0), int(relu))
     if team == 1:
         multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
     else:

@@ -60,15 +60,14 @@ def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
             bias, start, relu, accumulate = (builder.extract_value(args[5], i) for i in range(4))
             added = context.make_array(epilogue.types[0])(context, builder, bias)
             has_bias = builder.icmp_signed(">", added.nitems, whole(0))
-            relu, accumulate = (x if x.type == BIT else builder.trunc(x, BIT) for x in (relu, accumulate))
-            sums = _reduce(emitter, a_in, b_in, args[2], emitter.begin(c_in, accumulate))
+            sums = _reduce(emitter, a_in, b_in, args[2], emitter.begin(c_in, builder.trunc(accumulate, BIT)))
 
             def add_bias(values: list[Any]) -> list[Any]:
                 row = emitter.load(vec.at(added.data, start)) * rows
                 return [builder.fadd(x, y) for x, y in zip(values, row, strict=True)]
 
             sums = emitter.change_if(has_bias, sums, add_bias)
-            sums = emitter.change_if(relu, sums, lambda values: [rectify(vec, x) for x in values])
+            sums = emitter.change_if(builder.trunc(relu, BIT), sums, lambda values: [rectify(vec, x) for x in values])
             emitter.store_all(sums, c_in)
             return context.get_dummy_value()
 

@@ -1,8 +1,8 @@
 """Inference layer by layer, on weights as they lie: for a call in one thread, or too short for threads to pay.
 
 Each layer is one product with its bias and ReLU (`fastnet.kernels.tile.products.multiply`), for so many rows at a time
-that their activations stay in the second-level cache. Bits are those of the blocks that threads share
-(`fastnet.kernels.step.inference.stages`).
+that activations take a megabyte: with fewer, weights would be read, and packed, more often. Bits are those of the
+blocks that threads share (`fastnet.kernels.step.inference.stages`).
 """
 
 from __future__ import annotations
