@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
 
 if _jit.COMPILES:
     from fastnet.kernels import losses
-    from fastnet.kernels.step.loss import _is_first_largest
+    from fastnet.kernels.codegen.reductions import count_larger
     from fastnet.kernels.step.row_lanes import cross_entropy_rows, scratch_size
 
     @numba.njit
@@ -32,7 +32,7 @@ if _jit.COMPILES:
                 for j in range(columns):
                     d[j] -= real(smoothing / columns)
             d[label] -= real(1.0 - smoothing)
-            correct += int(_is_first_largest(x, label, columns))
+            correct += int(count_larger(x, label, columns) == 0)
             if weights.size > 0:
                 row_losses[r] *= weights[order[r]]
                 for j in range(columns):

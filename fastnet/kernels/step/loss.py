@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnet._jit import inlined, stage
 from fastnet.kernels import losses
-from fastnet.kernels.codegen import scalar_rectifiers
+from fastnet.kernels.codegen import reductions, scalar_rectifiers
 from fastnet.kernels.codegen.reductions import LANE_BITS
 from fastnet.kernels.losses import (
     ABSOLUTE_ERROR,
@@ -99,23 +99,14 @@ def _weigh(samples: Any, sample: int, loss: float, divisor: float, dlogits: Any,
         loss *= weight
         for j in range(columns):
             dlogits[j] *= real(weight)
-    for j in range(dlogits.size):  # and what pads it, which is whole vectors then
-        dlogits[j] /= real(divisor)
-    return loss
-
-
-@inlined
-def _is_first_largest(x: Any, place: int, columns: int) -> bool:
-    """Tell whether numpy.argmax, for which a NaN is the largest, finds this place; without a branch to mispredict."""
-    top = x[place]
-    beaten = 0
-    if top == top:
-        for j in range(columns):
-            beaten += int(not x[j] <= top) | (int(j < place) & int(x[j] == top))
+    whole = int(divisor)
+    if whole == divisor and whole & (whole - 1) == 0:  # a power of two: its inverse is exact, and takes less time
+        for j in range(dlogits.size):  # and what pads the row, which is whole vectors then
+            dlogits[j] *= real(1.0 / divisor)
     else:
-        for j in range(place):
-            beaten += int(x[j] != x[j])
-    return beaten == 0
+        for j in range(dlogits.size):
+            dlogits[j] /= real(divisor)
+    return loss
 
 
 @inlined
@@ -126,14 +117,14 @@ def _cross_entropy(label: int, smoothing: float, logits: Any, dlogits: Any, colu
         for j in range(columns):
             dlogits[j] -= real(smoothing / columns)
     dlogits[label] -= real(1.0 - smoothing)
-    return loss, int(_is_first_largest(logits, label, columns))
+    return loss, int(reductions.count_larger(logits, label, columns) == 0)
 
 
 @inlined
 def _softmax_squared_error(label: int, logits: Any, dlogits: Any, columns: int) -> tuple[float, int]:
     loss = losses.softmax_squared_error_row(logits, label, dlogits, columns)
     losses.softmax_squared_error_slope(dlogits, label, dlogits, columns)
-    return loss, int(_is_first_largest(logits, label, columns))
+    return loss, int(reductions.count_larger(logits, label, columns) == 0)
 
 
 @inlined
