@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
-    from fastnet.history import Epoch, Evaluation, History
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
     from fastnet.optimizers import SGD, Adam, AdamW
     from fastnet.predictor import Predictor
-    from fastnet.trainer import Trainer
+    from fastnet.training.history import Epoch, Evaluation, History
+    from fastnet.training.trainer import Trainer
 
 __version__ = "0.1.0"
 

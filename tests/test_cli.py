@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import fastnet
-from fastnet import SGD, Adam, Network, Trainer, _cores, load_model
-from fastnet.cli import _options, main
+from fastnet import SGD, Adam, Network, Trainer, load_model
+from fastnet.cli import main, options
 from fastnet.datasets import load, load_digits, stratified_split
+from fastnet.machine import cores
 from fastnet.network import ACTIVATIONS, INITS
-from fastnet.reference.training_checks import HYPERPARAMETERS
-from fastnet.trainer import BACKENDS
+from fastnet.training.trainer import BACKENDS
+from fastnet.validation.training import HYPERPARAMETERS
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -238,7 +239,7 @@ def test_info_shows_what_a_report_needs(capsys):
 
 
 def test_info_tells_what_limits_the_threads(capsys, monkeypatch):
-    monkeypatch.setattr(_cores, "_of_the_machine", lambda: [_cores.Limit(8, "processors of this process")])
+    monkeypatch.setattr(cores, "_of_the_machine", lambda: [cores.Limit(8, "processors of this process")])
     monkeypatch.setenv("FASTNET_NUM_THREADS", "2")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -251,7 +252,7 @@ def test_info_tells_what_limits_the_threads(capsys, monkeypatch):
 
 
 def test_names_of_options_are_those_of_the_library():
-    assert set(_options.Activation) == set(ACTIVATIONS)
-    assert set(_options.Init) == set(INITS)
-    assert set(_options.Backend) == set(BACKENDS)
-    assert set(_options.OptimizerName) == {*HYPERPARAMETERS, "nesterov"}
+    assert set(options.Activation) == set(ACTIVATIONS)
+    assert set(options.Init) == set(INITS)
+    assert set(options.Backend) == set(BACKENDS)
+    assert set(options.OptimizerName) == {*HYPERPARAMETERS, "nesterov"}

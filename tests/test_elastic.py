@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from company import other_calls
 
-from fastnet import _cores, _threads, kernels
-from fastnet.cases import Training
+from fastnet import kernels
 from fastnet.kernels.runtime import elastic
 from fastnet.kernels.runtime.elastic import (
     BASE,
@@ -28,7 +27,9 @@ from fastnet.kernels.runtime.elastic import (
     UNTIL,
     WANTED,
 )
-from fastnet.kernels.step import teams
+from fastnet.kernels.step.driver import teams
+from fastnet.machine import cores, threads
+from fastnet.measure.cases import Training
 
 CROSS, SQUARED = "cross_entropy", "squared_error"
 TRAININGS = {
@@ -57,7 +58,7 @@ def test_a_team_that_shrinks_and_grows_at_random_turns_has_the_same_bits(name, s
     rng = np.random.default_rng(len(name))
     expected = train(name, 1, sparse)
     for team in (2, 3, 5):
-        with _threads.team_sizes(*rng.integers(1, team + 1, 11).tolist()):
+        with threads.team_sizes(*rng.integers(1, team + 1, 11).tolist()):
             assert train(name, team, sparse) == expected, team
 
 
@@ -81,7 +82,7 @@ def long_training(n_threads):
 
 def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatch):
     """Calls at once share the processors out; here, their number changes again and again."""
-    monkeypatch.setattr(_cores, "machine_cores", lambda: 3)
+    monkeypatch.setattr(cores, "machine_cores", lambda: 3)
     epoch, order, step, expected = long_training(1)
     for i in range(20):
         epoch(order, step + i)
@@ -91,7 +92,7 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
     def disturb(seed):
         rng = np.random.default_rng(seed)
         while not over.is_set():
-            with _threads.computing(3):
+            with threads.computing(3):
                 time.sleep(rng.random() * 0.002)
             time.sleep(rng.random() * 0.002)
 
@@ -106,7 +107,7 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
         for disturber in disturbers:
             disturber.join()
     assert actual.tobytes() == expected.tobytes()
-    assert _threads.IN_USE[0] == 0
+    assert threads.IN_USE[0] == 0
 
 
 def test_nobody_waits_for_a_helper_that_does_not_come(elastic_teams, monkeypatch):
@@ -260,7 +261,7 @@ def test_a_large_team_that_fails_falls_back_to_the_one_before_and_tries_one_betw
 
 
 def test_nobody_is_asked_to_help_where_other_calls_have_the_other_processors(elastic_teams, monkeypatch):
-    monkeypatch.setattr(_cores, "machine_cores", lambda: 2)
+    monkeypatch.setattr(cores, "machine_cores", lambda: 2)
     epoch, order, step, _ = long_training(2)
     epoch(order, step)
     team = epoch.team(order.size)

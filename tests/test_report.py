@@ -12,12 +12,12 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from fastnet import Model, Network, Trainer, load_model, save_model
-from fastnet._images import as_images
 from fastnet.cli import main
 from fastnet.datasets import load_digits
+from fastnet.inspection.images import as_images
 from fastnet.preprocessing import Preprocessing
 from fastnet.report import html_report, write_report
-from fastnet.report._pictures import chart, ink, png, signed
+from fastnet.report.pictures import chart, ink, png, signed
 
 EVIL = '<script>alert("1")</script> & \'"><img src=http://example.org/x.png>'
 VOID = {"img", "meta"}

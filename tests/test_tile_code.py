@@ -18,7 +18,7 @@ from machine_code import (
     loops_of_multiply_adds,
 )
 
-from fastnet._jit import is_x86, vector_bits
+from fastnet.compiler.policy import is_x86, vector_bits
 from fastnet.kernels.step import layers, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, PIECE_BYTES, ROWS_AT_ONCE, SAMPLES

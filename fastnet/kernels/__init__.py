@@ -12,7 +12,7 @@ Where NUMBA_DISABLE_JIT is set nothing is compiled: this package then offers the
 themselves, which a debugger can step through.
 """
 
-from fastnet._jit import COMPILES
+from fastnet.compiler.policy import COMPILES
 
 if COMPILES:
     from fastnet.kernels.activations import (

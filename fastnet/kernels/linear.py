@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import kernel
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.activations import relu_backward
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.kernels.tile.direct import linear_gradients
 from fastnet.kernels.tile.products import SMALL, multiply
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 
 @kernel

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba.core import types
 
-from fastnet._jit import emitted, kernel
+from fastnet.compiler.policy import emitted, kernel
 from fastnet.kernels.runtime.arrays import read_only
 from fastnet.kernels.tile.optimizer_formulas import (
     ADAM,
@@ -26,8 +26,8 @@ from fastnet.kernels.tile.optimizer_formulas import (
     Formula,
     fill_coefficients,
 )
-from fastnet.reference import training_checks as checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import training as checks
+from fastnet.validation.operations import FloatArray
 
 
 def _element(formula: Formula) -> Any:

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined, kernel
-from fastnet._threads import LINE
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen.barrier import load, sleep, store, wait_a_little
 from fastnet.kernels.codegen.speed import clock
+from fastnet.machine.threads import LINE
 
 _LINES: list[Any] = [np.int64(i * LINE) for i in (0, 2, 4, 5, 6, 7)]
 IN_TURN, AT_JOIN, CALL, ASKED, PLANS, MEMBERS = _LINES

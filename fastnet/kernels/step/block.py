@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.barrier import synchronise
 from fastnet.kernels.codegen.denormals import flush, restore
 from fastnet.kernels.codegen.speed import clock

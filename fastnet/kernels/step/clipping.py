@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.elementary import sqrt
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import biases, own_run

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
-from fastnet._threads import LINE
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.barrier import add, load, store, synchronise
 from fastnet.kernels.codegen.speed import clock
 from fastnet.kernels.runtime import elastic
@@ -21,6 +20,7 @@ from fastnet.kernels.runtime.elastic import AT_JOIN, CALL, INDEX, MEMBERS, PLANS
 from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.block import LAST, WAIT_WEIGHTS, Block, barrier, blocks_of, take_block, tick
 from fastnet.kernels.tile.packing import FIRST
+from fastnet.machine.threads import LINE
 
 ASSEMBLE, PACK, FIRST_BLOCK = (np.int64(i) for i in range(3))
 """Turns: first the team assembles, then the weights are packed, then there is one for each block, and one to unpack."""

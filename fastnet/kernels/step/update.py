@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.layout import Layout, transpose_weights
 from fastnet.kernels.tile.micro_panels import (

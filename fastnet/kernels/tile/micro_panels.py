@@ -16,7 +16,7 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import emitted, is_x86, vector_bits
+from fastnet.compiler.policy import emitted, is_x86, vector_bits
 from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD

@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, vector_bits
+from fastnet.compiler.policy import emitted, vector_bits
 from fastnet.kernels.codegen.ir import llvm_float, prefetch_line, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS

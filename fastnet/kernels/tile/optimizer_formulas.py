@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.codegen.elementary import sqrt
 from fastnet.kernels.codegen.ir import call_intrinsic
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.ir import call_intrinsic, llvm_float, loop, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.optimizer_formulas import FORMULAS, N_COEFFICIENTS, NONE, PENALTY

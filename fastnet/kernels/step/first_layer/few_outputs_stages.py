@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import biases, own_run
 from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile

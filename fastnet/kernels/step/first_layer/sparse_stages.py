@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.bits import HALF, WORD, count_bits, transpose_bits
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.sparse import BLOCK_BYTES
