@@ -203,7 +203,7 @@ def test_the_full_suite_has_targets_unless_it_is_of_other_networks(monkeypatch):
     asked = []
     monkeypatch.setattr(targets, "measure_all", lambda *arguments: asked.append(arguments) or [])
     for name in ("suite.run_all", "estimators.measure_all", "company.measure_all"):
-        monkeypatch.setattr(f"fastnet.measure.{name}", lambda *arguments: [])
+        monkeypatch.setattr(f"fastnet.measure.suites.{name}", lambda *arguments: [])
     for name in ("one_row", "many_rows"):
         monkeypatch.setattr(
             f"fastnet.measure.suites.inference.{name}", lambda *_, **__: {"name": "rows", "seconds": {}}

@@ -187,12 +187,12 @@ def test_predictions_are_written_to_the_last_bit(capsys):
     X = np.random.default_rng(0).normal(size=(40, 3))
     np.save("x.npy", X)
     for dtype in (np.float32, np.float64):
-        for loss, options in (("cross_entropy", ["--probabilities"]), ("squared_error", [])):
+        for loss, wanted in (("cross_entropy", ["--probabilities"]), ("squared_error", [])):
             model = fastnet.Model(Network([3, 2], seed=0, dtype=dtype), loss)
             fastnet.save_model("m.npz", model)
-            assert main(["predict", "m.npz", "x.npy", *options, "--backend", "numpy"]) == 0
+            assert main(["predict", "m.npz", "x.npy", *wanted, "--backend", "numpy"]) == 0
             actual = np.loadtxt(capsys.readouterr().out.splitlines(), dtype, delimiter=",", skiprows=1)
-            expected = model.predict_proba(X, "numpy") if options else model.predict(X, "numpy")
+            expected = model.predict_proba(X, "numpy") if wanted else model.predict(X, "numpy")
             np.testing.assert_array_equal(actual, expected)
 
 

@@ -100,10 +100,10 @@ print(*(name for name in sys.modules if name.startswith("fastnet.")), sep="\\n")
 
 def test_a_change_of_any_of_it_changes_the_folder(tmp_path):
     site = copy_of_the_package(tmp_path)
-    script = "from fastnet import _jit; print(_jit.__file__, _jit.digest())"
+    script = "from fastnet.compiler import policy; print(policy.__file__, policy.digest())"
     digests = python(script, site)
     assert str(site) in digests[0]
-    for source in ("kernels/tile/micro_panels.py", "_threads.py", "reference/dropout.py", "_jit.py"):
+    for source in ("kernels/tile/micro_panels.py", "machine/threads.py", "reference/dropout.py", "compiler/policy.py"):
         with (site / "fastnet" / source).open("a") as file:
             file.write("\n# a change\n")
         digests += python(script, site)
@@ -111,7 +111,7 @@ def test_a_change_of_any_of_it_changes_the_folder(tmp_path):
 
 
 def test_vector_width_and_processor_change_the_folder():
-    script = "from fastnet import _jit; print(_jit.digest())"
+    script = "from fastnet.compiler import policy; print(policy.digest())"
     settings = [{"FASTNET_VECTOR_BITS": bits} for bits in (128, 256, 512)] + [{"NUMBA_CPU_NAME": "generic"}]
     digests = [python(script, **setting)[0] for setting in settings]
     assert len(set(digests)) == len(settings)

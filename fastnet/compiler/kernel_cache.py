@@ -36,8 +36,8 @@ from numba.core.serialize import dumps
 
 from fastnet.output.atomic import replacing
 
-PACKAGES = ("fastnet.kernels", "fastnet.reference")
-MODULES = tuple(f"fastnet._{name}" for name in ("atomic", "codegen", "jit", "kernel_cache", "levels", "threads"))
+PACKAGES = ("fastnet.compiler", "fastnet.kernels", "fastnet.reference", "fastnet.validation")
+MODULES = ("fastnet.machine", "fastnet.machine.threads", "fastnet.output", "fastnet.output.atomic")
 
 DAY = 24 * 3600
 
@@ -98,7 +98,7 @@ def cache_root() -> Path:
 
 def built_roots() -> list[Path]:
     """Folders like that which were built ahead: inside the package, and where the environment says."""
-    return [root for root in (Path(__file__).parent / "_compiled" / "fastnet", *_asked_for()) if is_built(root)]
+    return [root for root in (Path(__file__).parents[1] / "_compiled" / "fastnet", *_asked_for()) if is_built(root)]
 
 
 def folder_name(level: str, vector_bits: int, of_all: str) -> str:

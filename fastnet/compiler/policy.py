@@ -5,8 +5,9 @@ A kernel says only which policy it follows (`kernel`, `stage`, `inlined` or `cal
 * No fast-math: a NaN stays a NaN, and no sum is reordered. Fused multiply-adds are asked for by name
   (LLVM's `fma`), so results do not depend on what a compiler chose to contract.
 * No reference counting inside kernels: they allocate nothing, and threads share no counter.
-* Kernels are compiled for the processor's level (`fastnet.compiler.levels`, `fastnet.compiler.codegen`), not for its model, and what
-  was compiled is kept for the next process (`fastnet.compiler.kernel_cache`) on any machine of that level.
+* Kernels are compiled for the processor's level (`fastnet.compiler.levels`, `fastnet.compiler.codegen`), not for its
+  model, and what was compiled is kept for the next process (`fastnet.compiler.kernel_cache`) on any machine of that
+  level.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastnet.estimators import constraints, parameters
+from fastnet.estimators import constraints
 from fastnet.estimators.fitting import lbfgs
 from fastnet.estimators.fitting.held_out import HeldOut, check_scorer, split
 from fastnet.estimators.fitting.samples import Samples, inputs
 from fastnet.estimators.fitting.stochastic import Descent, OptimizerState
 from fastnet.estimators.inference import forward
+from fastnet.estimators.parameters import gather, glorot, sizes_of, views
 from fastnet.estimators.validation import SPARSE, inputs_to_predict, weights_of
 from fastnet.output import notices
 from fastnet.reference.training import layer_slices
@@ -166,7 +167,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(sizes)
         self.out_activation_ = self._out_activation()
-        self._set_parameters(parameters.glorot(self._random_state, sizes, activations, dtype), sizes)
+        self._set_parameters(glorot(self._random_state, sizes, activations, dtype), sizes)
         for name in ("loss_curve_", "_optimizer"):
             if hasattr(self, name):
                 delattr(self, name)
@@ -219,7 +220,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _set_parameters(self, parameters: Array, sizes: tuple[int, ...]) -> None:
         self._parameters = parameters
-        self.coefs_, self.intercepts_ = parameters.views(parameters, sizes)
+        self.coefs_, self.intercepts_ = views(parameters, sizes)
         self._views = (*self.coefs_, *self.intercepts_)
 
     def _own_parameters(self) -> None:
@@ -234,7 +235,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         parameters: Array = self._parameters
         if self._has_own_layers():
             return parameters
-        return parameters.gather(self.coefs_, self.intercepts_, parameters.dtype)
+        return gather(self.coefs_, self.intercepts_, parameters.dtype)
 
     def _has_own_layers(self) -> bool:
         """Tell whether the layers are still views of the vector, or somebody has put others in their place."""
@@ -242,7 +243,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return len(layers) == len(self._views) and all(map(is_, layers, self._views))
 
     def _sizes(self) -> tuple[int, ...]:
-        return parameters.sizes_of(self.coefs_, self.intercepts_)
+        return sizes_of(self.coefs_, self.intercepts_)
 
     def _activations(self) -> tuple[str, ...]:
         return constraints.hidden_activations(self.activation, len(self.coefs_) - 1)

@@ -1,6 +1,6 @@
 """Models: a network and what is needed to use it; files that keep it, and other libraries' models of the same kind.
 
-`_document` says what a file holds and checks it, `_files` reads and writes; one module for each foreign format.
+`document` says what a file holds and checks it, `files` reads and writes; one module for each foreign format.
 """
 
 from fastnet.models.files import load_model, save_model

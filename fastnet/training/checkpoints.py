@@ -64,7 +64,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     schedule = schedule_name(trainer.schedule)
     if schedule is None:
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
-    state = {
+    document = {
         "network": {
             "sizes": network.sizes, "activations": network.activations, "bias": network.bias,
             "dtype": str(network.dtype), "input_scale": network.input_scale,
@@ -77,7 +77,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         "notes": dict(notes or {}),
     }  # fmt: skip
     tensors = dict(state.arrays(trainer))
-    text = json.dumps(state)
+    text = json.dumps(document)
     metadata = {"format": FORMAT, "state": text, "sha256": digest(tensors, text)}
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
     with replacing(path) as file:
@@ -114,17 +114,17 @@ def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trai
     text = metadata["state"]
     if metadata["sha256"] != digest(tensors, text):
         raise ValueError("its digest is not that of its content")
-    state = json.loads(text)
-    if layer_slices(state["network"]["sizes"])[-1][1].stop != tensors["parameters"].size:
+    document = json.loads(text)
+    if layer_slices(document["network"]["sizes"])[-1][1].stop != tensors["parameters"].size:
         raise ValueError("its parameters are not as many as its network has")  # which would take memory first
-    network = Network(**state["network"])
-    loss = state["loss"] if isinstance(state["loss"], str) else tuple(state["loss"])
-    settings = dict(state["settings"])
+    network = Network(**document["network"])
+    loss = document["loss"] if isinstance(document["loss"], str) else tuple(document["loss"])
+    settings = dict(document["settings"])
     dropout = tuple(settings.pop("dropout")) or 0.0
-    optimizer = _optimizer(state["optimizer"])
-    trainer = Trainer(network, optimizer, loss, dropout=dropout, schedule=state["schedule"], **settings)
-    state.restore(trainer, state["progress"], tensors)
-    return trainer, state["notes"]
+    optimizer = _optimizer(document["optimizer"])
+    trainer = Trainer(network, optimizer, loss, dropout=dropout, schedule=document["schedule"], **settings)
+    state.restore(trainer, document["progress"], tensors)
+    return trainer, document["notes"]
 
 
 def _optimizer(settings: Mapping[str, Any]) -> Optimizer:

@@ -29,7 +29,7 @@ RATES_PER_EPOCH = 32
 Progress = Callable[[int, int], object]
 
 
-class Course:
+class TrainingLoop:
     """What takes the steps of a plan, and the figures.
 
     Parameters
@@ -79,7 +79,7 @@ class Course:
         rounds, steps = divmod(trainer._steps - trainer._origin.step, plan.round_steps)
         return rounds * plan.round_size + steps * plan.n_batch
 
-    def period(self, on_chunk: Progress | None) -> Epoch:
+    def train_interval(self, on_chunk: Progress | None) -> Epoch:
         """Train until figures are taken, or the time is up, and take them."""
         start, first, trainer, plan = time.perf_counter(), self._done, self._trainer, self._plan
         totals = self._run(on_chunk)

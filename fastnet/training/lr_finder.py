@@ -82,11 +82,11 @@ def find_lr(
     if not 0 < low < high < math.inf:
         raise ValueError(f"low and high must be rates with 0 < low < high, got {low} and {high}")
     training_checks.whole("steps", steps, 10)
-    inputs, answers = targets.checked(trainer.network, trainer.loss, X, y)
+    inputs, expected = targets.checked(trainer.network, trainer.loss, X, y)
     if len(inputs) == 0:
         raise ValueError("X must hold at least one sample, got none")
     rates = np.geomspace(low, high, steps)
-    losses = _losses(trainer, inputs, answers, rates)
+    losses = _losses(trainer, inputs, expected, rates)
     rates, smooth = rates[: len(losses)], _smoothed(losses)
     return RangeTest(rates, smooth, _steepest(rates, smooth))
 

@@ -84,17 +84,17 @@ def checked_data(
     network: Network, loss: Loss, X: npt.ArrayLike, y: npt.ArrayLike, validation: Any, sample_weight: Any
 ) -> Data:
     """Bring everything to the arrays that kernels take."""
-    inputs, answers = targets.checked(network, loss, X, y)
-    if len(inputs) == 0:
+    features, expected = targets.checked(network, loss, X, y)
+    if len(features) == 0:
         raise ValueError("X must hold at least one sample, got none")
     held_out = None
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) != 2:
             raise TypeError(f"validation must be a pair (X, y), got {type(validation).__name__}")
-        others, their_answers = validation
-        held_out = targets.checked(network, loss, others, their_answers, "validation ")
-    weights = None if sample_weight is None else inputs.weights("sample_weight", sample_weight, len(inputs))
-    return Data(inputs, answers, weights, held_out)
+        other_X, other_y = validation
+        held_out = targets.checked(network, loss, other_X, other_y, "validation ")
+    weights = None if sample_weight is None else inputs.weights("sample_weight", sample_weight, len(features))
+    return Data(features, expected, weights, held_out)
 
 
 def rates(dropout: float | Sequence[float], n_hidden: int) -> tuple[float, ...]:

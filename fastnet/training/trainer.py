@@ -15,11 +15,11 @@ import numpy.typing as npt
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
 from fastnet.reference.training import Totals
-from fastnet.training import plan, targets
+from fastnet.training import targets
 from fastnet.training.early_stopping import Best
 from fastnet.training.history import Epoch, Evaluation, History
-from fastnet.training.loop import Course, Progress
-from fastnet.training.plan import Data, Origin, Plan
+from fastnet.training.loop import Progress, TrainingLoop
+from fastnet.training.plan import Data, Origin, Plan, check_limits, checked_data, make_plan, rates
 from fastnet.training.sampler import SAMPLINGS
 from fastnet.training.schedules import Schedule, make_schedule
 from fastnet.training.targets import Loss
@@ -65,9 +65,9 @@ class Trainer:
     sampling : {"shuffle", "replacement"}
         Whether every sample comes once in an epoch, or each is drawn from all of them.
     schedule : str or callable, default "constant"
-        A name of `fastnet.training.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function that
-        gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate. That
-        holds for a step, or for about a 32nd of an epoch where that is more.
+        A name of `fastnet.training.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function
+        that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate.
+        That holds for a step, or for about a 32nd of an epoch where that is more.
 
     Raises
     ------
@@ -119,7 +119,7 @@ class Trainer:
         self.network, self.optimizer, self.loss = network, optimizer, loss
         self.batch_size, self.backend, self.n_threads = batch_size, backend, n_threads
         self.clip_norm, self.clip_value, self.l2, self.sampling = clip_norm, clip_value, float(l2), sampling
-        self.dropout, self.schedule = plan.rates(dropout, len(network.activations)), make_schedule(schedule)
+        self.dropout, self.schedule = rates(dropout, len(network.activations)), make_schedule(schedule)
         self._rng = np.random.default_rng(seed)
         self._mask_seed = int(np.random.default_rng(seed).integers(1 << 63)) if self.dropout else 0
         self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
@@ -190,17 +190,17 @@ class Trainer:
         FloatingPointError
             If the loss or the parameters are not finite when figures are taken: the learning rate is too high.
         """
-        plan.check_limits(patience, max_time, validation)
-        data = plan.checked_data(self.network, self.loss, X, y, validation, sample_weight)
-        plan = plan.make_plan(len(data.X), self.batch_size, epochs, steps, every)
+        check_limits(patience, max_time, validation)
+        data = checked_data(self.network, self.loss, X, y, validation, sample_weight)
+        plan = make_plan(len(data.X), self.batch_size, epochs, steps, every)
         start = time.perf_counter()
         train = self._prepare(data, plan)
         history = History(compile_seconds=time.perf_counter() - start)
         deadline = math.inf if max_time is None else time.monotonic() + max_time
-        course = Course(self, train, plan, data, resume, deadline)
+        loop = TrainingLoop(self, train, plan, data, resume, deadline)
         self._best = None if patience is None else self._best or Best()
-        while not course.over and not (self._best and patience and self._best.stalled >= patience):
-            epoch = course.period(on_chunk)
+        while not loop.over and not (self._best and patience and self._best.stalled >= patience):
+            epoch = loop.train_interval(on_chunk)
             history.epochs.append(epoch)
             if self._best is not None:
                 self._best.note(epoch, self.network.parameters)
@@ -212,8 +212,8 @@ class Trainer:
 
     def compile(self, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
         """Compile kernels for such data, or load them, without a step."""
-        data = plan.checked_data(self.network, self.loss, X, y, None, None)
-        self._prepare(data, plan.make_plan(len(data.X), self.batch_size, 0, None, None))
+        data = checked_data(self.network, self.loss, X, y, None, None)
+        self._prepare(data, make_plan(len(data.X), self.batch_size, 0, None, None))
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.kernels.runtime import arrays
-from fastnet.kernels.runtime.elastic import make_pace
+from fastnet.kernels.runtime.pace import make_pace
 from fastnet.kernels.runtime.stages import NotCompiledError, nothing_compiled
 from fastnet.kernels.step.driver.teams import Task, Team, flop_per_sample, make_samples, training_state
 from fastnet.kernels.step.first_layer import sparse

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnet.kernels.codegen.bits import HALF, WORD
-from fastnet.kernels.runtime import arrays, claims, elastic
+from fastnet.kernels.runtime import arrays, claims, elastic, pace
 from fastnet.kernels.step import clipping
 from fastnet.kernels.step.first_layer.few_outputs import FewOutputs, sums_size
 from fastnet.kernels.step.first_layer.sparse import Sparse
@@ -39,7 +39,7 @@ def training_memory(
     return Memory(
         control=elastic.make_control(team),
         sizes=np.array(fixed_sizes(team), np.int64),
-        pace=elastic.make_pace(team).copy(),
+        pace=pace.make_pace(team).copy(),
         in_use=IN_USE,
         progress=arrays.empty(LINE, np.int64),
         values=arrays.zeros(capacity * needed.values, dtype),
