@@ -100,7 +100,7 @@ def test_a_level_that_is_unknown_or_too_high_is_refused():
     unknown = python("codegen.target()", fails=True, FASTNET_CPU_LEVEL="x86-64-v5")
     assert unknown.startswith("ValueError: FASTNET_CPU_LEVEL must be one of x86-64, x86-64-v2, ")
     assert unknown.endswith("got 'x86-64-v5'")
-    script = "llvm.get_host_cpu_features = lambda: dict.fromkeys(json.loads(sys.argv[1]), True)\n_codegen.target()"
+    script = "llvm.get_host_cpu_features = lambda: dict.fromkeys(json.loads(sys.argv[1]), True)\ncodegen.target()"
     lacking = python(script, json.dumps(sorted(V3 - {"fma", "bmi"})), fails=True, FASTNET_CPU_LEVEL="x86-64-v3")
     assert lacking == "ValueError: FASTNET_CPU_LEVEL is x86-64-v3, and this processor lacks bmi, fma"
 
