@@ -116,6 +116,11 @@ def test_a_folder_can_be_looked_over():
     assert {str(folder.relative_to(PACKAGE)): n for folder, n in counts.items() if n > MOST_FILES} == {}
 
 
+def test_the_reference_and_the_kernels_are_twins():
+    files = [{path.name for path in (PACKAGE / side).glob("*.py")} for side in ("reference", "kernels")]
+    assert files[0] == files[1]
+
+
 def test_a_file_can_be_read_at_a_sitting():
     files = [*MODULES.values(), *TESTS.glob("*.py")]
     lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}
