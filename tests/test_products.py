@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled
 
 if policy.COMPILES:
     from fastnet.kernels.tile import direct, micro_panels, packing, products
+    from fastnet.kernels.tile import plain as plain_products
     from fastnet.kernels.tile.operands import Operand, PanelEpilogue, Panels
     from fastnet.kernels.tile.panel_products import multiply_panels
 
@@ -69,6 +70,8 @@ def test_any_product_has_the_bits_of_the_tile_on_panels(m, k, n, batch, turns_a,
     assert actual.tobytes() == on_panels(a, b, added, relu).tobytes()
     out = np.full_like(actual, np.nan)
     assert products.multiply(a, b, added, relu, out=out).tobytes() == actual.tobytes()
+    plain = plain_products.multiply_plainly(a, b, None, **({} if added is None else {"bias": added}), relu=relu)
+    assert plain is None or plain.tobytes() == actual.tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -77,7 +80,6 @@ def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
-    monkeypatch.setattr(products, "is_plain", lambda *_: False)
     pairs = [(x, y) for x in (a, np.asfortranarray(a)) for y in (b, np.asfortranarray(b))]
     results = {products.multiply(*pair, n_threads=team).tobytes() for pair in pairs for team in (1, 3)}
     monkeypatch.setattr(products, "MOST_TRANSPOSED", 0)
@@ -117,12 +119,67 @@ def test_threads_share_stacks_and_rows(n_threads, monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_gradients_of_a_layer_are_those_of_separate_products(dtype, monkeypatch):
+@pytest.mark.parametrize("batch", [(), (4,)])
+def test_plain_gradients_are_those_of_separate_products(batch, dtype):
     rng = np.random.default_rng(0)
     for m, k, n in ((1, 1, 1), (5, 40, 3), (33, 17, 70), (100, 3, 20)):
-        dz, x, W = (rng.standard_normal(shape).astype(dtype) for shape in ((m, n), (m, k), (k, n)))
-        together = kernels.linear_backward(dz, x, W)
-        with monkeypatch.context() as patch:
-            patch.setattr("fastnet.kernels.linear.SMALL", 0)
-            apart = kernels.linear_backward(dz, x, W)
-        assert [a.tobytes() for a in together] == [b.tobytes() for b in apart]
+        dc, a, b = (rng.standard_normal((*batch, *shape)).astype(dtype) for shape in ((m, n), (m, k), (k, n)))
+        together = plain_products.gradients_plainly(dc, a, b, None)
+        apart = products.multiply(dc, b.swapaxes(-1, -2)), products.multiply(a.swapaxes(-1, -2), dc)
+        assert [one.tobytes() for one in together] == [one.tobytes() for one in apart]
+        if not batch:
+            layer = plain_products.layer_gradients_plainly(dc, a, b, None)
+            np.testing.assert_allclose(layer[2], dc.sum(axis=0), rtol=1e-5, atol=1e-5)
+            assert [one.tobytes() for one in layer[:2]] == [one.tobytes() for one in together]
+
+
+WRONG = {
+    "shape": lambda a, b, out: (a[:, :-1].copy(), b, out),
+    "result": lambda a, b, out: (a, b, out[:-1].copy()),
+    "dtype": lambda a, b, out: (a, b.astype(np.float64), out),
+    "overlap": lambda a, b, out: (a, b, b),
+    "list": lambda a, b, out: (a.tolist(), b, out),
+    "integers": lambda a, b, out: (a.astype(np.int32), b.astype(np.int32), out),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_no_wrong_product_is_a_plain_one(kind):
+    square = np.ones((6, 6), np.float32)
+    a, b, out = WRONG[kind](square, square.copy(), np.full((6, 6), 7, np.float32))
+    before = np.array(out)
+    assert plain_products.multiply_plainly(a, b, out) is None
+    with pytest.raises((TypeError, ValueError)):
+        kernels.matmul_forward(a, b, out)
+    np.testing.assert_array_equal(out, before)
+
+
+def test_what_compiled_code_does_not_take_as_it_is_goes_the_other_way():
+    """Read-only and strided arrays, broadcasting, four dimensions: the same product, by the way with all checks."""
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((6, 5)), rng.standard_normal((5, 4))
+    read_only = a.copy()
+    read_only.flags.writeable = False
+    for other in (read_only, np.asfortranarray(a), np.repeat(a, 2, axis=0)[::2]):
+        assert plain_products.multiply_plainly(other, b, None) is None
+        assert kernels.matmul_forward(other, b).tobytes() == kernels.matmul_forward(a, b).tobytes()
+    stack = np.stack([a, a])
+    assert plain_products.multiply_plainly(stack, b, None) is None
+    assert plain_products.multiply_plainly(stack[None], np.stack([b, b])[None], None) is None
+    assert plain_products.multiply_plainly(np.empty((0, 5)), b, None) is None
+    with pytest.raises((TypeError, ValueError), match="b must"):
+        kernels.linear_forward(a, b, None)
+    with pytest.raises(ValueError, match="b must have shape"):
+        kernels.linear_forward(a, b, np.empty(0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_of_a_layer_with_relu_are_those_of_its_parts(dtype):
+    rng = np.random.default_rng(0)
+    dy, x, W = (rng.standard_normal(shape).astype(dtype) for shape in ((30, 9), (30, 7), (7, 9)))
+    y = rng.standard_normal(dy.shape).astype(dtype)
+    y[0, 0], y[1, 1] = np.nan, 0.0
+    actual = kernels.linear_relu_backward(dy, y, x, W)
+    wanted = kernels.linear_backward(kernels.relu_backward(dy, y), x, W)
+    assert [one.tobytes() for one in actual] == [one.tobytes() for one in wanted]
+    assert np.isnan(actual[0][0]).all()

@@ -154,6 +154,10 @@ def in_a_fresh_process(function):
 def test_a_kernel_has_one_form_for_each_dtype_whatever_the_layout_of_arrays_and_the_kind_of_numbers():
     actual = in_a_fresh_process(forms_of_operations)
     assert len(actual) > 20
+    assert [actual.pop(name) for name in ("_plain_product", "_plain_gradients")] == [
+        [2, 2],
+        [2, 2],
+    ]  # matrices, and stacks
     assert {name: count for name, count in actual.items() if count != [1, 1]} == {}
 
 

@@ -145,7 +145,7 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
 
 
 @inlined
-def _multiply_matrix(
+def multiply_matrix(
     a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int], bias: Any, relu: bool, room: Any
 ) -> None:  # fmt: skip
     """C = A @ B, bias and ReLU, in blocks of the depth, so that a micro-panel of B stays in a cache.
@@ -172,7 +172,7 @@ def _multiply_matrix(
 
 
 @inlined
-def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> None:
+def transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> None:
     """Write a matrix whose columns lie one after the other row by row: squares of vectors, and what is left."""
     side = VECTOR_BYTES // target.itemsize
     whole_rows, whole_columns = n_rows // side * side, n_columns // side * side
@@ -183,45 +183,6 @@ def _transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> 
     for i in range(n_rows):
         for j in range(whole_columns if i < whole_rows else 0, n_columns):
             target[start + i * n_columns + j] = x.array[x.start + i + j * x.column_stride]
-
-
-@kernel
-def multiply_plain(a: Any, b: Any, bias: Any, c: Any, numbers: tuple[int, int, int, int, int, int]) -> None:
-    """Multiply stacks of matrices that lie one after the other, row after row: what small products need, and no more.
-
-    The last number is 1, the distance of elements: with a constant there, LLVM would load vectors of A and take them
-    apart, which takes half as long again.
-    """
-    items, n_rows, depth, n_columns, relu, one = numbers
-    room = Room(c[:0], a[:0], 0, False)
-    for s in range(items):
-        a_rows, b_rows = Operand(a, s * n_rows * depth, depth, one), Operand(b, s * depth * n_columns, n_columns, 1)
-        c_rows = Operand(c, s * n_rows * n_columns, n_columns, 1)
-        _multiply_matrix(a_rows, b_rows, depth, c_rows, (n_rows, n_columns), bias, relu != 0, room)
-
-
-@kernel
-def linear_gradients(
-    dz: Any, x: Any, W: Any, dx: Any, dW: Any, db: Any, scratch: Any, written: Any, numbers: tuple[int, int, int, int],
-) -> None:  # fmt: skip
-    """Write dz @ W.T, x.T @ dz and the sum of dz over samples; `written` is `scratch`, to read: W transposed.
-
-    The last number is 1, as in `multiply_plain`.
-    """
-    n_rows, n_in, n_out, one = numbers
-    nothing, room = x[:0], Room(dx[:0], x[:0], 0, False)
-    _transpose(Operand(W, 0, one, n_out), n_out, n_in, scratch, 0)
-    dz_rows = Operand(dz, 0, n_out, one)
-    _multiply_matrix(
-        dz_rows, Operand(written, 0, n_in, 1), n_out, Operand(dx, 0, n_in, 1), (n_rows, n_in), nothing, False, room
-    )
-    _multiply_matrix(
-        Operand(x, 0, one, n_in), dz_rows, n_rows, Operand(dW, 0, n_out, 1), (n_in, n_out), nothing, False, room
-    )
-    db[:] = 0
-    for i in range(n_rows):
-        for j in range(n_out):
-            db[j] += dz[i * n_out + j]
 
 
 @kernel
@@ -250,15 +211,15 @@ def multiply_directly(
             c_rows = Operand(c, (s * n_rows + first) * n_columns + first_column, n_columns, 1)
             right = Operand(b, b_starts[s] + first_column * b_column, b_row, b_column)
             if transposes != 0 and n_packed > 0:
-                _transpose(left, end - first, depth, own, n_packed)
+                transpose(left, end - first, depth, own, n_packed)
                 left = Operand(read, n_packed, depth, a_row)
             elif transposes != 0:
                 if b_starts[s] != transposed:
                     transposed = b_starts[s]
-                    _transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, 0)
+                    transpose(Operand(b, transposed, b_row, b_column), depth, n_columns, own, 0)
                 right = Operand(read, 0, n_columns, 1)
             shape = end - first, end_column - first_column
-            _multiply_matrix(left, right, depth, c_rows, shape, added, relu != 0, room)
+            multiply_matrix(left, right, depth, c_rows, shape, added, relu != 0, room)
         done(control)
         item = claim(control, thread, item)
     leave(control, thread, count)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastnet.kernels.runtime.arrays import flat, no_elements, room
 from fastnet.kernels.runtime.claims import make_control, share_work
-from fastnet.kernels.tile.direct import LONG_ROWS, MOST_COLUMNS, multiply_directly, multiply_plain, room_for
+from fastnet.kernels.tile.direct import LONG_ROWS, MOST_COLUMNS, multiply_directly, room_for
 from fastnet.kernels.tile.micro_panels import TILE_ROWS
 from fastnet.kernels.tile.stacks import Shape, stack_of
 from fastnet.machine.threads import resolve_threads
@@ -40,13 +40,6 @@ def multiply(
     n_threads: int | None = None,
 ) -> npt.NDArray[Any]:
     """Multiply (..., m, k) by (..., k, n) with broadcasting; optionally add (n,) and apply ReLU."""
-    if out is not None and is_plain(a, b, out):
-        k, n = a.shape[-1], b.shape[-1]
-        items = b.size // (k * n)
-        added = no_elements(a.dtype)[0] if bias is None else flat(bias)
-        numbers = items, a.size // (k * items), k, n, int(relu), 1
-        multiply_plain(flat(a), flat(b), added, out.ravel(), numbers)
-        return out
     batch_shape = checks.batch_shape(a, b)
     dtype, (m, k), n = a.dtype, a.shape[-2:], b.shape[-1]
     result = np.empty((*batch_shape, m, n), dtype) if out is None else out
@@ -61,24 +54,6 @@ def multiply(
     if target is not result:
         result[...] = target
     return result
-
-
-SMALL = 2_200_000
-"""Multiply-adds up to which a product is made with as little ado as can be, and a layer's gradients in one call."""
-
-
-def is_plain(a: npt.NDArray[Any], b: npt.NDArray[Any], c: npt.NDArray[Any]) -> bool:
-    """Tell whether these are small, and the matrices of each lie one after the other, row after row.
-
-    B is one matrix, or as many as there are of A; nothing is empty.
-    """
-    return (
-        a.flags.c_contiguous
-        and b.flags.c_contiguous
-        and c.flags.c_contiguous
-        and (b.ndim == 2 or a.shape[:-2] == b.shape[:-2])
-        and 0 < c.size * a.shape[-1] <= SMALL
-    )
 
 
 def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
