@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.kernels.activations import IDENTITY, RELU
+from fastnet.kernels.codegen import optimizer_formulas
 from fastnet.kernels.step import block, clipping, layers, loss, turns, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.inference import stages as inference
 from fastnet.kernels.step.state import Stages
-from fastnet.kernels.tile import optimizer_formulas
 
 NO_STAGES = Stages(**dict.fromkeys(Stages._fields))._replace(activation=(), activation_backward=())
 

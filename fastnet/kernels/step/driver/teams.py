@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fastnet.kernels import losses
 from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
+from fastnet.kernels.codegen import optimizer_formulas
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.runtime import arrays, claims
 from fastnet.kernels.runtime.arrays import flat, read_only
@@ -27,7 +28,6 @@ from fastnet.kernels.step.first_layer.few_outputs import PANELS, packed_size, pl
 from fastnet.kernels.step.first_layer.sparse import Sparse, no_sparse
 from fastnet.kernels.step.layout import Sizes, make_layout
 from fastnet.kernels.step.state import Run, Samples, Stages, State, Weights
-from fastnet.kernels.tile import optimizer_formulas
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
 from fastnet.kernels.tile.packing import padded, spaced_rows
 from fastnet.kernels.tile.products import PIECES_PER_THREAD

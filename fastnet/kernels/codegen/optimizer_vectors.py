@@ -8,8 +8,8 @@ from numba.core import types
 
 from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.ir import call_intrinsic, llvm_float, loop, whole
+from fastnet.kernels.codegen.optimizer_formulas import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
 from fastnet.kernels.codegen.vectors import Vectors
-from fastnet.kernels.tile.optimizer_formulas import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
 
 
 class Update(NamedTuple):
