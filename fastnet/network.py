@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import training_checks
-from fastnet.reference.checks import FloatArray
 from fastnet.reference.training import layer_slices
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
 
 ACTIVATIONS = training_checks.ACTIVATIONS
 

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from fastnet import _jit
+from fastnet.compiler import policy
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
-if _jit.COMPILES:
+if policy.COMPILES:
     from fastnet.kernels.codegen import reductions
 
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257]
 
 
 def compiled(function):
-    return _jit.compile_lazily(function)
+    return policy.compile_lazily(function)
 
 
 def in_lanes(terms, dtype, add=np.add, neutral=0.0):

@@ -4,11 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from fastnet import _jit
+from fastnet.compiler import policy
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
-if _jit.COMPILES:
+if policy.COMPILES:
     from fastnet.kernels import losses
     from fastnet.kernels.codegen.reductions import count_larger
     from fastnet.kernels.step.row_lanes import cross_entropy_rows, scratch_size

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen import elementary, scalar_rectifiers
 from fastnet.kernels.runtime.arrays import fill, flat
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 IDENTITY, RELU, SIGMOID, TANH, LEAKY_RELU, ELU, SELU, SOFTPLUS, GELU, SILU = range(10)
 CODES = {

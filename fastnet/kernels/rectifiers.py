@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import kernel
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.activations import (
     ELU,
     GELU,
@@ -17,8 +17,8 @@ from fastnet.kernels.activations import (
 )
 from fastnet.kernels.codegen import scalar_rectifiers
 from fastnet.kernels.runtime.arrays import fill, flat
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 
 @kernel

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import kernel
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.codegen import elementary, scalar_rectifiers
 from fastnet.kernels.losses import absolute_error_row, difference, huber_row, poisson_row, squared_error_row
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
 
 
 @kernel

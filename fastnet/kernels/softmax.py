@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen import elementary, reductions
 from fastnet.kernels.runtime.arrays import fill, read_only
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 
 @inlined

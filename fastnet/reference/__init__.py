@@ -1,7 +1,7 @@
 """The reference: every operation of fastnet in plain NumPy, written to be read.
 
 It is the textbook twin of the compiled kernels: the same file names, function names and argument order, and
-the arithmetic that the kernels are tested against. It imports NumPy and nothing else of fastnet.
+the arithmetic that the kernels are tested against. It imports NumPy, and of fastnet the checks of arguments alone.
 
 Samples are rows: x has shape (n_samples, n_features). Every operation keeps its dtype, float32 or float64,
 for any strides, and takes 0 or 1 samples like any other number. A wrong type or dtype raises TypeError; a

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 
 def relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:

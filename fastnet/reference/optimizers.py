@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from fastnet.reference import training_checks as checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import training as checks
+from fastnet.validation.operations import FloatArray
 
 
 @np.errstate(all="ignore")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
 
 LEAKY_SLOPE = 0.01
 SELU_ALPHA = 1.6732632423543772848170429916717

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from fastnet.reference import checks, sample_losses, training_checks
-from fastnet.reference.checks import OUTPUTS, FloatArray
+from fastnet.reference.step import sample_losses
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import OUTPUTS, FloatArray
 
 
 @np.errstate(all="ignore")

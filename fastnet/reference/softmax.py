@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import ROWS, FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import ROWS, FloatArray
 
 
 @np.errstate(all="ignore")

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import checks, passes, training_checks
-from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.dropout import dropout_key
-from fastnet.reference.passes import layer_slices
+from fastnet.reference.step import passes
+from fastnet.reference.step.passes import layer_slices
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray, IntArray
 
 __all__ = ["Totals", "layer_slices", "predict_logits", "prepare_training", "train_epoch"]
 

@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.elementary import Emitter
 from fastnet.kernels.codegen.ir import I32, I64, llvm_float, loop, phi, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors

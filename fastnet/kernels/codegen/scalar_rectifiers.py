@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.codegen.elementary import choose, exp, expm1, like, log1p, relu, sigmoid
 from fastnet.reference.rectifiers import (
     GELU_CUBIC,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.reference.checks import FloatArray
+from fastnet.validation.operations import FloatArray
 
 LINE_BYTES = 64
 """Bytes of a cache line, and of the widest vector. One that lies across two lines takes twice the time."""

@@ -18,15 +18,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.elementary import sqrt
+from fastnet.kernels.codegen.optimizer_formulas import PENALTY
+from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import biases, own_run
 from fastnet.kernels.step.layout import Layout, transpose_weights
 from fastnet.kernels.step.update import own_partition
 from fastnet.kernels.tile.micro_panels import N_VECTORS, TILE_ROWS, TILE_VECTORS
-from fastnet.kernels.tile.optimizer_formulas import PENALTY
-from fastnet.kernels.tile.optimizer_vectors import Update, update_run
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 N_PARTIAL_SUMS = 64

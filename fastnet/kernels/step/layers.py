@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
 from fastnet.kernels.activations import RELU as RELU_CODE
 from fastnet.kernels.codegen.elementary import choose

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels import losses
 from fastnet.kernels.codegen import reductions, scalar_rectifiers
 from fastnet.kernels.codegen.reductions import LANE_BITS

@@ -14,7 +14,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.bits import emit_count
 from fastnet.kernels.codegen.elementary import Emitter
 from fastnet.kernels.codegen.ir import I32, I64, itemsize, llvm_float, loop, phi, whole

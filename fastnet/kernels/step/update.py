@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
+from fastnet.kernels.codegen.optimizer_formulas import NONE
+from fastnet.kernels.codegen.optimizer_vectors import Update
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.layout import Layout, transpose_weights
 from fastnet.kernels.tile.micro_panels import (
@@ -21,8 +23,6 @@ from fastnet.kernels.tile.micro_panels import (
 )
 from fastnet.kernels.tile.moves import prefetch
 from fastnet.kernels.tile.operands import Panels
-from fastnet.kernels.tile.optimizer_formulas import NONE
-from fastnet.kernels.tile.optimizer_vectors import Update
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 from fastnet.kernels.tile.panel_products import tall_rows_of, wide_rows
 

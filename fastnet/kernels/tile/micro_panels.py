@@ -16,12 +16,12 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import emitted, is_x86, vector_bits
+from fastnet.compiler.policy import emitted, is_x86, vector_bits
 from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
+from fastnet.kernels.codegen.optimizer_formulas import NONE
+from fastnet.kernels.codegen.optimizer_vectors import VectorUpdate, fields
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD
-from fastnet.kernels.tile.optimizer_formulas import NONE
-from fastnet.kernels.tile.optimizer_vectors import VectorUpdate, fields
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify, rectify_backward
 
 Rows = Callable[[int], int]

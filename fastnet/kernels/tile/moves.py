@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, vector_bits
+from fastnet.compiler.policy import emitted, vector_bits
 from fastnet.kernels.codegen.ir import itemsize, llvm_float, prefetch_line, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
@@ -61,8 +61,8 @@ def transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     """
     n, lanes = len(rows), rows[0].type.count
     if n > lanes:
-        halves = [transposed(builder, part, count) for part in (rows[: n // 2], rows[n // 2 :])]
-        return [shuffle(builder, *pair, range(n)) for pair in zip(*halves, strict=True)]
+        upper, lower = (transposed(builder, part, count) for part in (rows[: n // 2], rows[n // 2 :]))
+        return [shuffle(builder, x, y, range(n)) for x, y in zip(upper, lower, strict=True)]
     group = 16 // itemsize(rows[0].type)
     # squares[g][c] holds, in each group of lanes, column c of that group in the rows from g * group on
     squares = [_interleaved(builder, rows[g : g + group], 1, group) for g in range(0, n, group)]
@@ -71,7 +71,8 @@ def transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
     columns = []
     for i in range(count):
         vector, start = divmod(i // group * n, lanes)
-        columns.append(shuffle(builder, *[runs[i % group][vector]] * 2, range(start, start + n)))
+        source = runs[i % group][vector]
+        columns.append(shuffle(builder, source, source, range(start, start + n)))
     return columns
 
 
@@ -86,8 +87,10 @@ def _interleaved(builder: Any, rows: list[Any], size: int, span: int) -> list[An
     upper = [k + span // 2 for k in lower]
     while len(runs) > 1:
         half = len(runs) // 2
-        pairs = [zip(runs[i], runs[i + half], strict=True) for i in range(half)]
-        runs = [[shuffle(builder, *pair, indices) for pair in of for indices in (lower, upper)] for of in pairs]
+        runs = [
+            [shuffle(builder, x, y, k) for x, y in zip(runs[i], runs[i + half], strict=True) for k in (lower, upper)]
+            for i in range(half)
+        ]
     return runs[0]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.tile.micro_panels import (
     THIN_PANELS,

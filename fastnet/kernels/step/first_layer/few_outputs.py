@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, SAMPLES, SPILL_BYTES
 from fastnet.kernels.tile.moves import CHUNK_BYTES

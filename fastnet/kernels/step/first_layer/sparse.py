@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen.bits import WORD, lowest_bit, row_bitmask
 from fastnet.kernels.runtime import arrays
 from fastnet.kernels.runtime.arrays import flat, read_only

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from fastnet.kernels.activations import CODES, IDENTITY, RELU, elementwise_forward
 from fastnet.kernels.tile import products
-from fastnet.reference.checks import FloatArray
 from fastnet.reference.training import layer_slices
+from fastnet.validation.operations import FloatArray
 
 ACTIVATIONS_BYTES = 1024 * 1024
 """Bytes of a block's rows in the widest layer, at most, but for `FEWEST_ROWS`."""
