@@ -198,11 +198,6 @@ def test_files_and_folders_without_rights(capsys, folder):
     assert "secret.csv: Permission denied" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="POSIX only")
-def test_a_device_is_not_replaced(capsys, folder):
-    assert_fails(capsys, folder, ["train", "--out", "/dev/null"], "no regular file")
-
-
 @pytest.mark.parametrize("options", ["--lr 1e30", "--lr 1e38 --batch-size full --epochs 1"])
 @pytest.mark.parametrize("backend", ["numba", "numpy"])
 def test_diverged_training_saves_nothing(capsys, folder, options, backend):

@@ -21,8 +21,8 @@ import pytest
 import fastnet
 from fastnet import Model, Network, load_model, save_model
 from fastnet.cli import main
-from fastnet.cli.commands.train.run import Stopped, deferred_interrupt
 from fastnet.cli.output import print_rows
+from fastnet.cli.signals import Stopped, deferred_interrupt
 from fastnet.training.checkpoints import load_checkpoint
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")

@@ -33,6 +33,7 @@ from fastnet.cli.commands.show import EXAMPLES as SHOW_EXAMPLES
 from fastnet.cli.commands.show import show
 from fastnet.cli.commands.train.command import EXAMPLES, train
 from fastnet.cli.errors import USAGE_ERROR, discard_output, report, report_warning
+from fastnet.cli.signals import INTERRUPTED, endings
 
 EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
 
@@ -88,6 +89,15 @@ def _invoke(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    stdout = sys.stdout  # for which a command may take standard error instead
+    with endings() as ended:
+        try:
+            return ended.exit_code(_reported(argv))
+        finally:
+            sys.stdout = stdout
+
+
+def _reported(argv: Sequence[str]) -> int:
     try:
         code = _invoke(argv)
         print(end="", flush=True)
@@ -97,7 +107,7 @@ def _run(argv: Sequence[str]) -> int:
         return 141
     except KeyboardInterrupt:
         print("fastnet: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except FloatingPointError as error:
         return report(error, 1)
     except (USAGE_ERROR, ValueError, TypeError, OSError, ImportError, MemoryError) as error:
@@ -116,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 after success; 1 if training diverged; 2 for an option, a file or data that cannot be used, which one
-        line on standard error explains; 130 after Ctrl-C.
+        line on standard error explains; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 
     Examples
     --------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import textwrap
@@ -11,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastnet.output.atomic import check_target
 from fastnet.output.json_values import standard
+from fastnet.output.targets import behind_links, descriptor, is_special
 
 
 def percent(share: float | None) -> str:
@@ -52,27 +53,36 @@ def _looks_like_model(path: Path) -> bool:
 def check_writable(path: Path, model: Path | None, data: Path | None, option: str = "--out") -> None:
     """Make sure, before any work is done, that `path` can be written and replaces nothing that is read.
 
+    Where `path` is standard output, everything else that is printed goes to standard error from now on.
+
     Raises
     ------
     ValueError
-        If `path` is a folder, a device, the model or a part of the data.
+        If `path` is a folder, a socket, the model or a part of the data.
     OSError
-        If its folder does not exist or cannot be written.
+        If its folder does not exist or cannot be written, nor what is there.
     """
     if path.is_dir():
         raise ValueError(f"{option} {path}: is a folder, expected the name of a file")
-    if not path.parent.is_dir():
-        kind = "is no folder" if path.parent.exists() else "no such folder"
-        raise ValueError(f"{option} {path}: {path.parent}: {kind}")
-    if path.exists():
-        _check_replaceable(path, model, data, option)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.test")
+    if path.is_socket():
+        raise ValueError(f"{option} {path}: is a socket, expected the name of a file")
+    if descriptor(path) == 1:
+        sys.stdout = sys.stderr
     try:
-        with open(beside, "xb"):
-            pass
+        if not is_special(path):
+            _check_file(path, model, data, option)
+        check_target(path)
     except OSError as error:
         raise OSError(f"{option} {path}: cannot be written: {error.strerror}") from None
-    beside.unlink()
+
+
+def _check_file(path: Path, model: Path | None, data: Path | None, option: str) -> None:
+    folder = behind_links(path).parent
+    if not folder.is_dir():
+        kind = "is no folder" if folder.exists() else "no such folder"
+        raise ValueError(f"{option} {path}: {folder}: {kind}")
+    if path.exists():
+        _check_replaceable(path, model, data, option)
 
 
 def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None]) -> None:
@@ -89,14 +99,12 @@ def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None
         if path is None:
             continue
         check_writable(path, None, data, option)
-        if path.resolve() in taken:
+        if path.resolve() in taken and not is_special(path):
             raise ValueError(f"{option} {path}: would overwrite {taken[path.resolve()]}")
         taken[path.resolve()] = f"that of {option}"
 
 
 def _check_replaceable(path: Path, model: Path | None, data: Path | None, option: str) -> None:
-    if not path.is_file():
-        raise ValueError(f"{option} {path}: is no regular file")
     if model is not None and model.exists() and path.samefile(model):
         raise ValueError(f"{option} {path}: would overwrite the model")
     if data is None or not data.exists():

@@ -13,6 +13,7 @@ from fastnet.datasets.arrays.npz_writer import arrays_of, write_npz
 from fastnet.datasets.arrays.reader import read_npz, read_text
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.files import open_binary, stem
+from fastnet.output.atomic import check_target
 
 _SUFFIX = ".fastnet.npz"
 _STAMP = "source"
@@ -33,6 +34,7 @@ def read_with_cache(path: Path, options: Mapping[str, object], read: Callable[[]
     text = json.dumps(stamp, sort_keys=True)
     data = _fresh(copy_of(path), text, mmap)
     if data is None:
+        check_target(copy_of(path))  # before the time of reading is spent
         data = read()
         write_npz(copy_of(path), {_STAMP: np.array([text]), **arrays_of(data)})
         data = _fresh(copy_of(path), text, mmap) if mmap else data

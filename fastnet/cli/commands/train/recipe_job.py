@@ -10,10 +10,11 @@ from typing import Any
 
 from fastnet import datasets
 from fastnet.cli.commands.report import report_training
-from fastnet.cli.commands.train.run import Run, Stopped, deferred_interrupt
+from fastnet.cli.commands.train.run import Run
 from fastnet.cli.data import LABEL
 from fastnet.cli.output import percent, print_json, print_rows, rate
 from fastnet.cli.settings import hidden_sizes, make_optimizer, samples_per_step, threads_used
+from fastnet.cli.signals import Stopped, deferred_interrupt
 from fastnet.datasets import Dataset
 from fastnet.inspection.documents import columns
 from fastnet.models import Model, save_model

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,16 +14,13 @@ import numpy as np
 from fastnet.cli.commands.train.method import Method
 from fastnet.cli.data import Parts
 from fastnet.cli.progress import Bar, Lines, make_progress
+from fastnet.cli.signals import Stopped, deferred_interrupt
 from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.training.history import Epoch, Evaluation
 from fastnet.training.plan import make_plan
 from fastnet.training.trainer import Trainer
 
 UNKNOWN = Evaluation(math.nan, None)
-
-
-class Stopped(Exception):  # noqa: N818, it is no error
-    """The user has asked for the end of training."""
 
 
 @dataclass
@@ -81,32 +73,6 @@ def _epoch_as_json(epoch: Epoch, watched: str) -> dict[str, Any]:
         "seconds": epoch.seconds,
         "samples_per_second": epoch.samples_per_second,
     }
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the function yielded is called, which raises `Stopped`; the second one is at once."""
-    asked = False
-
-    def remember(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    def check() -> None:
-        if asked:
-            raise Stopped
-
-    main_thread = threading.current_thread() is threading.main_thread()
-    if not main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield check
-        return
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def resumed(path: Path, parts: Parts, backend: str, threads: int | None) -> tuple[Trainer, list[Epoch]]:
