@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from fastnet.models.document import FORMATS, Tensors, from_document, to_document
 from fastnet.models.model import Model
+from fastnet.models.tensors import read_tensors
 from fastnet.output.atomic import replacing
+from fastnet.validation.contents import check_kind
 
 METADATA = "metadata.json"
 """Name of the array, of one text, that holds an npz file's metadata."""
@@ -75,13 +77,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     ValueError
         If the file is damaged, or is not a fastnet model; the message begins with the path.
     """
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path}: a folder, not a model file")
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
+    content = content_of(path, "a model, as fastnet train and save_model write")
     kind, read = ("npz", _read_npz) if content.startswith(ZIP_MAGIC) else ("safetensors", read_safetensors)
     tensors, metadata = guarded(f"{path}: not a readable {kind} file", read, content)
     if metadata.get("format") not in FORMATS:
@@ -90,12 +86,25 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     return model
 
 
+def content_of(path: str | os.PathLike[str], expected: str) -> bytes:
+    """Return the bytes of a file; an error that says what it is for one that cannot be what is `expected`."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path}: a folder, not a model file")
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    check_kind(content, path, expected)
+    return content
+
+
 def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Turn whatever is raised because of damaged bytes into a ValueError of one line."""
     try:
         return function(*arguments)
     except Exception as error:  # libraries differ in what they raise, and none of it is the caller's business
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = " ".join((str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}").split())
         if len(reason) > LONGEST_REASON:
             reason = f"{reason[:LONGEST_REASON]}..."
         raise ValueError(f"{what}: {reason}") from None
@@ -112,7 +121,7 @@ def to_safetensors(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
 
 def read_safetensors(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
     """Return the tensors of a safetensors file, and its metadata."""
-    tensors = load(content)  # which checks the header, but does not give its metadata
+    tensors = read_tensors(content)
     length = int.from_bytes(content[:8], "little")
     return tensors, _texts(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
 
@@ -127,6 +136,8 @@ def _npz(tensors: Tensors, metadata: Mapping[str, str]) -> bytes:
 def _read_npz(content: bytes) -> tuple[Tensors, Mapping[str, str]]:
     """Return the arrays of a zip archive without compression, none of which can then be larger than the file."""
     arrays = {}
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("it is truncated: the list of its members, which ends an archive, is not there")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > len(content):
             raise ValueError("its members are larger than it is")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.models.files import guarded, read_safetensors, to_safetensors
+from fastnet.models.files import content_of, guarded, read_safetensors, to_safetensors
 from fastnet.models.folded import folded_layers
 from fastnet.models.model import Model
 from fastnet.network import Network
@@ -97,6 +97,8 @@ def _array(name: str, tensor: Any) -> npt.NDArray[Any]:
         if tensor.is_floating_point() and tensor.itemsize < 4:
             tensor = tensor.float()  # NumPy has no bfloat16
     array = np.asarray(tensor)
+    if array.dtype.name == "bfloat16":  # of the package ml_dtypes
+        array = array.astype(np.float32)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"state: {name} must be real numbers, got {array.dtype}")
     return array
@@ -170,13 +172,14 @@ def load_pytorch(
 ) -> Model:
     """Read a state dict from a safetensors file; arguments as in `from_pytorch`, or as `save_pytorch` noted them.
 
+    Half precision and bfloat16 become float32.
+
     Raises
     ------
     ValueError
         If the file is damaged or holds something else; FileNotFoundError if there is none.
     """
-    with open(path, "rb") as file:
-        content = file.read()
+    content = content_of(path, "a state dict in safetensors")
     state, metadata = guarded(f"{path}: not a readable safetensors file", read_safetensors, content)
     noted = [name for name in metadata.get("activations", "").split(",") if name]
     chosen = activations if activations is not None else noted or None
