@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from fastnet.datasets import Dataset
+from fastnet.datasets.numbering import original_labels
 
 IDX_CODES = {"uint8": 8, "int8": 9, "int16": 11, "int32": 12, "float32": 13, "float64": 14}
 RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -34,6 +35,11 @@ def write(path, content):
 def write_npz(path, **arrays):
     np.savez(path, **arrays)
     return path
+
+
+def labels_of(data, part="y"):
+    """Return the labels as the file has them."""
+    return original_labels(getattr(data, part), data.label_names).tolist()
 
 
 def assert_one_line(message, path):

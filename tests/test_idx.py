@@ -17,7 +17,7 @@ def mnist_directory(directory, dot=False, suffix=""):
     arrays = {}
     for part, n in (("train", 7), ("t10k", 3)):
         arrays[f"{part}-images-idx3-ubyte"] = rng.integers(0, 256, (n, 4, 5), dtype=np.uint8)
-        arrays[f"{part}-labels-idx1-ubyte"] = rng.integers(0, 10, n, dtype=np.uint8)
+        arrays[f"{part}-labels-idx1-ubyte"] = rng.permutation(n).astype(np.uint8)
     for name, array in arrays.items():
         name = name.replace("-idx", ".idx") if dot else name
         write(directory / (name + suffix), idx_bytes(array))

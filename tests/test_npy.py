@@ -93,7 +93,7 @@ def test_npy_finds_the_labels_beside_it(tmp_path):
         ({"X": np.eye(2), "y": [0, 0.5]}, ValueError, ["label 0.5 in row 1", "integer from 0"]),
         ({"X": np.eye(2), "y": [np.nan, 1]}, ValueError, ["label nan in row 0"]),
         ({"X": np.eye(2), "y": [0, 2**31]}, ValueError, ["label 2147483648"]),
-        ({"X": np.eye(2), "y": np.eye(2)}, ValueError, ["labels of shape (2, 2)"]),
+        ({"X": np.eye(2), "y": np.ones((2, 2))}, ValueError, ["labels of shape (2, 2)"]),
         ({"X": np.eye(2), "y": [b"a", b"b"]}, TypeError, ["labels of dtype |S1", "expected integers"]),
         ({"X": np.eye(2), "y": ["a", ""]}, ValueError, ["empty label"]),
         (

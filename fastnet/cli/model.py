@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from fastnet import datasets
+from fastnet.cli.classes import with_classes_of
 from fastnet.cli.data import LABEL
 from fastnet.datasets import Dataset
 from fastnet.models import Model, load_model
@@ -52,19 +52,9 @@ def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, r
     expected, found = trainer.network.sizes[0], data.X.shape[1]
     if found != expected:
         raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")
-    if data.label_names is None:
-        return data
-    return _with_classes_of(trainer.model.labels, data, path, model) if require_labels else replace(data, y=None)
-
-
-def _with_classes_of(labels: tuple[str, ...] | None, data: Dataset, path: Path, model: Path) -> Dataset:
-    """Count labels that are names among the classes that a model was trained on."""
-    assert data.label_names is not None
-    if labels is None:
-        raise ValueError(f"{path}: labels are names, expected numbers as {model} was trained with")
-    unknown = [name for name in data.label_names if name not in labels]
-    if unknown:
-        raise ValueError(f"{path}: class {unknown[0]!r} is none of the {len(labels)} that {model} was trained on")
-    places = np.array([labels.index(name) for name in data.label_names], np.int32)
-    y, y_test = (None if part is None else places[part] for part in (data.y, data.y_test))
-    return replace(data, y=y, y_test=y_test, label_names=labels)
+    try:
+        return with_classes_of(trainer.model.labels, data, path, model)
+    except ValueError:
+        if require_labels:
+            raise
+    return replace(data, y=None, y_test=None)  # of another kind than the model's, and not asked for

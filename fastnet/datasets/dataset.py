@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
+from fastnet.datasets.numbering import check_same_width, from_one_hot, without_gaps
 
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
 _CHECK_ELEMENTS = 1 << 18
@@ -35,7 +36,8 @@ class Dataset:
     feature_names : tuple of str, or None
         One name per column of X, where the source has names.
     label_names : tuple of str, or None
-        The name of each class, where the source names classes instead of numbering them.
+        The name of each class, where the source names classes instead of numbering them; or the number that the
+        source gives it, where those have gaps or do not begin with 0.
 
     Examples
     --------
@@ -134,6 +136,11 @@ def checked_dataset(
         raise ValueError(f"{where}: no labels, expected some (require_labels=False reads features only)")
     if X_test is None and y_test is not None:
         raise ValueError(f"{where}: test labels without test features")
+    check_same_width((y, y_test), where)
+    y, y_test = (
+        from_one_hot(part, where) if part is not None and part.ndim == 2 and part.shape[1] > 1 else part
+        for part in (y, y_test)
+    )
     y, y_test, found = without_names(y, y_test, where)
     image_shape = X.shape[1:] if X.ndim > 2 else image_shape
     features, labels = _checked_part(X, y, where, "")
@@ -151,4 +158,5 @@ def checked_dataset(
     label_names = found or label_names
     if label_names is not None:
         check_names(label_names, (labels, labels_test), where)
+    labels, labels_test, label_names = without_gaps(labels, labels_test, label_names, where)
     return Dataset(features, labels, features_test, labels_test, name, image_shape, feature_names, label_names)

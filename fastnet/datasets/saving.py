@@ -12,6 +12,7 @@ from fastnet.datasets.arrays.npz_writer import arrays_of, write_npz
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.files import PathLike, stem
 from fastnet.datasets.labels import Array
+from fastnet.datasets.numbering import are_numbers, original_labels
 from fastnet.datasets.tables.writer import write_csv, write_parquet
 from fastnet.output.atomic import replacing
 
@@ -77,7 +78,7 @@ def save(path: PathLike, data: Dataset, *, compress: bool = False) -> list[str]:
     if data.X_test is not None and (kind in (".csv", ".csv.gz", ".parquet") or (not kind and unlabelled)):
         lost.append("the test part")
         data = replace(data, X_test=None, y_test=None)
-    if data.label_names is not None and not kind:
+    if data.label_names is not None and not kind and not are_numbers(data.label_names):
         lost.append("the names of classes")
     if kind == ".npz":
         write_npz(path, arrays_of(data))
@@ -94,7 +95,6 @@ def save(path: PathLike, data: Dataset, *, compress: bool = False) -> list[str]:
 
 def _write_npy(path: Path, data: Dataset) -> None:
     arrays = arrays_of(data)
-    names = arrays.get("label_names")
     parts: dict[str, Array | None] = {
         "_test_labels": arrays.get("y_test"),
         "_test": arrays.get("X_test"),
@@ -107,6 +107,5 @@ def _write_npy(path: Path, data: Dataset) -> None:
         raise ValueError(f"{path}: {', '.join(stale)} beside it would be taken for a part of it")
     for part, array in parts.items():
         if array is not None:
-            named = names is not None and part.endswith("labels")
             with replacing(files[part]) as file:
-                np.save(file, names[array] if named and names is not None else array)
+                np.save(file, original_labels(array, data.label_names) if part.endswith("labels") else array)

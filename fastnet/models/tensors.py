@@ -23,7 +23,7 @@ def read_tensors(content: bytes) -> Tensors:
     """Return the tensors of a safetensors file; an error of any kind for a damaged one."""
     _check_length(content)
     tensors = {}
-    for name, view in deserialize(content):  # which checks the header
+    for name, view in deserialize(content):  # type: ignore[no-untyped-call]  # which checks the header
         if view["dtype"] not in _DTYPES:
             raise ValueError(f"{name} is of type {view['dtype']}, expected {', '.join(_DTYPES)}")
         raw = np.frombuffer(view["data"], _DTYPES[view["dtype"]]).reshape(view["shape"])

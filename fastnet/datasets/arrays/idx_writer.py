@@ -11,6 +11,7 @@ import numpy as np
 from fastnet.datasets.arrays.idx import IDX_DTYPES, PARTS
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.labels import Array
+from fastnet.datasets.numbering import are_numbers, original_labels
 from fastnet.output.atomic import replacing
 
 _CODES = {np.dtype(dtype).newbyteorder("="): code for code, dtype in IDX_DTYPES.items()}
@@ -22,7 +23,9 @@ def write_idx(directory: Path, data: Dataset, compress: bool) -> None:
         raise ValueError(f"{directory}: is a folder with files, expected a new or an empty one")
     directory.mkdir(exist_ok=True)
     shape = data.image_shape or (data.X.shape[1],)
-    parts = (data.X, data.y, data.X_test, data.y_test)
+    names = data.label_names if data.label_names is not None and are_numbers(data.label_names) else None
+    y, y_test = (None if labels is None else original_labels(labels, names) for labels in (data.y, data.y_test))
+    parts = (data.X, y, data.X_test, y_test)
     for name, part in zip(PARTS, parts, strict=True):
         if part is not None:
             array = _small(part) if part.ndim == 1 else part.reshape(-1, *shape)
@@ -30,7 +33,7 @@ def write_idx(directory: Path, data: Dataset, compress: bool) -> None:
 
 
 def _small(labels: Array) -> Array:
-    return labels.astype(np.uint8) if labels.size and labels.max() <= 255 else labels
+    return labels.astype(np.uint8 if labels.size and labels.max() <= 255 else np.int32)
 
 
 def _write(path: Path, array: Array, compress: bool) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from fastnet.datasets.columns import Label, listed
 from fastnet.datasets.csv.reader import read_columns
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import open_binary, read_at_most
-from fastnet.datasets.labels import Labels, Names
+from fastnet.datasets.labels import Labels, Names, numbered
+from fastnet.datasets.numbering import are_numbers, counted_together
 from fastnet.datasets.tables.cache import read_with_cache
 from fastnet.datasets.tables.parquet import PARQUET_MAGIC, read_parquet
 
@@ -83,11 +82,11 @@ def _common_labels(train: Dataset, test: Dataset, path: Path) -> tuple[Labels | 
     first, second = train.label_names, test.label_names
     if test.y is None or train.y is None or first == second:
         return train.y, test.y, first
-    if first is None or second is None:
-        raise ValueError(f"{path}: labels are names in one part and numbers in the other, expected the same in both")
-    names = tuple(sorted({*first, *second}))
-    y, y_test = (
-        np.array([names.index(name) for name in part], np.int32)[labels]
-        for part, labels in ((first, train.y), (second, test.y))
+    first, second = (
+        names or tuple(map(str, range(part.n_classes))) for names, part in ((first, train), (second, test))
     )
+    if are_numbers(first) != are_numbers(second):
+        raise ValueError(f"{path}: labels are names in one part and numbers in the other, expected the same in both")
+    names = counted_together(first, second)
+    y, y_test = (numbered(part, names)[labels] for part, labels in ((first, train.y), (second, test.y)))
     return y, y_test, names

@@ -14,6 +14,7 @@ import numpy as np
 
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.labels import Array
+from fastnet.datasets.numbering import original_labels
 from fastnet.datasets.tables.parquet import parquet_module
 from fastnet.output.atomic import replacing
 
@@ -35,8 +36,8 @@ def column_names(data: Dataset) -> list[str]:
 
 def _labels(data: Dataset) -> list[Any]:
     assert data.y is not None
-    labels: list[Any] = data.y.tolist()
-    return labels if data.label_names is None else [data.label_names[label] for label in labels]
+    labels: list[Any] = original_labels(data.y, data.label_names).tolist()
+    return labels
 
 
 def write_csv(path: Path, data: Dataset) -> None:
