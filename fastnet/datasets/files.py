@@ -70,6 +70,6 @@ def count_rest(stream: io.BufferedIOBase) -> int:
 def stem(path: Path) -> str:
     """Return the file name without its data and gzip suffixes: ``train`` for ``train.csv.gz``."""
     name = path.name.removesuffix(".gz")
-    for suffix in (".csv", ".parquet", ".npz", ".npy", ".idx"):
+    for suffix in (".csv", ".parquet", ".feather", ".arrow", ".npz", ".npy", ".idx", ".mat"):
         name = name.removesuffix(suffix)
     return name

@@ -13,7 +13,7 @@ from fastnet.datasets.arrays.reader import read_npy, read_npz
 from fastnet.datasets.columns import Label
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import PathLike, open_binary, read_at_most
-from fastnet.datasets.tables.parquet import PARQUET_MAGIC
+from fastnet.datasets.tables.parquet import kind_of_table
 from fastnet.datasets.tables.reader import TableReader, table_in
 
 _IDX_NAME = re.compile(r"[-.]idx\d-\w+$|\.idx\d?$")
@@ -56,7 +56,7 @@ def _kind(path: Path) -> str:
         return "npy"
     if head.startswith(b"PK"):
         return "npz"
-    if head.startswith(PARQUET_MAGIC):
+    if kind_of_table(head) is not None:
         return "parquet"
     if is_idx_header(head):
         return "idx"

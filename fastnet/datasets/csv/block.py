@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.datasets.csv.numbers import narrowed, number, parse_floats, parse_floats_by_arrow, parse_short_integers
+from fastnet.datasets.csv.numbers import (
+    narrowed,
+    number,
+    parse_floats,
+    parse_floats_by_arrow,
+    parse_short_integers,
+    without_truths,
+)
 from fastnet.datasets.files import one_line
 from fastnet.datasets.labels import MAX_LABEL, Array, Labels
 
@@ -32,12 +39,14 @@ _BLOCK_BYTES, _ARROW_BYTES = 1 << 17, 1 << 20
 class BlockParser:
     """Parse blocks of the lines of one file into features and labels.
 
-    `named` says that labels are names, which come as a list of str; `float_bytes` counts what loadtxt has parsed.
+    `named` says that labels are names, which come as a list of str; columns that are `ignored` may hold anything;
+    `float_bytes` counts what loadtxt has parsed.
     """
 
     path: Path
     names: list[str]
     label_column: int | None
+    ignored: tuple[int, ...] = ()
     named: bool = False
     float_bytes: int = 0
 
@@ -54,9 +63,13 @@ class BlockParser:
         if table is None or not self._usable(table):
             table, _ = self._parse_cells(body, line_number)
         if self.label_column is None:
-            return narrowed(table), np.empty(0, np.int32)
-        features = np.delete(table, self.label_column, axis=1)
-        return narrowed(features), table[:, self.label_column].astype(np.int32)
+            return self._features(table), np.empty(0, np.int32)
+        return self._features(table), table[:, self.label_column].astype(np.int32)
+
+    def _features(self, table: Array) -> Array:
+        """Return the columns of a whole table that are features."""
+        others = [*self.ignored] if self.label_column is None else [self.label_column, *self.ignored]
+        return narrowed(np.delete(table, others, axis=1) if others else table)
 
     def first_label(self, body: bytes, line_number: int) -> str:
         """Return the label of the first line of `body`."""
@@ -68,6 +81,7 @@ class BlockParser:
         return self.float_bytes >= _ARROW_AFTER and find_spec("pyarrow") is not None
 
     def _parse_numbers(self, body: bytes, n_columns: int) -> Array | None:
+        body = without_truths(body)
         table: Array | None = parse_short_integers(body, n_columns)
         if table is not None:
             return table
@@ -84,9 +98,10 @@ class BlockParser:
             table = self._parse_numbers(rest, len(self.names) - 1)
             named = all(0 < len(label) <= _MAX_NAME for label in labels)
             if named and table is not None and (np.abs(table) <= _FLOAT32_MAX).all():
-                return narrowed(table), labels
+                rest_ignored = [i - (i > self.label_column) for i in self.ignored]
+                return narrowed(np.delete(table, rest_ignored, axis=1) if rest_ignored else table), labels
         table, labels = self._parse_cells(body, line_number)
-        return narrowed(np.delete(table, self.label_column, axis=1)), labels
+        return self._features(table), labels
 
     def _usable(self, table: Array) -> bool:
         if self.label_column is not None:
@@ -101,6 +116,8 @@ class BlockParser:
         for row, line in enumerate(lines):
             where = f"{self.path}: line {line_number + row}"
             cells = self._cells(line, where)
+            for column in self.ignored:
+                cells[column] = "0"
             if self.named:
                 assert self.label_column is not None
                 labels.append(self._name(cells[self.label_column], where))

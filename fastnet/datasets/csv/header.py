@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from fastnet.datasets.csv.numbers import number
 from fastnet.datasets.files import one_line
 
 _MAX_LINE_BYTES = 1 << 26
+_UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
+_INDEX = re.compile(r"Unnamed: 0(\.\d+)*")
 
 
 def read_line(stream: io.BufferedIOBase, where: str) -> bytes:
@@ -39,10 +42,25 @@ def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[li
         raise ValueError(f"{where}: blank line, expected a header of column names")
     if _is_row(cells, label):
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
-    repeated = [name for name, count in Counter(cells).items() if count > 1]
+    repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
         raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once")
     return cells, b""
+
+
+def index_columns(names: list[str]) -> list[int]:
+    """Return the columns that hold the index of a frame of pandas.
+
+    Those at the beginning have no names in a file that pandas wrote, and are called "Unnamed: 0" in one that it read
+    and wrote again.
+    """
+    leading = _leading(names)
+    return [i for i, name in enumerate(names) if i < leading or _INDEX.fullmatch(name)]
+
+
+def _leading(names: list[str]) -> int:
+    """Return how many columns at the beginning have no names."""
+    return next((i for i, name in enumerate(names) if name and not _UNNAMED.fullmatch(name)), len(names))
 
 
 def _is_row(cells: list[str], label: Label) -> bool:

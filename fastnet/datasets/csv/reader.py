@@ -14,8 +14,8 @@ import numpy as np
 
 from fastnet.datasets.columns import Label, label_column
 from fastnet.datasets.csv.block import BlockParser
-from fastnet.datasets.csv.header import read_header, read_line
-from fastnet.datasets.csv.numbers import number
+from fastnet.datasets.csv.header import index_columns, read_header, read_line
+from fastnet.datasets.csv.numbers import TRUTHS, number
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import PathLike, open_binary, stem
 from fastnet.datasets.labels import Array
@@ -71,13 +71,20 @@ def _parse(stream: io.BufferedIOBase, parser: BlockParser, row: bytes) -> tuple[
         raise ValueError(f"{parser.path}: a header without rows, expected at least one row")
     if parser.label_column is not None:
         label = parser.first_label(first[1], first[0])
-        parser.named = bool(label.strip()) and number(label) is None
+        parser.named = bool(label.strip()) and (number(label) is None or label.strip() in TRUTHS)
     parts = [parser.parse(body, line_number) for line_number, body in chain([first], blocks)]
     X = _joined([table for table, _ in parts])
     if parser.label_column is None:
         return X, None
     labels: list[Any] = [labels for _, labels in parts]
-    return X, np.array(list(chain(*labels)), np.str_) if parser.named else np.concatenate(labels)
+    return X, _named(list(chain(*labels))) if parser.named else np.concatenate(labels)
+
+
+def _named(labels: list[str]) -> Array:
+    """Return labels that begin with a word as text; as 1 and 0 if all of them are true or false."""
+    if all(label in TRUTHS for label in set(labels)):
+        return np.array([TRUTHS[label] for label in labels], np.int32)
+    return np.array(labels, np.str_)
 
 
 def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True) -> Dataset:
@@ -96,9 +103,11 @@ def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True
     Returns
     -------
     Dataset
-        X is uint8 if the values of all features are integers from 0 to 255, otherwise float32. Labels are integers
-        from 0, or names, if the first of them is text: then `label_names` has the names in order, and `y` their
-        places. `image_shape` is set for columns named ``pixel...`` or ``1x1, 1x2, ...`` whose number is a square.
+        X is uint8 if the values of all features are integers from 0 to 255, otherwise float32; True is 1, False is 0.
+        The index of a frame of pandas, which is a column without a name, is no feature. Labels are integers from 0,
+        or names, if the first of them is text: then, and for integers with gaps, `label_names` has the names in
+        order, and `y` their places. `image_shape` is set for columns named ``pixel...`` or ``1x1, 1x2, ...`` whose
+        number is a square.
 
     Raises
     ------
@@ -134,17 +143,24 @@ def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True
 def read_columns(path: Path, label: Label, require_labels: bool, n_features: int | None = None) -> Dataset:
     """Read a CSV file; one of exactly `n_features` columns has no label that is known by position."""
     with open_binary(path) as stream:
-        names, row = read_header(stream, path, label)
-        hint = " (line 1 is all numbers, a row: expected a position, such as 0 or -1)" if row else ""
-        column = label_column(names, label, require_labels, f"{path}: line 1", n_features, hint)
-        X, y = _parse(stream, BlockParser(path, names, column), row)
-    features = tuple(name for i, name in enumerate(names) if i != column)
+        return parse_table(stream, path, label, require_labels, n_features)
+
+
+def parse_table(
+    stream: io.BufferedIOBase, path: Path, label: Label, require_labels: bool, n_features: int | None = None
+) -> Dataset:
+    """Read an open CSV file, or a stream of one; the index of a frame of pandas is no feature."""
+    names, row = read_header(stream, path, label)
+    index = [] if row else index_columns(names)
+    hint = " (line 1 is all numbers, a row: expected a position, such as 0 or -1)" if row else ""
+    expected = None if n_features is None else n_features + len(index)
+    column = label_column(names, label, require_labels, f"{path}: line 1", expected, hint)
+    ignored = tuple(i for i in index if i != column)
+    features = tuple(name for i, name in enumerate(names) if i != column and i not in ignored)
+    if not features:
+        raise ValueError(f"{path}: line 1: no features: all columns are labels or the index of pandas")
+    X, y = _parse(stream, BlockParser(path, names, column, ignored), row)
     return checked_dataset(
-        str(path),
-        X,
-        y,
-        name=stem(path),
-        require_labels=require_labels,
-        image_shape=image_shape(features, X),
+        str(path), X, y, name=stem(path), require_labels=require_labels, image_shape=image_shape(features, X),
         feature_names=None if row else features,
-    )
+    )  # fmt: skip

@@ -12,9 +12,9 @@ from fastnet.datasets.files import open_binary, read_at_most
 from fastnet.datasets.labels import Labels, Names, numbered
 from fastnet.datasets.numbering import are_numbers, counted_together
 from fastnet.datasets.tables.cache import read_with_cache
-from fastnet.datasets.tables.parquet import PARQUET_MAGIC, read_parquet
+from fastnet.datasets.tables.parquet import kind_of_table, read_parquet
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".feather")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class TableReader:
 
         def read() -> Dataset:
             with open_binary(path) as stream:
-                is_parquet = read_at_most(stream, 4) == PARQUET_MAGIC
-            reader = read_parquet if is_parquet else read_columns
+                is_arrow = kind_of_table(bytes(read_at_most(stream, 8))) is not None
+            reader = read_parquet if is_arrow else read_columns
             return reader(path, self.label, require_labels, n_features)
 
         if not self.cache:
