@@ -23,9 +23,9 @@ def one_line(text: object, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
-def _open_raw(path: Path) -> io.BufferedReader:
+def _open_raw(path: Path, descriptor: int | None = None) -> io.BufferedReader:
     try:
-        return open(path, "rb")
+        return open(path if descriptor is None else descriptor, "rb")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file") from None
     except OSError as error:
@@ -35,9 +35,12 @@ def _open_raw(path: Path) -> io.BufferedReader:
 
 
 @contextmanager
-def open_binary(path: Path) -> Iterator[io.BufferedIOBase]:
-    """Open `path` for reading, decompressed when its content (not its name) says gzip."""
-    with _open_raw(path) as raw:
+def open_binary(path: Path, descriptor: int | None = None) -> Iterator[io.BufferedIOBase]:
+    """Open `path` for reading, decompressed when its content (not its name) says gzip.
+
+    An open `descriptor` is read instead, if there is one, and called `path`.
+    """
+    with _open_raw(path, descriptor) as raw:
         if raw.peek(2)[:2] != GZIP_MAGIC:
             yield raw
             return

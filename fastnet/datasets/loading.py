@@ -7,14 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from fastnet.datasets.arrays.archives import is_part, read_archive, read_part
 from fastnet.datasets.arrays.idx import is_idx_header, read_idx_directory, read_idx_file
+from fastnet.datasets.arrays.mat import is_matlab, read_mat
 from fastnet.datasets.arrays.npy import NPY_MAGIC
 from fastnet.datasets.arrays.reader import read_npy, read_npz
 from fastnet.datasets.columns import Label
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import PathLike, open_binary, read_at_most
+from fastnet.datasets.streams import is_stream, read_stream
 from fastnet.datasets.tables.parquet import kind_of_table
 from fastnet.datasets.tables.reader import TableReader, table_in
+from fastnet.output.targets import descriptor
+from fastnet.validation.contents import HEAD_BYTES, check_kind
 
 _IDX_NAME = re.compile(r"[-.]idx\d-\w+$|\.idx\d?$")
 
@@ -51,7 +56,10 @@ def load_digits() -> Dataset:
 def _kind(path: Path) -> str:
     """Return the format of a file: by its first bytes, and by its name where those say nothing."""
     with open_binary(path) as stream:
-        head = bytes(read_at_most(stream, 8))
+        head = bytes(read_at_most(stream, HEAD_BYTES))
+    if is_matlab(head):
+        return "mat"
+    check_kind(head, path, "data")
     if head.startswith(NPY_MAGIC):
         return "npy"
     if head.startswith(b"PK"):
@@ -63,6 +71,8 @@ def _kind(path: Path) -> str:
     name = path.name.lower().removesuffix(".gz")
     if _IDX_NAME.search(name):
         return "idx"
+    if descriptor(path) is not None:  # a file that a shell has opened
+        return "csv"
     return name.rpartition(".")[2] if "." in name else ""
 
 
@@ -79,9 +89,10 @@ def load(
     Parameters
     ----------
     path : str, path or None
-        None for the embedded digits; a directory with Kaggle's ``train.csv`` and ``test.csv`` or with MNIST-style
-        IDX files; a ``.csv``, ``.parquet``, ``.npz``, ``.npy`` or IDX file. gzip, ``.parquet``, ``.npz``, ``.npy``
-        and IDX are recognised by content.
+        None for the embedded digits; a directory with Kaggle's ``train.csv`` and ``test.csv``, with MNIST-style
+        IDX files, EMNIST's or KMNIST's; a ``.csv``, ``.parquet``, ``.feather``, ``.npz``, ``.npy``, ``.mat`` or IDX
+        file; CSV from a pipe, or from standard input, which ``-`` is too. gzip and all formats but CSV are
+        recognised by content.
     label : str or int
         The label column of a CSV or Parquet file: its name, or its position; see `read_csv`.
     require_labels : bool
@@ -134,18 +145,32 @@ def load(
         return load_digits()
     path = Path(path)
     tables = TableReader(label, cache, mmap)
+    if is_stream(path):
+        if cache or mmap:
+            raise ValueError(f"{path}: a stream can be neither mapped nor kept a copy of, expected a file")
+        return read_stream(path, label, require_labels)
     if path.is_dir() and table_in(path, "train") is not None:
         return tables.read_folder(path, require_labels)
     kind = "idx" if path.is_dir() else _kind(path)
-    if kind in ("csv", "parquet"):
+    if kind in ("csv", "parquet", "feather", "arrow"):
         return tables.read(path, require_labels)
-    if kind not in ("idx", "npz", "npy"):
-        known = ".csv, .parquet, .npz, .npy or IDX (or a directory of IDX or CSV files)"
+    if kind not in ("idx", "npz", "npy", "mat"):
+        known = ".csv, .parquet, .feather, .npz, .npy, .mat or IDX (or a directory of IDX or CSV files)"
         raise ValueError(f"{path}: unknown format, expected {known}")
     if cache:
         raise ValueError(f"{path}: is binary already, expected a CSV or Parquet file to keep a copy of")
+    if mmap and kind in ("idx", "mat"):
+        raise ValueError(f"{path}: {kind.upper()} cannot be mapped, expected .npy or .npz (see fastnet data convert)")
+    return _read_arrays(path, kind, require_labels, mmap)
+
+
+def _read_arrays(path: Path, kind: str, require_labels: bool, mmap: bool) -> Dataset:
+    if kind == "mat":
+        return read_mat(path, require_labels)
+    if path.is_dir():
+        return read_archive(path, require_labels) or read_idx_directory(path, require_labels)
+    if is_part(path) and not mmap:
+        return read_part(path, require_labels)
     if kind == "idx":
-        if mmap:
-            raise ValueError(f"{path}: IDX cannot be mapped, expected .npy or .npz (see fastnet data convert)")
-        return (read_idx_directory if path.is_dir() else read_idx_file)(path, require_labels)
+        return read_idx_file(path, require_labels)
     return (read_npz if kind == "npz" else read_npy)(path, require_labels, mmap)

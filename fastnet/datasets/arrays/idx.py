@@ -13,6 +13,7 @@ import numpy as np
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import PathLike, count_rest, one_line, open_binary, read_at_most, stem
 from fastnet.datasets.labels import Array
+from fastnet.validation.contents import HEAD_BYTES, check_kind
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 4
@@ -34,6 +35,7 @@ def _read_header(stream: io.BufferedIOBase, path: Path) -> tuple[np.dtype[np.gen
     magic = read_at_most(stream, 4)
     if len(magic) < 4:
         raise ValueError(f"{path}: truncated IDX file: expected a magic number of 4 bytes, found {len(magic)}")
+    check_kind(bytes(magic + read_at_most(stream, HEAD_BYTES)) if magic[0] else bytes(magic), path, "an IDX file")
     if magic[:2] != b"\0\0" or magic[2] not in IDX_DTYPES:
         raise ValueError(
             f"{path}: not an IDX file: expected the magic number 0x0000, a type of 0x08 to 0x0e "
@@ -104,9 +106,15 @@ def _spellings(name: str) -> list[str]:
     return [dashed, dotted, dashed + ".gz", dotted + ".gz"]
 
 
-def _find(directory: Path, name: str) -> Path | None:
+def find_spelling(directory: Path, name: str) -> Path | None:
+    """Return the file of this name in a folder, in whichever spelling it is there."""
     candidates = (directory / spelling for spelling in _spellings(name))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def labels_name(name: str) -> str:
+    """Return what the file of labels beside a file of images is called."""
+    return re.sub(r"images([-.])idx\d", r"labels\1idx1", name)
 
 
 def read_idx_file(path: Path, require_labels: bool) -> Dataset:
@@ -114,15 +122,15 @@ def read_idx_file(path: Path, require_labels: bool) -> Dataset:
     X = read_idx(path)
     if X.ndim == 1:
         raise ValueError(f"{path}: IDX file of one dimension (labels), expected the file of images")
-    labels_name = re.sub(r"images([-.])idx\d", r"labels\1idx1", path.name)
-    labels_path = _find(path.parent, labels_name) if labels_name != path.name else None
+    name = labels_name(path.name)
+    labels_path = find_spelling(path.parent, name) if name != path.name else None
     y = None if labels_path is None else read_idx(labels_path)
     return checked_dataset(str(path), X, y, name=stem(path), require_labels=require_labels)
 
 
 def read_idx_directory(directory: Path, require_labels: bool) -> Dataset:
     """Read the IDX files of an MNIST-style directory; neither file of the test part need be there."""
-    found = {part: _find(directory, part) for part in PARTS}
+    found = {part: find_spelling(directory, part) for part in PARTS}
     absent = [part for part, path in found.items() if path is None]
     if set(PARTS[2:]) <= set(absent) and len(absent) < len(PARTS):
         absent = absent[:-2]

@@ -13,11 +13,13 @@ from fastnet.datasets.files import GZIP_MAGIC, one_line, open_binary, read_at_mo
 from fastnet.datasets.labels import Array, Names
 
 # Features, labels, test features, test labels; the first row whose features are in the file counts.
-_KEYS = (
+KEYS = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("X_train", "y_train", "X_test", "y_test"),
     ("X", "y", "X_test", "y_test"),
     ("x", "y", "x_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),  # of MedMNIST, whose val_images are left out
+    ("images", "labels", "test_images", "test_labels"),
 )
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -71,8 +73,8 @@ class Archive:
         self._archive, self._path, self._mmap = archive, path, mmap
         self.keys = {name.removesuffix(".npy") for name in archive.namelist()}
 
-    def read(self, key: str) -> Array | None:
-        """Return the array of this name, or None if there is none."""
+    def read(self, key: str, features: bool = False) -> Array | None:
+        """Return the array of this name, mapped if it is one of features, or None if there is none."""
         member = f"{key}.npy"
         if member not in self._archive.namelist():
             return None
@@ -80,7 +82,7 @@ class Archive:
         where = f"{self._path}: {member}"
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{where}: zip method {info.compress_type}, expected stored or deflated")
-        if self._mmap and key.upper().startswith("X"):
+        if self._mmap and features:
             return self._map(info, where)
         with self._archive.open(info) as stream:
             # One byte more than announced, so that zipfile reaches the end and verifies the checksum.
@@ -107,7 +109,7 @@ class Archive:
 
 
 def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
-    """Read ``x_train, y_train, x_test, y_test`` (Keras) or ``X, y`` (optionally ``X_test, y_test``).
+    """Read ``x_train, y_train, x_test, y_test`` (Keras), ``train_images, ...`` (MedMNIST) or ``X, y``.
 
     ``label_names`` and ``feature_names`` are arrays of text.
     """
@@ -116,19 +118,38 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     try:
         with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
             archive = Archive(opened, path, mmap)
-            keys = next((row for row in _KEYS if row[0] in archive.keys), None)
+            keys = next((row for row in KEYS if row[0] in archive.keys), None)
             if keys is None:
                 listed = one_line(", ".join(sorted(archive.keys)) or "nothing")
                 raise ValueError(f"{path}: expected arrays x_train, y_train, x_test, y_test or X, y, found {listed}")
-            X, y, X_test, y_test = map(archive.read, keys)
+            X, X_test = archive.read(keys[0], True), archive.read(keys[2], True)
+            y, y_test = archive.read(keys[1]), archive.read(keys[3])
             label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
     except _ZIP_ERRORS as error:
-        raise ValueError(f"{path}: damaged .npz (zip) file: {one_line(error)}") from error
+        raise _damage(path, error) from error
     assert X is not None
     return checked_dataset(
         str(path), X, y, X_test, y_test, name=stem(path), require_labels=require_labels,
         feature_names=feature_names, label_names=label_names,
     )  # fmt: skip
+
+
+def _damage(path: Path, error: BaseException) -> ValueError:
+    """Return what to say of an archive: one that was cut lacks the list of its members."""
+    cut = isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(path)
+    return ValueError(f"{path}: damaged .npz (zip) file: {'truncated' if cut else one_line(error)}")
+
+
+def read_member(path: Path, key: str) -> Array:
+    """Return one array from a ``.npz`` file."""
+    try:
+        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
+            array = Archive(opened, path, False).read(key)
+    except _ZIP_ERRORS as error:
+        raise _damage(path, error) from error
+    if array is None:
+        raise ValueError(f"{path}: expected the array {key}")
+    return array
 
 
 def read_text(path: Path, key: str) -> Names | None:
@@ -137,4 +158,4 @@ def read_text(path: Path, key: str) -> Names | None:
         with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
             return Archive(opened, path, False).names(key)
     except _ZIP_ERRORS as error:
-        raise ValueError(f"{path}: damaged .npz (zip) file: {one_line(error)}") from error
+        raise _damage(path, error) from error

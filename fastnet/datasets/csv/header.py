@@ -11,6 +11,7 @@ from pathlib import Path
 from fastnet.datasets.columns import Label, listed, position
 from fastnet.datasets.csv.numbers import number
 from fastnet.datasets.files import one_line
+from fastnet.validation.contents import HEAD_BYTES, check_kind
 
 _MAX_LINE_BYTES = 1 << 26
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
@@ -31,6 +32,8 @@ def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[li
     line = read_line(stream, where)
     if not line:
         raise ValueError(f"{path}: empty file, expected a header line and rows")
+    blank = not line.removeprefix(b"\xef\xbb\xbf").strip()  # which is an error, but pages may begin so
+    check_kind(line + stream.read(HEAD_BYTES) if blank else line, path, "a table in CSV")
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
         cells = [cell.strip() for cell in next(csv.reader([text], strict=True), [])]
