@@ -208,3 +208,14 @@ def test_handlers_are_put_back():
     np.savez("d.npz", X=np.eye(2), y=[0, 1])
     assert main(["data", "info", "d.npz"]) == 0
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)] == before
+
+
+@pytest.mark.parametrize("out", ["t.npy", "t.csv", "full", "t.npz"])
+def test_a_conversion_that_cannot_be_written_is_refused_before_reading(capsys, monkeypatch, out):
+    Path("full").mkdir()
+    Path("full/file").touch()
+    for name in ("t_labels.npy", "t.csv", "t.npz"):
+        Path(name).mkdir()
+    monkeypatch.setattr("fastnet.datasets.load", None)
+    assert main(["data", "convert", "d.csv", out]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

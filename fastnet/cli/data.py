@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from fastnet import datasets
 from fastnet.datasets import Dataset
+from fastnet.datasets.ranges import check_range
 from fastnet.preprocessing import Preprocessing
 
 LABEL = "label"
@@ -55,8 +57,12 @@ class Parts:
             return replace(self, preprocess=preprocess)
         if isinstance(self.X, np.memmap):
             raise ValueError(f"--mmap: --preprocess {preprocess} would copy the features, expected scale or none")
-        fitted = Preprocessing.fit(self.X, preprocess)
-        X, X_test = fitted(self.X, dtype), fitted(self.X_test, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is named below
+            fitted = Preprocessing.fit(self.X, preprocess)
+            X, X_test = fitted(self.X, dtype), fitted(self.X_test, dtype)
+        settings = np.where(fitted.scale > 0, fitted.shift, np.nan)[None]  # no scale: its inverse was infinite
+        for part in (X, X_test, settings):
+            _check_prepared(part, self, preprocess)
         return replace(self, X=X, X_test=X_test, preprocess=preprocess, preprocessing=fitted)
 
     def with_validation(self, seed: int) -> Parts:
@@ -97,8 +103,12 @@ def load_parts(
     count: int | None = None,
     cache: bool = False,
     mmap: bool = False,
+    dtype: str = "float64",
 ) -> Parts:
-    """Read labelled data and see that it has a test part; `count` or else a `fraction` of the samples is held out."""
+    """Read labelled data and see that it has a test part; `count` or else a `fraction` of the samples is held out.
+
+    Features must be finite in `dtype`.
+    """
     given = {"--label": label is not None, "--cache-data": cache, "--mmap": mmap}
     if path is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
@@ -107,6 +117,7 @@ def load_parts(
         raise ValueError("--test-fraction and --test-samples: expected one of them")
     data = datasets.load(path, label=LABEL if label is None else label, cache=cache, mmap=mmap)
     y = _checked_labels(data)
+    check_ranges(data, dtype, path)
     if data.X_test is not None and data.y_test is not None:
         if fraction is not None or count is not None:
             option = "--test-samples" if fraction is None else "--test-fraction"
@@ -127,6 +138,20 @@ def _checked_labels(data: Dataset) -> npt.NDArray[np.int32]:
         label = data.y[0] if data.label_names is None else data.label_names[data.y[0]]
         raise ValueError(f"{data.name}: every label is {label}, expected two classes or more")
     return data.y
+
+
+def check_ranges(data: Dataset, dtype: str, path: Path | None, prepare: Callable[[Any], Any] | None = None) -> None:
+    """Refuse features of either part that are beyond `dtype`."""
+    for X, part in ((data.X, ""), (data.X_test, " (test part)")):
+        if X is not None:
+            check_range(X, dtype, f"{path}{part}", data.feature_names, prepare)
+
+
+def _check_prepared(X: npt.NDArray[Any], parts: Parts, preprocess: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(X).all(axis=0))
+    if wrong.size:
+        name = f"{wrong[0]} (from 0)" if parts.feature_names is None else repr(parts.feature_names[wrong[0]])
+        raise ValueError(f"{parts.name}: column {name}: its numbers are too large for --preprocess {preprocess}")
 
 
 def _rows_before_test(y: npt.NDArray[np.int32], fraction: float | None, count: int | None) -> int:

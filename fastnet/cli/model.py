@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fastnet import datasets
 from fastnet.cli.classes import with_classes_of
-from fastnet.cli.data import LABEL
+from fastnet.cli.data import LABEL, check_ranges
 from fastnet.datasets import Dataset
 from fastnet.models import Model, load_model
 from fastnet.training.history import Evaluation
@@ -52,6 +52,8 @@ def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, r
     expected, found = trainer.network.sizes[0], data.X.shape[1]
     if found != expected:
         raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")
+    prepare = None if trainer.model.preprocessing is None else trainer.model.prepare
+    check_ranges(data, str(trainer.network.dtype), path, prepare)
     try:
         return with_classes_of(trainer.model.labels, data, path, model)
     except ValueError:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnet.datasets.arrays.idx_writer import write_idx
+from fastnet.datasets.arrays.idx import PARTS
+from fastnet.datasets.arrays.idx_writer import check_empty, write_idx
 from fastnet.datasets.arrays.npz_writer import arrays_of, write_npz
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.files import PathLike, stem
 from fastnet.datasets.labels import Array
 from fastnet.datasets.numbering import are_numbers, original_labels
 from fastnet.datasets.tables.writer import write_csv, write_parquet
-from fastnet.output.atomic import replacing
+from fastnet.output.atomic import check_target, replacing
 
 _FORMATS = (".npz", ".npy", ".csv", ".csv.gz", ".parquet")
 
@@ -26,6 +27,26 @@ def format_of(path: Path) -> str:
     if found is None and (path.suffix and not path.is_dir()):
         raise ValueError(f"{path}: unknown format, expected {', '.join(_FORMATS)}, or a folder for IDX files")
     return "" if found is None or path.is_dir() else found
+
+
+def check_places(path: Path) -> None:
+    """Raise, before there is anything to save, the error with which `save` would end; nothing is changed.
+
+    ValueError for a name that says no format, or a folder that is not empty; OSError for what cannot be written.
+    """
+    kind = format_of(path)
+    if kind or not path.is_dir():
+        places = [path, *(_npy_files(path).values() if kind == ".npy" else ())]
+    else:
+        check_empty(path)
+        places = [path / PARTS[0]]
+    for place in places:
+        check_target(place)
+
+
+def _npy_files(path: Path) -> dict[str, Path]:
+    """Return the files of a dataset in ``.npy`` files, by what is added to the name."""
+    return {part: path.with_name(f"{stem(path)}{part}.npy") for part in ("_test_labels", "_test", "_labels", "")}
 
 
 def save(path: PathLike, data: Dataset, *, compress: bool = False) -> list[str]:
@@ -101,7 +122,7 @@ def _write_npy(path: Path, data: Dataset) -> None:
         "_labels": arrays.get("y"),
         "": arrays["X"],
     }
-    files = {part: path.with_name(f"{stem(path)}{part}.npy") for part in parts}
+    files = _npy_files(path)
     stale = [file.name for part, file in files.items() if parts[part] is None and file.exists()]
     if stale:
         raise ValueError(f"{path}: {', '.join(stale)} beside it would be taken for a part of it")

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import deserialize
 
+from fastnet.validation.contents import HEAD_BYTES, foreign_kind
+
 Tensors = dict[str, npt.NDArray[Any]]
 
 _DTYPES = {
@@ -42,6 +44,9 @@ def as_floats(raw: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
 
 def _check_length(content: bytes) -> None:
     """Tell a file that was cut from one that is something else."""
+    kind = foreign_kind(content[:HEAD_BYTES])
+    if kind is not None:
+        raise ValueError(f"it is {kind}")
     length = int.from_bytes(content[:8], "little")
     header, found = content[8 : 8 + length], len(content) - 8 - length
     if content[8:9] != b"{":

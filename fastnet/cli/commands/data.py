@@ -57,11 +57,12 @@ def convert(data: options.DataPath, out: OutData, label: options.Label = None, c
     from fastnet import datasets
     from fastnet.cli.data import LABEL
     from fastnet.cli.output import check_writable
-    from fastnet.datasets.saving import format_of
+    from fastnet.datasets.saving import check_places, format_of
 
     format_of(out)
     if not out.is_dir():
         check_writable(out, None, data, "OUT")
+    check_places(out)
     loaded = datasets.load(data, label=LABEL if label is None else label, require_labels=label is not None)
     lost = datasets.save(out, loaded, compress=compress)
     print(f"{len(loaded.X):,} samples of {loaded.X.shape[1]:,} {loaded.X.dtype} features written to {out}")

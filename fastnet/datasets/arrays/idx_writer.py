@@ -17,10 +17,15 @@ from fastnet.output.atomic import replacing
 _CODES = {np.dtype(dtype).newbyteorder("="): code for code, dtype in IDX_DTYPES.items()}
 
 
-def write_idx(directory: Path, data: Dataset, compress: bool) -> None:
-    """Write the files that `load` reads from a folder, which must be new or empty."""
+def check_empty(directory: Path) -> None:
+    """Refuse a folder with files: what is in it would be mixed with what is written."""
     if directory.is_dir() and any(directory.iterdir()):
         raise ValueError(f"{directory}: is a folder with files, expected a new or an empty one")
+
+
+def write_idx(directory: Path, data: Dataset, compress: bool) -> None:
+    """Write the files that `load` reads from a folder, which must be new or empty."""
+    check_empty(directory)
     directory.mkdir(exist_ok=True)
     shape = data.image_shape or (data.X.shape[1],)
     names = data.label_names if data.label_names is not None and are_numbers(data.label_names) else None

@@ -57,6 +57,7 @@ class Job:
         parts = load_parts(
             self.data, self.label, self.test_fraction, self.seed,
             count=self.test_samples, cache=self.cache_data, mmap=self.mmap,
+            dtype=self.dtype if self.preprocess in ("none", "scale") else "float64",
         ).prepared(self.preprocess, self.dtype)  # fmt: skip
         if self.mmap:
             check_no_copy(parts, self.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 from fastnet import datasets
 from fastnet.cli.commands.report import report_training
 from fastnet.cli.commands.train.run import Run
-from fastnet.cli.data import LABEL
+from fastnet.cli.data import LABEL, check_ranges
 from fastnet.cli.output import percent, print_json, print_rows, rate
 from fastnet.cli.settings import hidden_sizes, make_optimizer, samples_per_step, threads_used
 from fastnet.cli.signals import Stopped, deferred_interrupt
@@ -49,6 +49,7 @@ class RecipeJob:
     def run(self) -> int:
         """Read the data, train, save the model and say what came out; return the exit code."""
         data = datasets.load(self.data, label=LABEL if self.label is None else self.label, cache=self.cache)
+        check_ranges(data, self.recipe.dtype, self.data)
         parts = prepare(self.recipe, data, self.seed)
         X, _ = parts["train"]
         trainer = make_trainer(self.recipe, X, data.n_classes, self.backend, self.seed, self.threads)
