@@ -73,8 +73,8 @@ class Preprocess(StrEnum):
 
 
 FORMATS = (
-    "A CSV, Parquet, .npz, .npy or IDX file, plain or .gz; or a folder with Kaggle's train.csv and test.csv or with "
-    "MNIST's files."
+    "A CSV, Parquet, Feather, .npz, .npy, .mat or IDX file, plain or .gz; a folder with Kaggle's train.csv and "
+    "test.csv or with MNIST's files; or - for CSV from standard input."
 )
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that fastnet train wrote.")]

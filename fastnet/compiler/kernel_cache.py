@@ -37,7 +37,10 @@ from numba.core.serialize import dumps
 from fastnet.output.atomic import replacing
 
 PACKAGES = ("fastnet.compiler", "fastnet.kernels", "fastnet.reference", "fastnet.validation")
-MODULES = ("fastnet.machine", "fastnet.machine.threads", "fastnet.output", "fastnet.output.atomic")
+MODULES = (
+    "fastnet.machine", "fastnet.machine.threads", "fastnet.output", "fastnet.output.atomic", "fastnet.output.parts",
+    "fastnet.output.targets",
+)  # fmt: skip
 
 DAY = 24 * 3600
 
