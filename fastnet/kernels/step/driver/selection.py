@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.kernels.activations import IDENTITY, RELU
 from fastnet.kernels.codegen import optimizer_formulas
+from fastnet.kernels.codegen.scalar_activations import IDENTITY, RELU
 from fastnet.kernels.step import block, clipping, layers, loss, turns, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.inference import stages as inference
