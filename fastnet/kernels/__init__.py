@@ -18,6 +18,7 @@ from fastnet.compiler.policy import COMPILES
 if COMPILES:
     from fastnet.kernels.activations import *  # noqa: F403
     from fastnet.kernels.dropout import *  # noqa: F403
+    from fastnet.kernels.gated import *  # noqa: F403
     from fastnet.kernels.gradients import *  # noqa: F403
     from fastnet.kernels.linear import *  # noqa: F403
     from fastnet.kernels.losses import *  # noqa: F403

@@ -13,6 +13,7 @@ arithmetic in silence: no operation emits a floating-point warning, as compiled 
 from fastnet.reference import (
     activations,
     dropout,
+    gated,
     gradients,
     linear,
     losses,
@@ -25,6 +26,7 @@ from fastnet.reference import (
 )
 from fastnet.reference.activations import *  # noqa: F403
 from fastnet.reference.dropout import *  # noqa: F403
+from fastnet.reference.gated import *  # noqa: F403
 from fastnet.reference.gradients import *  # noqa: F403
 from fastnet.reference.linear import *  # noqa: F403
 from fastnet.reference.losses import *  # noqa: F403
@@ -38,6 +40,7 @@ from fastnet.reference.training import *  # noqa: F403
 __all__ = [
     *activations.__all__,
     *dropout.__all__,
+    *gated.__all__,
     *gradients.__all__,
     *linear.__all__,
     *losses.__all__,

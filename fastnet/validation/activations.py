@@ -28,6 +28,7 @@ ACTIVATIONS = {
     "gelu": Activation(from_input=True, pytorch="GELU"),
     "silu": Activation(from_input=True, pytorch="SiLU"),
     "softplus": Activation(pytorch="Softplus"),
+    "mish": Activation(from_input=True, pytorch="Mish"),
 }
 """All of them by name."""
 

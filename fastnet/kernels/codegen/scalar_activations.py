@@ -10,15 +10,8 @@ from typing import Any
 
 from fastnet.compiler.policy import inlined
 from fastnet.kernels.codegen.elementary import choose, exp, expm1, like, log1p, relu, relu_gradient, sigmoid, tanh
-from fastnet.reference.rectifiers import (
-    GELU_CUBIC,
-    GELU_END,
-    GELU_FACTOR,
-    LEAKY_SLOPE,
-    SELU_ALPHA,
-    SELU_SCALE,
-    SILU_END,
-)
+from fastnet.reference.gated import GELU_CUBIC, GELU_END, GELU_FACTOR, MISH_HIGH, MISH_LOW, SILU_END
+from fastnet.reference.rectifiers import LEAKY_SLOPE, SELU_ALPHA, SELU_SCALE
 from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
 
 CODES = {name: i for i, name in enumerate(ACTIVATIONS)}
@@ -26,7 +19,7 @@ CODES = {name: i for i, name in enumerate(ACTIVATIONS)}
 
 IDENTITY, RELU, SIGMOID, TANH = (CODES[name] for name in ("identity", "relu", "sigmoid", "tanh"))
 LEAKY_RELU, ELU, SELU, SOFTPLUS = (CODES[name] for name in ("leaky_relu", "elu", "selu", "softplus"))
-GELU, SILU = CODES["gelu"], CODES["silu"]
+GELU, SILU, MISH = CODES["gelu"], CODES["silu"], CODES["mish"]
 
 SLOPED = tuple(CODES[name] for name in FROM_INPUT)
 """Activations whose slopes are kept for the way back: their outputs do not tell them."""
@@ -126,6 +119,29 @@ def silu_slope(x: Any) -> Any:
 
 
 @inlined
+def _mish_ratio(x: Any) -> Any:
+    e = exp(choose(x > like(MISH_HIGH, x), like(MISH_HIGH, x), _at_least(x, like(MISH_LOW, x))))
+    return e * (e + like(2.0, x))
+
+
+@inlined
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x)), which shares its exp with the slope at the same place."""
+    n = _mish_ratio(x)
+    return _at_least(x, like(MISH_LOW, x)) * (n / (n + like(2.0, x)))
+
+
+@inlined
+def mish_slope(x: Any) -> Any:
+    """Slope of mish."""
+    near = choose(x > like(MISH_HIGH, x), like(MISH_HIGH, x), _at_least(x, like(MISH_LOW, x)))
+    n = _mish_ratio(x)
+    inverse = like(1.0, x) / (n + like(2.0, x))
+    steepness = near * sigmoid(near) * (like(4.0, x) * (n + like(1.0, x)) * inverse * inverse)
+    return n / (n + like(2.0, x)) + steepness
+
+
+@inlined
 def _gelu_exponent(x: Any) -> Any:
     return like(GELU_FACTOR, x) * x * (like(1.0, x) + like(GELU_CUBIC, x) * x * x)
 
@@ -179,6 +195,9 @@ def activate(code: int, y: Any) -> None:
     elif code == SILU:
         for i in range(y.size):
             y[i] = silu(y[i])
+    elif code == MISH:
+        for i in range(y.size):
+            y[i] = mish(y[i])
 
 
 @inlined
@@ -194,6 +213,11 @@ def activate_with_slope(code: int, y: Any, slope: Any) -> None:
             x = y[i]
             slope[i] = silu_slope(x)
             y[i] = silu(x)
+    elif code == MISH:
+        for i in range(y.size):
+            x = y[i]
+            slope[i] = mish_slope(x)
+            y[i] = mish(x)
 
 
 @inlined
@@ -237,3 +261,6 @@ def differentiate_at(code: int, dy: Any, x: Any, dx: Any) -> None:
     elif code == SILU:
         for i in range(dy.size):
             dx[i] = dy[i] * silu_slope(x[i])
+    elif code == MISH:
+        for i in range(dy.size):
+            dx[i] = dy[i] * mish_slope(x[i])

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnet import reference
 from fastnet.measure.cases.case import EXACT, Arguments, Bound, Case, labelled, normal, positive
-from fastnet.reference.rectifiers import GELU_CUBIC, GELU_END, GELU_FACTOR, SILU_END
+from fastnet.reference.gated import GELU_CUBIC, GELU_END, GELU_FACTOR, SILU_END
 from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
 
 NAMES = (*ACTIVATIONS, "softmax", "log_softmax")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.reference import activations as act
-from fastnet.reference import losses, optimizers, rectifiers, regression_losses
+from fastnet.reference import gated, losses, optimizers, rectifiers, regression_losses
 from fastnet.reference.dropout import dropout_backward, dropout_forward
 from fastnet.reference.linear import linear_backward, linear_forward
 from fastnet.reference.softmax import softmax_forward
@@ -23,7 +23,7 @@ Layers = list[tuple[FloatArray, FloatArray]]
 Masks = Sequence[tuple[float, int]]
 """The rate and the key of each hidden layer's dropout; none at all without it."""
 
-_MODULES = (act, rectifiers)
+_MODULES = (act, rectifiers, gated)
 
 
 def _functions(name: str) -> tuple[Callable[..., FloatArray], Callable[..., FloatArray]]:

@@ -52,7 +52,7 @@ def _is_apart(code: int, keeps: int) -> bool:
 def _activations(asked: Layers, first_is_apart: bool) -> tuple[Any, ...]:
     """Return the stages of activations forward, for those that products do not apply: of a sparse first layer, none."""
     return tuple(
-        layers.make_activation(*layer) if _is_apart(*layer) or (i == 0 and first_is_apart and any(layer)) else None
+        layers.make_activation(*layer) if _is_apart(*layer) or (i == 0 and first_is_apart and layer != (IDENTITY, 0)) else None
         for i, layer in enumerate(asked)
     )
 
