@@ -17,8 +17,8 @@ from fastnet import kernels
 from fastnet.kernels.step.driver import epochs
 from fastnet.measure.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
 from fastnet.measure.cases.activations import NAMES
-from fastnet.validation.activations import FROM_INPUT
 from fastnet.measure.cases.networks import samples
+from fastnet.validation.activations import FROM_INPUT
 
 epochs.WORTH_COMPILING = 0  # runs with many zeros leave them out, be they ever so short
 
