@@ -75,7 +75,9 @@ def test_any_product_has_the_bits_of_the_tile_on_panels(m, k, n, batch, turns_a,
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(80, 300, 260), (32, 700, 130), (65, 129, 611), (700, 800, 90), (610, 60, 1100), (90, 300, 300)])
+@pytest.mark.parametrize(
+    "shape", [(80, 300, 260), (32, 700, 130), (65, 129, 611), (700, 800, 90), (610, 60, 1100), (90, 300, 300)]
+)
 def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
