@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.compiler.policy import inlined, kernel, vector_bits
+from fastnet.kernels.codegen.vectors import HALF_BITS
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square
 from fastnet.kernels.tile.operands import Epilogue, Operand
@@ -19,6 +20,7 @@ from fastnet.kernels.tile.strided import (
     rows_by_1,
     rows_by_2,
     rows_by_3,
+    rows_by_half,
     rows_by_part,
 )  # fmt: skip
 
@@ -132,7 +134,10 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
     n_rows, n_columns = shape
     lanes = VECTOR_BYTES // c.array.itemsize
     if n_columns < lanes:
-        rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
+        if HALF_BITS < 8 * VECTOR_BYTES and n_columns <= lanes // 2:
+            rows_by_half(a, b, depth, c, n_rows, n_columns, epilogue)
+        else:
+            rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
         return
     n_vectors = (n_columns + lanes - 1) // lanes
     n_panels = (n_vectors + MOST_VECTORS - 1) // MOST_VECTORS

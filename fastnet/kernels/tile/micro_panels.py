@@ -20,7 +20,7 @@ from fastnet.compiler.policy import emitted, is_x86, vector_bits
 from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
 from fastnet.kernels.codegen.optimizer_formulas import NONE
 from fastnet.kernels.codegen.optimizer_vectors import VectorUpdate, fields
-from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.codegen.vectors import HALF_BITS, Vectors
 from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify, rectify_backward
 
@@ -48,10 +48,6 @@ def tall_rows(itemsize: int) -> int:
     """
     return min(2 * TILE_ROWS, panel_width(itemsize))
 
-
-HALF_BITS = vector_bits() // 2 if vector_bits() == 512 else vector_bits()
-"""Bits of the vectors of tiles whose columns fill half a vector of 512 bits: a processor that computes with two vectors
-of 256 bits at once, as Zen 4 does instead of one of 512, takes half the time."""
 
 UNROLLED = 8
 """Steps of a reduction that are emitted one after the other, with constant offsets."""

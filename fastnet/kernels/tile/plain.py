@@ -15,10 +15,11 @@ from fastnet.compiler.policy import called, inlined, kernel
 from fastnet.kernels.codegen import elementary
 from fastnet.kernels.tile.direct import Room, is_direct, multiply_matrix, transpose
 from fastnet.kernels.tile.operands import Operand
+from fastnet.kernels.tile.products import FLOP_PER_THREAD
 from fastnet.validation.operations import FLOAT32, FLOAT64
 
-MOST_PRODUCTS = 8_000_000
-"""Multiply-adds up to which a call is plain: a tenth of a millisecond, for which nobody else is asked to help."""
+MOST_PRODUCTS = FLOP_PER_THREAD - 1
+"""Multiply-adds up to which a call is plain: for more, two threads would be worth it."""
 
 ndarray = np.ndarray
 
