@@ -8,9 +8,18 @@ from typing import Any
 from fastnet._jit import inlined, stage
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import biases, own_run
-from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile
+from fastnet.kernels.step.first_layer.few_outputs_tiles import (
+    OUTPUTS,
+    SAMPLES,
+    Chunks,
+    Numbers,
+    TwoSamples,
+    dot_tile,
+    outer_tile,
+)
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, copy_chunk, prefetch
+from fastnet.kernels.tile.operands import Operand
 from fastnet.kernels.tile.optimizer_formulas import NONE
 from fastnet.kernels.tile.optimizer_vectors import Update, update_run
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
@@ -99,9 +108,9 @@ def dot_products(s: Any, thread: int, n_threads: int, n_rows: int) -> int:
         x0, x1 = places[r] + k, places[min(r + 1, n_rows - 1)] + k
         ahead = places[capacity + r - r % 4 // 2] + k  # of four samples, the first two
         for group in range(few_outputs.groups):
-            w0 = group * OUTPUTS * few_outputs.stride + k
-            s0 = item * SAMPLES * stride + group * OUTPUTS
-            dot_tile(x, x0, x1, ahead, packed, w0, few_outputs.stride, last_chunk - first_chunk, sums, s0, stride)
+            weights = Operand(packed, group * OUTPUTS * few_outputs.stride + k, few_outputs.stride, 1)
+            target = Operand(sums, item * SAMPLES * stride + group * OUTPUTS, stride, 1)
+            dot_tile(TwoSamples(x, x0, x1, ahead), weights, last_chunk - first_chunk, target)
             ahead = x0
     return 0
 
@@ -181,10 +190,9 @@ def _outer_products(s: Any, thread: int, n_threads: int, n_rows: int, accumulate
         for group in range(few_outputs.groups):
             g0 = group * OUTPUTS * few_outputs.stride + tile * chunk
             ahead = places[2 * capacity :] if group == 0 else places[3 * capacity :]
-            outer_tile(
-                s.samples.rows, places, ahead, tile * chunk, n_rows, gradients, d_at[group * OUTPUTS :], width,
-                s.weights.gradient, g0, few_outputs.stride, accumulate,
-            )  # fmt: skip
+            inputs = Chunks(s.samples.rows, places, ahead, tile * chunk)
+            numbers = Numbers(gradients, d_at[group * OUTPUTS :], width)
+            outer_tile(inputs, numbers, n_rows, Operand(s.weights.gradient, g0, few_outputs.stride, 1), accumulate)
     if last == few_outputs.chunks:
         _clear_padding(few_outputs, s.layout.n_in[0], n_out, s.weights.gradient)
 
