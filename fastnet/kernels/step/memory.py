@@ -15,7 +15,7 @@ from fastnet.kernels.step.first_layer.few_outputs import FewOutputs, sums_size
 from fastnet.kernels.step.first_layer.sparse import Sparse
 from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
 from fastnet.kernels.step.layout import Sizes
-from fastnet.kernels.step.row_lanes import scratch_size
+from fastnet.kernels.step.loss.row_lanes import scratch_size
 from fastnet.kernels.step.state import Memory
 from fastnet.kernels.tile.micro_panels import panel_width
 from fastnet.reference.checks import FloatArray

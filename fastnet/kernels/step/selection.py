@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.kernels.activations import IDENTITY, RELU
-from fastnet.kernels.step import block, clipping, layers, loss, turns, update
+from fastnet.kernels.step import block, clipping, layers, turns, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.inference import stages as inference
+from fastnet.kernels.step.loss.stages import make_loss
 from fastnet.kernels.step.state import Stages
 from fastnet.kernels.tile import optimizer_formulas
 
@@ -69,7 +70,7 @@ def training_stages(asked: Training) -> Stages:
         activation_backward=tuple(
             layers.make_activation_backward(*layer) if _is_apart(*layer) else None for layer in asked.layers
         ),
-        loss=loss.make_loss(asked.loss),
+        loss=make_loss(asked.loss),
         unpack=layers.unpack_weights if takes_steps else layers.unpack_gradient,
     )  # fmt: skip
     if fused:

@@ -31,7 +31,7 @@ class Bitmasks(NamedTuple):
     positions: Any
     start: int
     stride: int
-    count: int
+    n_bitmasks: int
 
 
 class _Tile:

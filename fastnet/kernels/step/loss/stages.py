@@ -17,9 +17,10 @@ from fastnet.kernels.losses import (
     POISSON,
     SOFTMAX_SQUARED_ERROR,
 )
-from fastnet.kernels.step.row_lanes import cross_entropy_rows
+from fastnet.kernels.step.loss.row_lanes import Expected, cross_entropy_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import copy_row
+from fastnet.kernels.tile.operands import Operand
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 
@@ -43,10 +44,11 @@ def make_loss(code: int) -> Any:
             lanes = LANE_BITS // 8 // values.itemsize
             if columns <= width and lanes <= width:  # rows are read and written in whole vectors of so many lanes
                 for r in range(first, last - lanes + 1, lanes):
+                    outputs = Operand(values, base + r * width, width, 1)
+                    expected = Expected(samples.labels, samples.weights, samples.order, start + r)
                     n_correct += cross_entropy_rows(
-                        values, base + r * width, width, columns, gradients, samples.labels, samples.weights,
-                        samples.order, start + r, setting, divisor, rows, s.memory.row_losses, r,
-                    )  # fmt: skip
+                        outputs, columns, gradients, expected, setting, divisor, rows, s.memory.row_losses, r
+                    )
                     begin = r + lanes
         for r in range(begin, last):
             at = base + r * width
