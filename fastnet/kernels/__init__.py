@@ -3,8 +3,8 @@
 Each module here holds operations and is the twin of the reference's file of that name. What they are made of lies in
 folders, each on those before it: `codegen` (what emits LLVM code), `runtime` (arrays as kernels see them, stages and
 their addresses, claims of work, teams that change size), `tile` (the register tile, its operands and epilogues,
-products of whole arrays, the optimizers' formulas) and `step` (the stages of a training step, with first layers of few
-outputs or sparse inputs in `first_layer` and inference in `inference`, and what a call makes ready). A step applies
+products of whole arrays, the optimizers' formulas) and `step` (the stages of a training step, with the kinds of first
+layer in `first_layer`, losses in `loss` and inference in `inference`, and what a call makes ready). A step applies
 activations, losses and dropout as their twins here do, by the functions that these have for one row; `training` and
 `gradients` stand on top of it.
 

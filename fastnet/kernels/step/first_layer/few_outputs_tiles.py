@@ -154,6 +154,59 @@ def dot_tile(_typing: Any, x: Any, weights: Any, n_chunks: Any, sums: Any) -> An
     return types.void(x, weights, types.int64, sums), codegen
 
 
+def _stored_or_zero(vec: Vectors, accumulate: Any, places: list[Any]) -> list[Any]:
+    """Return what accumulators begin with: what is stored, if they are to accumulate on that."""
+    before = vec.builder.block
+    with vec.builder.if_then(accumulate):
+        stored = [vec.load(place) for place in places]
+        inside = vec.builder.block
+    zero = vec.constant(0.0)
+    return [phi(vec.builder, vec.type, (zero, before), (value, inside)) for value in stored]
+
+
+class _OuterProducts:
+    """Emits the outer products of `Chunks` and `Numbers`, sample after sample, where these lie."""
+
+    def __init__(self, context: Any, builder: Any, kinds: Any, args: Any, element: Any) -> None:
+        self.context, self.builder, self.kinds, self.args = context, builder, kinds, args
+        self.vec, self.index = Vectors(builder, element), Vectors(builder, I64)
+        self.vectors = CHUNK_BYTES // (self.vec.lanes * self.vec.align)
+        self.inputs = self.vec.array(context, kinds[0].types[0], self.field(0, 0), self.field(0, 3))
+        self.places, self.ahead, starts = self.data(0, 1), self.data(0, 2), self.data(1, 1)
+        numbers = [self.load(starts, whole(i)) for i in range(OUTPUTS)]
+        self.numbers = [self.vec.array(context, kinds[1].types[0], self.field(1, 0), number) for number in numbers]
+        self.stride = self.field(1, 2)
+
+    def field(self, of: int, i: int) -> Any:
+        """Return a field of an argument."""
+        return self.builder.extract_value(self.args[of], i)
+
+    def data(self, of: int, i: int) -> Any:
+        """Point at the beginning of a field that is an array."""
+        return self.context.make_array(self.kinds[of].types[i])(self.context, self.builder, self.field(of, i)).data
+
+    def load(self, data: Any, i: Any) -> Any:
+        """Load an index."""
+        return self.builder.load(self.index.at(data, i), typ=I64, align=8)
+
+    def add(self, r: Any, accumulators: list[Any]) -> list[Any]:
+        """Add the products of a sample to the accumulators."""
+        sample = self.vec.at(self.inputs, self.load(self.places, r))
+        prefetch_line(self.builder, self.vec.at(self.inputs, self.load(self.ahead, r)))
+        x_row = [self.vec.load(self.vec.at(sample, v * self.vec.lanes)) for v in range(self.vectors)]
+        offset = self.builder.mul(r, self.stride)
+        d_row = [self.vec.broadcast(self.vec.at(number, offset)) for number in self.numbers]
+        products = [(a, b) for a in d_row for b in x_row]
+        return [_fma(self.builder, a, b, c) for (a, b), c in zip(products, accumulators, strict=True)]
+
+    def add_some(self, now: list[Any], count: int) -> list[Any]:
+        """Add those of some samples that follow one another."""
+        r, *accumulators = now
+        for i in range(count):
+            accumulators = self.add(self.builder.add(r, whole(i)), accumulators)
+        return [self.builder.add(r, whole(count)), *accumulators]
+
+
 @emitted
 def outer_tile(_typing: Any, x: Any, d: Any, n_rows: Any, gradient: Any, accumulate: Any) -> Any:
     """Sum over samples the products of `Chunks` of inputs with `Numbers`; prefetch what is ahead as fast.
@@ -162,49 +215,14 @@ def outer_tile(_typing: Any, x: Any, d: Any, n_rows: Any, gradient: Any, accumul
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(gradient.types[0].dtype))
-        vectors = CHUNK_BYTES // (vec.lanes * vec.align)
-        index = Vectors(builder, I64)
-
-        def data(of: int, i: int) -> Any:
-            return context.make_array(signature.args[of].types[i])(context, builder, part(of, i)).data
-
-        def part(of: int, i: int) -> Any:
-            return builder.extract_value(args[of], i)
-
-        inputs = vec.array(context, x.types[0], part(0, 0), part(0, 3))
-        at, following, starts = data(0, 1), data(0, 2), data(1, 1)
-        places = [builder.load(index.at(starts, i), typ=I64, align=8) for i in range(OUTPUTS)]
-        numbers, stride = [vec.array(context, d.types[0], part(1, 0), place) for place in places], part(1, 2)
+        products = _OuterProducts(context, builder, signature.args, args, llvm_float(gradient.types[0].dtype))
+        vec, rounds = products.vec, builder.sdiv(args[2], whole(ROWS_AT_ONCE))
         rows = _rows(vec, context, signature.args[3], args[3], OUTPUTS)
-        targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(vectors)]
-
-        def step(r: Any, accumulators: list[Any]) -> list[Any]:
-            sample = vec.at(inputs, builder.load(index.at(at, r), typ=I64, align=8))
-            prefetch_line(builder, vec.at(inputs, builder.load(index.at(following, r), typ=I64, align=8)))
-            x_row = [vec.load(vec.at(sample, v * vec.lanes)) for v in range(vectors)]
-            offset = builder.mul(r, stride)
-            d_row = [vec.broadcast(vec.at(number, offset)) for number in numbers]
-            products = [(a, b) for a in d_row for b in x_row]
-            return [
-                _fma(builder, a, b, accumulator) for (a, b), accumulator in zip(products, accumulators, strict=True)
-            ]
-
-        def body(now: list[Any], count: int) -> list[Any]:
-            r, *accumulators = now
-            for i in range(count):
-                accumulators = step(builder.add(r, whole(i)), accumulators)
-            return [builder.add(r, whole(count)), *accumulators]
-
-        before = builder.block
-        with builder.if_then(args[4]):
-            stored = [vec.load(place) for place in targets]
-            inside = builder.block
-        zero = vec.constant(0.0)
-        accumulators = [phi(builder, vec.type, (zero, before), (value, inside)) for value in stored]
-        rounds = builder.sdiv(args[2], whole(ROWS_AT_ONCE))
-        r, *accumulators = loop(builder, rounds, [whole(0), *accumulators], lambda now: body(now, ROWS_AT_ONCE))
-        r, *accumulators = loop(builder, builder.sub(args[2], r), [r, *accumulators], lambda now: body(now, 1))
+        targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(products.vectors)]
+        now = [whole(0), *_stored_or_zero(vec, args[4], targets)]
+        now = loop(builder, rounds, now, lambda now: products.add_some(now, ROWS_AT_ONCE))
+        remaining = builder.sub(args[2], now[0])
+        _, *accumulators = loop(builder, remaining, now, lambda now: products.add_some(now, 1))
         for value, place in zip(accumulators, targets, strict=True):
             vec.store(value, place)
         return context.get_dummy_value()
