@@ -106,7 +106,7 @@ def compare(session: nox.Session) -> None:
     baseline has no row yet, results must agree, and no kernel be much slower than NumPy.
     """
     install(session)
-    width = "from fastnet._jit import vector_bits; print(vector_bits())"
+    width = "from fastnet.compiler.policy import vector_bits; print(vector_bits())"
     bits = str(session.run("python", "-c", width, silent=True)).strip()
     bits = bits if bits == "512" else "256"
     limits = ["--factor", "1.6", "--fail-under", LEAST_RATIO, "--threads", "1"]

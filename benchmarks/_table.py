@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastnet import kernels, reference
-from fastnet.bench.operations import realistic_cases
-from fastnet.cases import DTYPES, Case
+from fastnet.measure.cases import DTYPES, Case
+from fastnet.measure.suites.operations import realistic_cases
 
 # a page of asv shows the first of them until it is told otherwise
 IMPLEMENTATIONS: dict[str, ModuleType] = {"compiled": kernels, "reference": reference}
-PEER_KEYS = {"compiled": "fastnet", "reference": "numpy"}  # in fastnet.bench.peers
+PEER_KEYS = {"compiled": "fastnet", "reference": "numpy"}  # in fastnet.measure.peers
 DTYPE_NAMES = [np.dtype(dtype).name for dtype in DTYPES]
 
 

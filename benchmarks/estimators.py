@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from fastnet.bench.estimators import LABELS, ONE_ROW, QUICK, Fit, measure_fit, measure_one_row
+from fastnet.measure.suites.estimators import LABELS, ONE_ROW, QUICK, Fit, measure_fit, measure_one_row
 
 FITS = {f"{fit.name}, {fit.dtype}": fit for fit in (*QUICK, Fit(4_000, 784, 2), Fit(1_000, 20, 20, "lbfgs", "float64"))}
 """Short ones, of every kind in `fastnet bench`."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks._table import IMPLEMENTATIONS, PEER_KEYS
 from fastnet import Network
-from fastnet.bench.inference import MANY_ROWS, MANY_SIZES, many_rows, one_row
+from fastnet.measure.suites.inference import MANY_ROWS, MANY_SIZES, many_rows, one_row
 
 
 class OneRow:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from benchmarks._table import DTYPE_NAMES, IMPLEMENTATIONS, for_each_operation
-from fastnet.cases import Case, run
+from fastnet.measure.cases import Case, run
 
 
 class _Operation:

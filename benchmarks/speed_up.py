@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from benchmarks._table import DTYPE_NAMES, for_each_operation
 from fastnet import kernels, reference
-from fastnet.bench.operations import measure
-from fastnet.cases import Case
+from fastnet.measure.cases import Case
+from fastnet.measure.suites.operations import measure
 
 BUDGET = 1.0
 """Seconds after which a ratio is what it is."""

@@ -10,8 +10,8 @@ import tempfile
 FIRST_CALL = """
 import sys, time
 from fastnet import kernels
-from fastnet.bench.operations import realistic_cases
-from fastnet.cases import run
+from fastnet.measure.suites.operations import realistic_cases
+from fastnet.measure.cases import run
 case = realistic_cases([sys.argv[1]])[0]
 arguments = case.arguments("float32")
 start = time.perf_counter()

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks._table import PEER_KEYS
-from fastnet.bench.accuracy import GRIDS, digits
-from fastnet.bench.peers import PEERS, Run
-from fastnet.bench.suite import measure
-from fastnet.bench.workloads import FULL, OPTIMIZERS, QUICK, Workload
+from fastnet.measure.peers import PEERS, Run
+from fastnet.measure.suites.accuracy import GRIDS, digits
+from fastnet.measure.suites.suite import measure
+from fastnet.measure.workloads import FULL, OPTIMIZERS, QUICK, Workload
 
 FLOP, FEWEST_SAMPLES, MOST_SAMPLES = 4e9, 512, 4096
 """Of an epoch: enough for a time, few enough to take it again for every commit."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from fastnet.cli._app import app
+from fastnet.cli.application import app
 
 MARKER = re.compile(r"^<!-- commands -->$", flags=re.MULTILINE)
 

@@ -3,37 +3,40 @@
 Public names load on first use, so that `import fastnet` takes next to no time.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
-    from fastnet.history import Epoch, Evaluation, History
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
     from fastnet.optimizers import SGD, Adam, AdamW
     from fastnet.predictor import Predictor
-    from fastnet.trainer import Trainer
+    from fastnet.training.history import Epoch, Evaluation, History
+    from fastnet.training.trainer import Trainer
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Adam": "optimizers",
     "AdamW": "optimizers",
-    "Epoch": "history",
-    "Evaluation": "history",
-    "History": "history",
+    "Epoch": "training.history",
+    "Evaluation": "training.history",
+    "History": "training.history",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "models",
     "Network": "network",
     "Predictor": "predictor",
     "SGD": "optimizers",
-    "Trainer": "trainer",
+    "Trainer": "training.trainer",
     "load_model": "models",
     "save_model": "models",
 }
-_MODULES = ("callbacks", "datasets", "kernels", "plots", "recipes", "reference", "report")
+_MODULES = (
+    "datasets", "estimators", "kernels", "measure", "models", "plots", "preprocessing", "recipes", "reference",
+    "report", "training",
+)  # fmt: skip
 
 __all__ = [
     "SGD",
@@ -55,11 +58,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"fastnet.{name}")
+        return _import_module(f"fastnet.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'fastnet' has no attribute {name!r}")
-    return getattr(import_module(f"fastnet.{_HOME[name]}"), name)
+    return getattr(_import_module(f"fastnet.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__, *_MODULES])
+    return sorted([*__all__, *_MODULES, "__version__"])

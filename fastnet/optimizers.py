@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass, fields
 from typing import ClassVar
 
-from fastnet.reference import training_checks
+from fastnet.validation import training as training_checks
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet import _inputs
-from fastnet._jit import COMPILES
+from fastnet.compiler.policy import COMPILES
 from fastnet.network import Network
+from fastnet.validation.inputs import features
 
 
 class Predictor:
@@ -75,18 +75,18 @@ class Predictor:
             For what is not numbers, a wrong shape, NaN or infinity.
         """
         if type(x) is not np.ndarray or x.shape != self._shape or x.dtype not in self._dtypes:
-            x = _inputs.features("x", [x], self._shape[0], self._dtypes[0])[0]
+            x = features("x", [x], self._shape[0], self._dtypes[0])[0]
         self._row[0] = x
         best = self._run()
         if best < 0:
-            _inputs.features("x", self._row, self._shape[0], self._dtypes[0])  # says where the NaN or infinity is
+            features("x", self._row, self._shape[0], self._dtypes[0])  # says where the NaN or infinity is
             return int(self.logits.argmax())
         return best
 
 
 def _compiled(network: Network, row: npt.NDArray[Any], logits: npt.NDArray[Any]) -> Callable[[], int]:
     """Return what writes the logits of a row; it returns the class with the largest, -1 for a NaN."""
-    from fastnet.kernels.activations import CODES
+    from fastnet.kernels.codegen.scalar_activations import CODES
     from fastnet.kernels.runtime.arrays import read_only
     from fastnet.kernels.step.inference.few_rows import predict_rows
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet import _inputs
-from fastnet.reference import training_checks
+from fastnet.validation import inputs
+from fastnet.validation import training as training_checks
 
 KINDS = ("standardize", "minmax")
 
@@ -78,7 +78,7 @@ class Preprocessing:
         array = np.asarray(X)
         if array.ndim != 2 or array.dtype.kind not in "buif" or array.shape[0] == 0:
             raise ValueError(f"X must be numbers (n_samples, n_features), got {array.dtype} of shape {array.shape}")
-        _inputs.require_finite("X", array)
+        inputs.require_finite("X", array)
         pieces = [array[i : i + _step(array)] for i in range(0, len(array), _step(array))]
         low = np.min([piece.min(axis=0) for piece in pieces], axis=0).astype(np.float64)
         high = np.max([piece.max(axis=0) for piece in pieces], axis=0).astype(np.float64)

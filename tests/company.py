@@ -3,7 +3,7 @@
 import contextlib
 import threading
 
-from fastnet import _threads
+from fastnet.machine.threads import computing
 
 
 def together(function, n_threads, seconds=60):
@@ -31,7 +31,7 @@ def other_calls(n):
     begun, over = threading.Semaphore(0), threading.Event()
 
     def compute():
-        with _threads.computing(2):
+        with computing(2):
             begun.release()
             assert over.wait(60)
 

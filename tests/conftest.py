@@ -41,8 +41,8 @@ def implementation(request: pytest.FixtureRequest) -> ModuleType:
 @pytest.fixture(autouse=True)
 def sparse_inputs_are_used_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let kernels for sparse samples be compiled in every training that they pay in."""
-    if hasattr(getattr(fastnet.kernels, "step", None), "epochs"):
-        monkeypatch.setattr(fastnet.kernels.step.epochs, "WORTH_COMPILING", 0)
+    if hasattr(getattr(fastnet.kernels, "step", None), "driver"):
+        monkeypatch.setattr(fastnet.kernels.step.driver.epochs, "WORTH_COMPILING", 0)
 
 
 @pytest.fixture

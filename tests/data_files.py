@@ -61,4 +61,4 @@ def assert_valid(data):
 
 def use_pyarrow(monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr("fastnet.datasets._csv_block._ARROW_AFTER", 0)
+    monkeypatch.setattr("fastnet.datasets.csv.block._ARROW_AFTER", 0)

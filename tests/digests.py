@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from fastnet import kernels
-from fastnet.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
-from fastnet.cases.activations import ACTIVATIONS, GATED
-from fastnet.cases.networks import samples
-from fastnet.kernels.step import epochs
+from fastnet.kernels.step.driver import epochs
+from fastnet.measure.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
+from fastnet.measure.cases.activations import ACTIVATIONS, GATED
+from fastnet.measure.cases.networks import samples
 
 epochs.WORTH_COMPILING = 0  # runs with many zeros leave them out, be they ever so short
 

@@ -9,11 +9,11 @@ import mmap
 import numpy as np
 
 from fastnet import kernels, reference
-from fastnet._cores import fixed_cores
-from fastnet.cases import CASES, run
 from fastnet.kernels.runtime import arrays
 from fastnet.kernels.step.inference import layerwise
 from fastnet.kernels.tile import products
+from fastnet.machine.cores import fixed_cores
+from fastnet.measure.cases import CASES, run
 
 GUARD_BYTES = 256
 PATTERN = 0xA5

@@ -9,9 +9,10 @@ import numba
 import numpy as np
 from numba.core import types
 
-from fastnet import _jit, kernels
-from fastnet.cases import Training
+from fastnet import kernels
+from fastnet.compiler import policy
 from fastnet.kernels.runtime.stages import Reference
+from fastnet.measure.cases import Training
 
 IS_ARM = platform.machine().lower() in ("aarch64", "arm64")
 MULTIPLY_ADD = r"\bfml[as]\b" if IS_ARM else r"\bvfn?m(?:add|sub)\d+p[sd]\b"
@@ -27,7 +28,7 @@ def compile_stage(stage, dtype):
     arguments = Training(4, (3, 2), (), "cross_entropy", "sgd", 2).make_prepared(dtype, np.random.default_rng(1))
     state = numba.typeof(kernels.prepare_training(**arguments).team(4).state)
     n_numbers = len(inspect.signature(stage.py_func).parameters) - 1
-    fresh = _jit.compile_lazily(stage.py_func, no_cpython_wrapper=True)
+    fresh = policy.compile_lazily(stage.py_func, no_cpython_wrapper=True)
     fresh.compile(types.int64(Reference(state), *[types.int64] * n_numbers))
     return next(iter(fresh.inspect_llvm().values())), next(iter(fresh.inspect_asm().values()))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastnet import Network, Predictor, kernels
-from fastnet.cases import Training, network
+from fastnet.measure.cases import Training, network
 
 SMALL_OBJECTS = 8192
 """Bytes, for each thread, of Python's own objects: a call's arguments, a thread, its result."""

@@ -20,10 +20,10 @@ COMPILE = """
 import sys
 import llvmlite.binding as llvm
 from llvmlite import ir
-from fastnet import _codegen, _jit
+from fastnet.compiler import codegen, policy
 
 triple = sys.argv[1]
-_codegen.architecture = _jit.architecture = lambda: triple.partition("-")[0]
+codegen.architecture = policy.architecture = lambda: triple.partition("-")[0]
 from fastnet.kernels.codegen import bits, denormals, speed
 from fastnet.kernels.codegen import ir as emit
 
@@ -49,9 +49,9 @@ print(machine.emit_assembly(parsed).lower())
 """
 
 RUN = """
-from fastnet import _codegen, _jit
+from fastnet.compiler import codegen, policy
 
-_codegen.architecture = _jit.architecture = lambda: "unheard_of"
+codegen.architecture = policy.architecture = lambda: "unheard_of"
 import numba
 from fastnet.kernels.codegen import denormals, speed
 

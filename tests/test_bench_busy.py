@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from fastnet.bench import busy as busy_module
-from fastnet.bench.busy import Busy
+from fastnet.measure.suites import busy as busy_module
+from fastnet.measure.suites.busy import Busy
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 TIMEOUT = 30
 
 BEGIN = """
 import time
-from fastnet.bench.busy import Busy
+from fastnet.measure.suites.busy import Busy
 with Busy(2) as busy:
     print(*(process.pid for process in busy.processes), flush=True)
     time.sleep(60)

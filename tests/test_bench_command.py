@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastnet.bench import inference, page, results, suite
-from fastnet.bench.peers import PEERS, Unavailable, own
-from fastnet.bench.plots import draw
-from fastnet.bench.timing import spread
-from fastnet.bench.workloads import QUICK, Workload
 from fastnet.cli import main
+from fastnet.measure import page, results
+from fastnet.measure.peers import PEERS, Unavailable, own
+from fastnet.measure.plots import draw
+from fastnet.measure.suites import inference, suite
+from fastnet.measure.timing import spread
+from fastnet.measure.workloads import QUICK, Workload
 
 SMALL = ["bench", "--networks", "12-8-3", "--batch-sizes", "32", "--peers", "sklearn", "--rounds", "2"]
 

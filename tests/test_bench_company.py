@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from fastnet.bench import busy, company, inference, page, results
-from fastnet.bench.peers import PEERS
-from fastnet.bench.peers.protocol import Run, Task
-from fastnet.bench.timing import spread
-from fastnet.bench.workloads import Workload
 from fastnet.cli import main
-from fastnet.roofline import Roofline
+from fastnet.measure import page, results
+from fastnet.measure.peers import PEERS
+from fastnet.measure.peers.protocol import Run, Task
+from fastnet.measure.roofline import Roofline
+from fastnet.measure.suites import busy, company, inference
+from fastnet.measure.timing import spread
+from fastnet.measure.workloads import Workload
 
 TINY = Workload((6, 5, 3), 8, optimizer="adam", samples=24)
 
@@ -25,7 +26,7 @@ def short(monkeypatch):
     monkeypatch.setattr(company, "PAUSE", 0.0)
     monkeypatch.setattr(company, "BUSY", (0, 1))
     monkeypatch.setattr(inference, "MANY_ROWS", 200)
-    monkeypatch.setattr("fastnet.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
+    monkeypatch.setattr("fastnet.measure.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
 
 
 @pytest.fixture
@@ -189,8 +190,8 @@ def test_the_full_suite_has_a_section_in_company_unless_all_of_it_is(monkeypatch
         return []
 
     monkeypatch.setattr(company, "measure_all", measure_all)
-    monkeypatch.setattr("fastnet.cli._bench._sections", lambda *arguments: {})
-    monkeypatch.setattr("fastnet.cli._bench._splits", lambda suite, data: [])
+    monkeypatch.setattr("fastnet.cli.commands.bench._sections", lambda *arguments: {})
+    monkeypatch.setattr("fastnet.cli.commands.bench._splits", lambda suite, data: [])
     for arguments in (["--suite", "full"], ["--suite", "full", "--busy", "1"], ["--suite", "quick"]):
         assert main(["bench", *arguments]) == 0
     ((workloads, keys, rounds, seconds),) = asked

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from fastnet import MLPClassifier
-from fastnet.bench import estimators, gate, inference, page, results, workloads
-from fastnet.bench.estimators import FULL, QUICK, Fit
-from fastnet.bench.timing import spread
-from fastnet.bench.workloads import Workload
 from fastnet.cli import main
+from fastnet.measure import gate, page, results, workloads
+from fastnet.measure.suites import estimators, inference
+from fastnet.measure.suites.estimators import FULL, QUICK, Fit
+from fastnet.measure.timing import spread
+from fastnet.measure.workloads import Workload
 
 TINY = Fit(30, 4, 3)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastnet.bench.accuracy import digits, split, time_to_accuracy
-from fastnet.bench.environment import environment
-from fastnet.bench.peers import PEERS, Unavailable, own
-from fastnet.bench.workloads import FULL, QUICK, Workload
 from fastnet.datasets import Dataset
+from fastnet.measure.environment import environment
+from fastnet.measure.peers import PEERS, Unavailable, own
+from fastnet.measure.suites.accuracy import digits, split, time_to_accuracy
+from fastnet.measure.workloads import FULL, QUICK, Workload
 
 INSTALLED = [key for key, peer in PEERS.items() if peer.missing() is None]
 TINY = Workload((6, 5, 3), 8, samples=27, repeats=2)

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 
 from fastnet import kernels
-from fastnet.bench import page, results, target_runs, targets
-from fastnet.bench.estimators import Fit
-from fastnet.bench.operations import realistic_cases
-from fastnet.bench.peers import PEERS, own
-from fastnet.bench.targets import KINDS, TARGETS, Target, row_of
-from fastnet.bench.workloads import Workload
 from fastnet.cli import main
-from fastnet.roofline import Roofline
+from fastnet.measure import page, results
+from fastnet.measure.peers import PEERS, own
+from fastnet.measure.roofline import Roofline
+from fastnet.measure.suites import target_runs, targets
+from fastnet.measure.suites.estimators import Fit
+from fastnet.measure.suites.operations import realistic_cases
+from fastnet.measure.suites.targets import KINDS, TARGETS, Target, row_of
+from fastnet.measure.workloads import Workload
 
 TINY = Workload((6, 5, 3), 8, samples=24)
 BY_THEMSELVES = [target for target in TARGETS if target.kind in ("matmul", "reference", "one row")]
@@ -26,7 +27,7 @@ def short(monkeypatch):
     monkeypatch.setattr(target_runs, "SHORTEST", 0.0)
     monkeypatch.setattr(target_runs, "PEAK_SECONDS", 0.0005)
     monkeypatch.setattr(target_runs, "PAUSE", 0.0)
-    monkeypatch.setattr("fastnet.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
+    monkeypatch.setattr("fastnet.measure.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
 
 
 @pytest.fixture
@@ -202,10 +203,12 @@ def test_the_full_suite_has_targets_unless_it_is_of_other_networks(monkeypatch):
     asked = []
     monkeypatch.setattr(targets, "measure_all", lambda *arguments: asked.append(arguments) or [])
     for name in ("suite.run_all", "estimators.measure_all", "company.measure_all"):
-        monkeypatch.setattr(f"fastnet.bench.{name}", lambda *arguments: [])
+        monkeypatch.setattr(f"fastnet.measure.suites.{name}", lambda *arguments: [])
     for name in ("one_row", "many_rows"):
-        monkeypatch.setattr(f"fastnet.bench.inference.{name}", lambda *_, **__: {"name": "rows", "seconds": {}})
-    monkeypatch.setattr("fastnet.cli._bench._splits", lambda suite, data: [])
+        monkeypatch.setattr(
+            f"fastnet.measure.suites.inference.{name}", lambda *_, **__: {"name": "rows", "seconds": {}}
+        )
+    monkeypatch.setattr("fastnet.cli.commands.bench._splits", lambda suite, data: [])
     for arguments in (["full"], ["full", "--networks", "6-5-3"], ["quick"], ["company"]):
         assert main(["bench", "--suite", *arguments]) == 0
     ((which, keys, rounds, _, _),) = asked

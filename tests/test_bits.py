@@ -7,9 +7,9 @@ import pytest
 from tiers import tiered
 
 from fastnet import kernels
-from fastnet._cores import fixed_cores
-from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, Training, network, run
 from fastnet.kernels.tile.products import threads_for
+from fastnet.machine.cores import fixed_cores
+from fastnet.measure.cases import CASES, DTYPES, HYPERPARAMETERS, Training, network, run
 
 THREADS = (1, 2, 3, 5)
 LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")

@@ -7,7 +7,7 @@ import pytest
 from tiers import tiered
 
 from fastnet import reference
-from fastnet.cases import CASES, DTYPES, Case, compare_results, difference, run, tolerances
+from fastnet.measure.cases import CASES, DTYPES, Case, compare_results, difference, run, tolerances
 
 OF_NETWORKS = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
 LEARNING = [

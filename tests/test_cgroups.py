@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastnet._cgroups import FILES, cpu_quota
+from fastnet.machine.cgroups import FILES, cpu_quota
 
 V1 = "cgroup cgroup rw,cpu,cpuacct"
 V2 = "cgroup2 cgroup2 rw,nsdelegate"

@@ -8,10 +8,10 @@ from safetensors.numpy import load_file, save_file
 from tiers import tiered
 
 from fastnet import SGD, Adam, Network, Trainer
-from fastnet.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.datasets import load_digits
-from fastnet.lr_finder import find_lr
-from fastnet.models._document import digest
+from fastnet.models.document import digest
+from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
+from fastnet.training.lr_finder import find_lr
 
 DIGITS = load_digits()
 X, Y = DIGITS.X[:300], DIGITS.y[:300]

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import fastnet
-from fastnet import SGD, Adam, Network, Trainer, _cores, load_model
-from fastnet.cli import _options, main
+from fastnet import SGD, Adam, Network, Trainer, load_model
+from fastnet.cli import main, options
 from fastnet.datasets import load, load_digits, stratified_split
+from fastnet.machine import cores
 from fastnet.network import ACTIVATIONS, INITS
-from fastnet.reference.training_checks import HYPERPARAMETERS
-from fastnet.trainer import BACKENDS
+from fastnet.training.trainer import BACKENDS
+from fastnet.validation.training import HYPERPARAMETERS
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -186,12 +187,12 @@ def test_predictions_are_written_to_the_last_bit(capsys):
     X = np.random.default_rng(0).normal(size=(40, 3))
     np.save("x.npy", X)
     for dtype in (np.float32, np.float64):
-        for loss, options in (("cross_entropy", ["--probabilities"]), ("squared_error", [])):
+        for loss, wanted in (("cross_entropy", ["--probabilities"]), ("squared_error", [])):
             model = fastnet.Model(Network([3, 2], seed=0, dtype=dtype), loss)
             fastnet.save_model("m.npz", model)
-            assert main(["predict", "m.npz", "x.npy", *options, "--backend", "numpy"]) == 0
+            assert main(["predict", "m.npz", "x.npy", *wanted, "--backend", "numpy"]) == 0
             actual = np.loadtxt(capsys.readouterr().out.splitlines(), dtype, delimiter=",", skiprows=1)
-            expected = model.predict_proba(X, "numpy") if options else model.predict(X, "numpy")
+            expected = model.predict_proba(X, "numpy") if wanted else model.predict(X, "numpy")
             np.testing.assert_array_equal(actual, expected)
 
 
@@ -238,7 +239,7 @@ def test_info_shows_what_a_report_needs(capsys):
 
 
 def test_info_tells_what_limits_the_threads(capsys, monkeypatch):
-    monkeypatch.setattr(_cores, "_of_the_machine", lambda: [_cores.Limit(8, "processors of this process")])
+    monkeypatch.setattr(cores, "_of_the_machine", lambda: [cores.Limit(8, "processors of this process")])
     monkeypatch.setenv("FASTNET_NUM_THREADS", "2")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -251,7 +252,7 @@ def test_info_tells_what_limits_the_threads(capsys, monkeypatch):
 
 
 def test_names_of_options_are_those_of_the_library():
-    assert set(_options.Activation) == set(ACTIVATIONS)
-    assert set(_options.Init) == set(INITS)
-    assert set(_options.Backend) == set(BACKENDS)
-    assert set(_options.OptimizerName) == {*HYPERPARAMETERS, "nesterov"}
+    assert set(options.Activation) == set(ACTIVATIONS)
+    assert set(options.Init) == set(INITS)
+    assert set(options.Backend) == set(BACKENDS)
+    assert set(options.OptimizerName) == {*HYPERPARAMETERS, "nesterov"}

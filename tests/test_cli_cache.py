@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from fastnet import _jit
-from fastnet._ahead import PURPOSES
-from fastnet._kernel_cache import BUILT
 from fastnet.cli import main
-from fastnet.cli._cache_build import Purpose
+from fastnet.cli.commands.cache.ahead import PURPOSES
+from fastnet.cli.commands.cache.build import Purpose
+from fastnet.compiler import policy
+from fastnet.compiler.kernel_cache import BUILT
 
 
 def test_what_is_kept_is_shown_and_removed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FASTNET_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(_jit, "cache_directory", _jit.cache_directory.__wrapped__)  # which remembers another folder
+    monkeypatch.setattr(policy, "cache_directory", policy.cache_directory.__wrapped__)  # which remembers another folder
 
     def fastnet(*words):
         assert main(list(words)) == 0
@@ -83,7 +83,7 @@ def files(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+@pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("purpose", ["predict", "classifier"])
 def test_what_was_built_ahead_is_not_compiled_again(purpose, tmp_path):
@@ -109,7 +109,7 @@ def test_the_command_names_every_purpose():
     assert [str(purpose) for purpose in Purpose] == list(PURPOSES)
 
 
-@pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+@pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -126,7 +126,7 @@ def test_what_cannot_be_built_is_one_line(words, message, tmp_path, capsys):
     assert message.format(file=tmp_path / "file") in line
 
 
-@pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+@pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 def test_a_build_without_a_place_fails_and_says_so(tmp_path):
     (tmp_path / "file").touch()
     code, output, errors = fastnet_process(
@@ -138,7 +138,7 @@ def test_a_build_without_a_place_fails_and_says_so(tmp_path):
     )
 
 
-@pytest.mark.skipif(not _jit.COMPILES or sys.platform == "win32", reason="nothing is compiled, or no such signal")
+@pytest.mark.skipif(not policy.COMPILES or sys.platform == "win32", reason="nothing is compiled, or no such signal")
 def test_an_interrupted_build_leaves_nothing_behind(tmp_path):
     command = [sys.executable, "-m", "fastnet", "cache", "build", "--out", str(tmp_path)]
     building = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)

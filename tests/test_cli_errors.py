@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fastnet import Model, Network, datasets, save_model
-from fastnet.cli import _predict, main
+from fastnet.cli import main
+from fastnet.cli.commands import predict
 
 
 def idx(code, shape, data):
@@ -216,7 +217,7 @@ def test_a_failed_write_of_predictions_leaves_the_old_file(capsys, folder, monke
         stream.write(header[0])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_predict, "_write", write_a_part)
+    monkeypatch.setattr(predict, "_write", write_a_part)
     argv = ["predict", "good.safetensors", "good.csv", "--backend", "numpy", "--out", "p.csv"]
     assert_fails(capsys, folder, argv, "No space left on device")
 
@@ -225,7 +226,7 @@ def test_a_failed_write_of_the_model_leaves_the_old_file(capsys, folder, monkeyp
     def fail(source, target):
         raise PermissionError(13, "Permission denied", target)
 
-    monkeypatch.setattr("fastnet._atomic.os.replace", fail)
+    monkeypatch.setattr("fastnet.output.atomic.os.replace", fail)
     argv = ["train", "--backend", "numpy", "--epochs", "1", "--out", "good.safetensors"]
     assert_fails(capsys, folder, argv, "good.safetensors: Permission denied")
 

@@ -8,10 +8,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from fastnet import Model, Network, load_model, save_model
-from fastnet.cli import _formats, main
-from fastnet.models._onnx import INPUTS
+from fastnet.cli import main
+from fastnet.cli.commands import formats
+from fastnet.models.onnx import INPUTS
 from fastnet.preprocessing import Preprocessing
-from fastnet.reference.training_checks import LOSSES
+from fastnet.validation.training import LOSSES
 
 SETTINGS = {"lr": 0.5, "drop": [0, 0.5]}
 X = np.random.default_rng(0).normal(size=(5, 4))
@@ -51,8 +52,8 @@ def test_the_loss_of_a_state_dict_is_taken_from_the_command_line(tmp_path):
 
 
 def test_names_of_losses_and_inputs_are_those_of_the_library():
-    assert tuple(_formats.Loss) == LOSSES
-    assert tuple(_formats.InputDtype) == INPUTS
+    assert tuple(formats.Loss) == LOSSES
+    assert tuple(formats.InputDtype) == INPUTS
 
 
 def test_info_tells_what_a_file_holds(model, capsys):

@@ -20,10 +20,10 @@ import pytest
 
 import fastnet
 from fastnet import Model, Network, load_model, save_model
-from fastnet.checkpoints import load_checkpoint
 from fastnet.cli import main
-from fastnet.cli._output import print_rows
-from fastnet.cli._run import Stopped, deferred_interrupt
+from fastnet.cli.commands.train.run import Stopped, deferred_interrupt
+from fastnet.cli.output import print_rows
+from fastnet.training.checkpoints import load_checkpoint
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals and signals of POSIX")
 ROOT = Path(fastnet.__file__).parents[1]

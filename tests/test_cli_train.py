@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fastnet import Network, Trainer, load_model
-from fastnet.checkpoints import save_checkpoint
 from fastnet.cli import main
+from fastnet.training.checkpoints import save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

@@ -8,9 +8,10 @@ import pytest
 from test_gate import exactly, measured
 
 from fastnet import kernels, reference
-from fastnet.bench import operations, results, timing
-from fastnet.bench.operations import network_cases, realistic_cases
 from fastnet.cli import main
+from fastnet.measure import results, timing
+from fastnet.measure.suites import operations
+from fastnet.measure.suites.operations import network_cases, realistic_cases
 
 ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--budget", "0.01"]
 BOTH = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.01"]

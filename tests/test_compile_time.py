@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastnet import kernels
-from fastnet.kernels.step import compiling
+from fastnet.kernels.step.driver import compiling
 from fastnet.kernels.step.first_layer import sparse
 
 
@@ -46,7 +46,7 @@ ZEROS = """
 import time
 import numpy as np
 from fastnet import kernels
-from fastnet.kernels.step import epochs
+from fastnet.kernels.step.driver import epochs
 
 rng = np.random.default_rng(0)
 x = ((rng.random((60, 70)) < 0.1) * rng.random((60, 70))).astype(np.float32)

@@ -8,19 +8,23 @@ import sys
 import numpy as np
 import pytest
 
-from fastnet import _cores, _jit, _notices, kernels
+from fastnet import kernels
+from fastnet.compiler import policy
+from fastnet.machine import cores
+from fastnet.output import notices
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
 COUNT = """
 import json, sys
 import numba
 import numpy as np
-from fastnet import _cores, kernels
+from fastnet.machine import cores
+from fastnet import kernels
 from fastnet.kernels.runtime import stages
-from fastnet.kernels.step import compiling, selection, teams
+from fastnet.kernels.step.driver import compiling, selection, teams
 
-_cores.available_cores = lambda: 2
+cores.available_cores = lambda: 2
 here, compile_form = [], stages.Form.compile
 
 def compile_here(form):
@@ -107,13 +111,13 @@ def test_what_another_process_does_not_compile_is_compiled_here(run, before):
 
 def test_what_is_absent_is_looked_for_once_and_found_after_it_was_compiled(monkeypatch):
     from fastnet.kernels.runtime import stages
-    from fastnet.kernels.step import compiling, selection, teams
+    from fastnet.kernels.step.driver import compiling, selection, teams
 
     looked = []
     monkeypatch.setattr(compiling, "_loaded", {})
     monkeypatch.setattr(compiling, "_absent", set())
     monkeypatch.setattr(stages.Form, "is_at_hand", lambda form: looked.append(form))
-    monkeypatch.setattr(_cores, "available_cores", lambda: 1)
+    monkeypatch.setattr(cores, "available_cores", lambda: 1)
     one = np.ones((1, 1), np.float32)
     samples = teams.make_samples(one, None, np.zeros(1, np.int64), 1.0, one.dtype)
     state = teams._inference_state(teams.Task((1, 1), ()), np.ones(2, np.float32), samples, one[0], 1)
@@ -160,24 +164,24 @@ subprocess.Popen, stages.Form.compile = start, interrupt
 
 
 def test_a_verbose_model_and_a_terminal_are_told(capsys, monkeypatch):
-    _notices.tell("nobody looks on")
-    with _notices.verbose(True):
-        _notices.tell("compiling")
+    notices.tell("nobody looks on")
+    with notices.verbose(True):
+        notices.tell("compiling")
     assert capsys.readouterr() == ("compiling\n", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    _notices.tell("what shows a bar has replaced the stream")
+    notices.tell("what shows a bar has replaced the stream")
     monkeypatch.setattr(sys, "__stderr__", sys.stderr)
-    _notices.tell("compiling")
+    notices.tell("compiling")
     assert capsys.readouterr() == ("", "compiling\n")
     monkeypatch.setattr(sys, "stderr", None)
-    _notices.tell("nobody can")
+    notices.tell("nobody can")
     assert capsys.readouterr().out == ""
 
 
 def test_a_verbose_fit_says_that_it_compiles(monkeypatch, capsys):
     from fastnet.estimators import MLPClassifier
     from fastnet.kernels.runtime import stages
-    from fastnet.kernels.step import compiling
+    from fastnet.kernels.step.driver import compiling
 
     X = np.ones((20, 3)) * np.arange(20)[:, None]
     model = MLPClassifier((4,), max_iter=1, tol=0, n_iter_no_change=10, verbose=True)
@@ -186,7 +190,7 @@ def test_a_verbose_fit_says_that_it_compiles(monkeypatch, capsys):
     assert "Compiling" not in capsys.readouterr().out.splitlines()[-1]
     monkeypatch.setattr(compiling, "_loaded", {})
     monkeypatch.setattr(stages.Form, "is_at_hand", lambda form: False)
-    monkeypatch.setattr(_cores, "available_cores", lambda: 1)
+    monkeypatch.setattr(cores, "available_cores", lambda: 1)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         model.fit(X, np.arange(20) % 2)
     first, second = capsys.readouterr().out.splitlines()

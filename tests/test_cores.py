@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import joblib
 import pytest
 
-from fastnet import _cores
-from fastnet._cgroups import Quota
-from fastnet._cores import VARIABLES, Limit, available_cores, fixed_cores, limits, machine_cores
-from fastnet._threads import resolve_threads
+from fastnet.machine import cores
+from fastnet.machine.cgroups import Quota
+from fastnet.machine.cores import VARIABLES, Limit, available_cores, fixed_cores, limits, machine_cores
+from fastnet.machine.threads import resolve_threads
 
 QUOTA = "CPU quota (cpu.max 300000 100000)"
 
@@ -19,8 +19,8 @@ QUOTA = "CPU quota (cpu.max 300000 100000)"
 @pytest.fixture(autouse=True)
 def eight_processors(monkeypatch):
     """Pretend to have eight processors, no quota and no variables."""
-    monkeypatch.setattr(_cores, "_processors", lambda: 8)
-    monkeypatch.setattr(_cores, "_quota_of", lambda second: None)
+    monkeypatch.setattr(cores, "_processors", lambda: 8)
+    monkeypatch.setattr(cores, "_quota_of", lambda second: None)
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
@@ -30,7 +30,7 @@ def test_the_least_limit_decides(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "6")
     monkeypatch.setenv("NUMBA_NUM_THREADS", "5")
     monkeypatch.setenv("FASTNET_NUM_THREADS", "4")
-    monkeypatch.setattr(_cores, "_quota_of", lambda second: Quota(300_000, 100_000, "cpu.max 300000 100000"))
+    monkeypatch.setattr(cores, "_quota_of", lambda second: Quota(300_000, 100_000, "cpu.max 300000 100000"))
     variables = [(4, "FASTNET_NUM_THREADS"), (5, "NUMBA_NUM_THREADS"), (6, "OMP_NUM_THREADS")]
     assert limits() == [(8, "processors of this process"), (3, QUOTA), *variables]
     assert available_cores() == machine_cores() == 3
@@ -88,18 +88,18 @@ def test_threads_that_are_asked_for_are_taken_whatever_the_limits(monkeypatch):
 def test_a_quota_is_read_anew_after_a_second(monkeypatch):
     monkeypatch.undo()
     quotas, seconds = iter([1, 2, 3]), iter([7.1, 7.9, 8.0, 8.9, 10.0])
-    monkeypatch.setattr(_cores, "_processors", lambda: 8)
-    monkeypatch.setattr(_cores, "cpu_quota", lambda: Quota(next(quotas), 1, "cpu.max"))
-    monkeypatch.setattr(_cores, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    _cores._quota_of.cache_clear()
+    monkeypatch.setattr(cores, "_processors", lambda: 8)
+    monkeypatch.setattr(cores, "cpu_quota", lambda: Quota(next(quotas), 1, "cpu.max"))
+    monkeypatch.setattr(cores, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    cores._quota_of.cache_clear()
     assert [machine_cores() for _ in range(5)] == [1, 1, 2, 2, 3]
-    _cores._quota_of.cache_clear()
+    cores._quota_of.cache_clear()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a system with affinities")
 def test_affinity_is_followed(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(_cores, "_quota_of", lambda second: None)
+    monkeypatch.setattr(cores, "_quota_of", lambda second: None)
     before, found = os.sched_getaffinity(0), []
 
     def confine():

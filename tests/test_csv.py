@@ -155,7 +155,7 @@ def test_csv_long_list_of_columns_is_shortened(tmp_path):
 )
 def test_broken_csv_names_line_and_cell(tmp_path, monkeypatch, suffix, parser, content, words):
     if parser == "one line":
-        monkeypatch.setattr("fastnet.datasets._csv_block._BLOCK_BYTES", 1)
+        monkeypatch.setattr("fastnet.datasets.csv.block._BLOCK_BYTES", 1)
     elif parser == "pyarrow":
         use_pyarrow(monkeypatch)
     path = write(tmp_path / f"a{suffix}", content)
@@ -165,7 +165,7 @@ def test_broken_csv_names_line_and_cell(tmp_path, monkeypatch, suffix, parser, c
 
 
 def test_csv_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastnet.datasets._csv_header._MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("fastnet.datasets.csv.header._MAX_LINE_BYTES", 1000)
     path = write(tmp_path / "a.csv", "label,a\n1,2\n" + "1" * 300_000)
     with pytest.raises(ValueError, match="line 3: longer than 1000 bytes") as error:
         read_csv(path)

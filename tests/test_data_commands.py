@@ -154,7 +154,7 @@ def test_data_options_that_do_not_fit(capsys, kaggle, options, words):
 def test_cached_copy_serves_the_next_run(capsys, kaggle, monkeypatch):
     first = json.loads(run(capsys, "train", "train.csv", *QUICK, "--cache-data", "--json"))
     assert Path("train.csv.fastnet.npz").exists()
-    monkeypatch.setattr("fastnet.datasets._tables.read_columns", None)
+    monkeypatch.setattr("fastnet.datasets.tables.reader.read_columns", None)
     second = json.loads(run(capsys, "train", "train.csv", *QUICK, "--cache-data", "--json"))
     assert first["test_loss"] == second["test_loss"]
 

@@ -12,7 +12,7 @@ import digests
 import pytest
 from numba.core.dispatcher import Dispatcher
 
-from fastnet import _jit
+from fastnet.compiler import policy
 
 TABLE = json.loads(digests.TABLE.read_text())
 
@@ -32,8 +32,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import digests
-from fastnet import _codegen, _jit
-print(_jit.vector_bits(), _codegen.cpu_name())
+from fastnet.compiler import codegen, policy
+print(policy.vector_bits(), codegen.cpu_name())
 digests.main(sys.argv[2:])
 """
 
@@ -56,7 +56,7 @@ def compute_elsewhere(names, **environment):
     return *machine.split(), json.loads(digests)
 
 
-WIDTHS = [str(bits) for bits in (128, 256, 512) if bits != _jit.vector_bits()]
+WIDTHS = [str(bits) for bits in (128, 256, 512) if bits != policy.vector_bits()]
 """Vectors wider than the machine's are split by LLVM, so none is skipped."""
 
 other_widths = pytest.mark.parametrize("bits", WIDTHS)
@@ -77,7 +77,7 @@ def test_bits_with_vectors_of_other_widths(bits):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not _jit.is_x86(), reason="a processor of the x86-64 family")
+@pytest.mark.skipif(not policy.is_x86(), reason="a processor of the x86-64 family")
 @pytest.mark.parametrize(("processor", "bits"), [("haswell", "256"), ("generic", "128")])
 def test_bits_of_processors_without_avx512_or_without_multiply_adds(processor, bits):
     *machine, actual = compute_elsewhere(TABLE, NUMBA_CPU_NAME=processor)

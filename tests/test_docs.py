@@ -20,7 +20,7 @@ import typer
 import fastnet.reference
 from fastnet import datasets, models, recipes
 from fastnet.cli import main
-from fastnet.cli._app import app
+from fastnet.cli.application import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from company import other_calls
 
-from fastnet import _cores, _threads, kernels
-from fastnet.cases import Training
+from fastnet import kernels
 from fastnet.kernels.runtime import elastic
-from fastnet.kernels.runtime.elastic import (
+from fastnet.kernels.runtime import pace as pacing
+from fastnet.kernels.runtime.pace import (
     BASE,
     EXPECTED,
     HELD,
@@ -28,7 +28,9 @@ from fastnet.kernels.runtime.elastic import (
     UNTIL,
     WANTED,
 )
-from fastnet.kernels.step import teams
+from fastnet.kernels.step.driver import teams
+from fastnet.machine import cores, threads
+from fastnet.measure.cases import Training
 
 CROSS, SQUARED = "cross_entropy", "squared_error"
 TRAININGS = {
@@ -57,16 +59,16 @@ def test_a_team_that_shrinks_and_grows_at_random_turns_has_the_same_bits(name, s
     rng = np.random.default_rng(len(name))
     expected = train(name, 1, sparse)
     for team in (2, 3, 5):
-        with _threads.team_sizes(*rng.integers(1, team + 1, 11).tolist()):
+        with threads.team_sizes(*rng.integers(1, team + 1, 11).tolist()):
             assert train(name, team, sparse) == expected, team
 
 
 @pytest.fixture
 def elastic_teams(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    elastic.make_pace.cache_clear()
+    pacing.make_pace.cache_clear()
     yield
-    elastic.make_pace.cache_clear()
+    pacing.make_pace.cache_clear()
 
 
 LONG = Training(2000, (20, 40, 30, 4), ("relu", "relu"), CROSS, "adam", 8)
@@ -81,7 +83,7 @@ def long_training(n_threads):
 
 def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatch):
     """Calls at once share the processors out; here, their number changes again and again."""
-    monkeypatch.setattr(_cores, "machine_cores", lambda: 3)
+    monkeypatch.setattr(cores, "machine_cores", lambda: 3)
     epoch, order, step, expected = long_training(1)
     for i in range(20):
         epoch(order, step + i)
@@ -91,7 +93,7 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
     def disturb(seed):
         rng = np.random.default_rng(seed)
         while not over.is_set():
-            with _threads.computing(3):
+            with threads.computing(3):
                 time.sleep(rng.random() * 0.002)
             time.sleep(rng.random() * 0.002)
 
@@ -106,7 +108,7 @@ def test_bits_stay_equal_while_other_calls_come_and_go(elastic_teams, monkeypatc
         for disturber in disturbers:
             disturber.join()
     assert actual.tobytes() == expected.tobytes()
-    assert _threads.IN_USE[0] == 0
+    assert threads.IN_USE[0] == 0
 
 
 def test_nobody_waits_for_a_helper_that_does_not_come(elastic_teams, monkeypatch):
@@ -143,24 +145,24 @@ def test_a_helper_that_comes_is_taken_in_and_leaves_when_no_call_follows(elastic
 
 @numba.njit
 def lose(pace, size, ticks, n_samples):
-    elastic._count_regret(pace, size, ticks, n_samples)
-    return elastic._does_harm(pace, n_samples)
+    pacing._count_regret(pace, size, ticks, n_samples)
+    return pacing.does_harm(pace, n_samples)
 
 
 @numba.njit
 def fall_back(pace, size):
-    return elastic._fall_back(pace, size)
+    return pacing.fall_back(pace, size)
 
 
 @numba.njit
 def try_more(pace, size, wanted):
-    elastic._try_more(pace, size, wanted)
+    pacing.try_more(pace, size, wanted)
 
 
 @pytest.fixture
 def pace():
     """A team of two that should take 1,000 ticks for a turn of ten samples; a tick is a thousandth of a microsecond."""
-    pace = elastic.make_pace.__wrapped__(8)
+    pace = pacing.make_pace.__wrapped__(8)
     pace[RATE], pace[HELD], pace[TAKEN], pace[LEAST] = 1000, 30e6, 300_000, 90
     try_more(pace, 1, 2)
     return pace
@@ -170,12 +172,12 @@ def test_a_smaller_team_s_mean_is_what_is_expected_and_its_least_what_remains(pa
     assert pace[EXPECTED + 4 : EXPECTED + 6].tolist() == [100, 90]
     assert (pace[WANTED], pace[BASE], pace[HELD]) == (2, 1, 0)
     for _ in range(100):
-        lose(pace, 2, elastic.MEMORY * 1000 / 10, 10)
+        lose(pace, 2, pacing.MEMORY * 1000 / 10, 10)
     assert pace[EXPECTED + 4] == pytest.approx(90, abs=0.01)
 
 
 def test_a_stay_of_no_length_tells_no_mean():
-    pace = elastic.make_pace.__wrapped__(2)
+    pace = pacing.make_pace.__wrapped__(2)
     pace[RATE], pace[HELD], pace[TAKEN], pace[LEAST] = 1000, 5e6, 50_000, 90
     try_more(pace, 1, 2)
     assert pace[EXPECTED + 4] == 90
@@ -185,15 +187,15 @@ def test_losses_add_up_until_the_team_does_harm(pace):
     turns = 0
     while not lose(pace, 2, 6000, 10):
         turns += 1
-    assert turns == pytest.approx(elastic.MOST_REGRET * 1000 / 5000, rel=0.01)
+    assert turns == pytest.approx(pacing.MOST_REGRET * 1000 / 5000, rel=0.01)
 
 
 def test_gains_count_against_losses_but_not_for_ever(pace):
     for _ in range(100_000):
         lose(pace, 2, 500, 10)
-    assert pace[REGRET] == -elastic.MOST_CREDIT * 1000
-    assert not lose(pace, 2, (elastic.MOST_CREDIT + elastic.MOST_REGRET / 2) * 1000, 10)
-    assert lose(pace, 2, elastic.MOST_REGRET * 1000, 10)
+    assert pace[REGRET] == -pacing.MOST_CREDIT * 1000
+    assert not lose(pace, 2, (pacing.MOST_CREDIT + pacing.MOST_REGRET / 2) * 1000, 10)
+    assert lose(pace, 2, pacing.MOST_REGRET * 1000, 10)
 
 
 def test_one_thread_never_does_harm(pace):
@@ -208,17 +210,17 @@ def test_who_waits_for_helpers_in_vain_at_each_call_stops_asking(elastic_teams, 
     order = np.arange(8)
     epoch(order, step)
     known = epoch.team(order.size)._known
-    known[WANTED], known[EXPECTED + 4 : EXPECTED + 6] = 2, elastic.ticks_per_microsecond()
+    known[WANTED], known[EXPECTED + 4 : EXPECTED + 6] = 2, pacing.ticks_per_microsecond()
     calls = 0
     while known[WANTED] == 2 and calls < 1000:
         epoch(order, step)
         calls += 1
-    assert calls < 10 * elastic.MOST_REGRET / elastic.GRACE
+    assert calls < 10 * pacing.MOST_REGRET / elastic.GRACE
 
 
 def test_time_without_samples_counts_with_the_samples_that_follow():
-    look = numba.njit(lambda pace, size, n_samples: elastic.look_at_clock(pace, size, n_samples))
-    pace = elastic.make_pace.__wrapped__(2)
+    look = numba.njit(lambda pace, size, n_samples: pacing.look_at_clock(pace, size, n_samples))
+    pace = pacing.make_pace.__wrapped__(2)
     look(pace, 1, 1)  # compiles
     before, held = pace[LAST], pace[HELD]
     look(pace, 1, 0)
@@ -235,11 +237,11 @@ def test_pauses_grow_while_teams_fail_and_are_short_after_one_that_did_not(pace)
         assert fall_back(pace, 2) == 1
         pauses.append(pace[PAUSE] / 1000)
         assert pace[UNTIL] == pace[LAST] + pace[PAUSE]
-    first, longest = elastic.FIRST_PAUSE, elastic.LONGEST_PAUSE
+    first, longest = pacing.FIRST_PAUSE, pacing.LONGEST_PAUSE
     assert pauses == [first, 4 * first, longest, longest]
     lose(pace, 2, 0, 10)
     fall_back(pace, 2)
-    assert pace[PAUSE] == elastic.SHORT_PAUSE * 1000
+    assert pace[PAUSE] == pacing.SHORT_PAUSE * 1000
     pace[LOST] = 1
     fall_back(pace, 2)
     assert pace[PAUSE] == first * 1000
@@ -260,7 +262,7 @@ def test_a_large_team_that_fails_falls_back_to_the_one_before_and_tries_one_betw
 
 
 def test_nobody_is_asked_to_help_where_other_calls_have_the_other_processors(elastic_teams, monkeypatch):
-    monkeypatch.setattr(_cores, "machine_cores", lambda: 2)
+    monkeypatch.setattr(cores, "machine_cores", lambda: 2)
     epoch, order, step, _ = long_training(2)
     epoch(order, step)
     team = epoch.team(order.size)

@@ -11,8 +11,8 @@ from operations import arrays_in, each_operation
 from tiers import tiered
 
 from fastnet import kernels, reference
-from fastnet.cases import CASES, DTYPES, Case, compare_results, run
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
+from fastnet.measure.cases import CASES, DTYPES, Case, compare_results, run
 
 SHARED = {"Totals", "dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastnet import kernels, reference
-from fastnet.cases import CASES, DTYPES, HYPERPARAMETERS, compare_results, difference, network, run
+from fastnet.measure.cases import CASES, DTYPES, HYPERPARAMETERS, compare_results, difference, network, run
 
 CASE, DROPPING = (
     next(case for case in CASES if case.size == size)

@@ -9,7 +9,7 @@ import pytest
 from operations import arrays_in, each_operation
 
 from fastnet import kernels, reference
-from fastnet.cases import CASES, run
+from fastnet.measure.cases import CASES, run
 
 OPERATIONS = sorted({case.operation for case in CASES})
 TAKE_OUT = [name for name in OPERATIONS if "out" in inspect.signature(getattr(reference, name)).parameters]

@@ -6,7 +6,7 @@ from test_estimators import BACKENDS, each_estimator, problem
 from test_estimators_training import SETTINGS, Watch, split
 
 from fastnet import MLPClassifier, load_model
-from fastnet.callbacks import Callback, Checkpoint, Record, StopWhen
+from fastnet.training.callbacks import Callback, Checkpoint, Record, StopWhen
 
 pytestmark = [
     pytest.mark.parametrize("backend", BACKENDS),
@@ -41,7 +41,7 @@ def test_a_callback_stops_training(estimator, solver, backend):
 
 
 def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend, monkeypatch):
-    monkeypatch.setattr("fastnet.estimators._stochastic.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.estimators.fitting.stochastic.CHUNK_FLOP", 1)
     X, y = problem("binary")
 
     class Parts(Callback):

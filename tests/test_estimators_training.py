@@ -9,7 +9,7 @@ from test_estimators import BACKENDS, OURS, each_backend, each_estimator, proble
 from tiers import tiered
 
 from fastnet import MLPClassifier, MLPRegressor
-from fastnet.callbacks import Callback, Record
+from fastnet.training.callbacks import Callback, Record
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

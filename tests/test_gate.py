@@ -5,10 +5,19 @@ import time
 import numpy as np
 import pytest
 
-from fastnet._cores import available_cores
-from fastnet.bench import gate, tables, timing
-from fastnet.bench.operations import Measured
-from fastnet.bench.timing import CONFIDENCE, FEWEST_PAIRS, Spread, alternate, limited_threads, loops_for, pairs, spread
+from fastnet.machine.cores import available_cores
+from fastnet.measure import gate, tables, timing
+from fastnet.measure.suites.operations import Measured
+from fastnet.measure.timing import (
+    CONFIDENCE,
+    FEWEST_PAIRS,
+    Spread,
+    alternate,
+    limited_threads,
+    loops_for,
+    pairs,
+    spread,
+)
 
 
 def measured(ratio, operation="relu_forward", wrong=None, best=0.0):

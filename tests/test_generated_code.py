@@ -7,14 +7,15 @@ import numba
 import numpy as np
 import pytest
 
-from fastnet import _jit, kernels
-from fastnet.cases import CASES, run
+from fastnet import kernels
+from fastnet.compiler import policy
 from fastnet.kernels import activations, dropout, losses, optimizers, rectifiers, regression_losses, softmax
 from fastnet.kernels.tile import plain
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS, lanes
 from fastnet.kernels.tile.operands import PanelEpilogue, Panels
 from fastnet.kernels.tile.packing import FIRST
 from fastnet.kernels.tile.panel_products import multiply_panels
+from fastnet.measure.cases import CASES, run
 
 
 def compiled(function, signature):
@@ -22,7 +23,7 @@ def compiled(function, signature):
 
     Code from the cache has none. The boundary to Python is left out.
     """
-    fresh = _jit.compile_lazily(function)
+    fresh = policy.compile_lazily(function)
     fresh.compile(signature)
     code = next(iter(fresh.inspect_llvm().values()))
     functions = re.findall(r"^define [^\n]*\{\n.*?^\}", code, re.MULTILINE | re.DOTALL)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import fastnet
-from fastnet import _kernel_cache
+from fastnet.compiler import kernel_cache
 
 PACKAGE = Path(fastnet.__file__).parent
 
@@ -25,7 +25,7 @@ with warnings.catch_warnings(record=True) as caught:
     fastnet.kernels.softmax_forward(np.array([[-1.5, 0.0, 2.0]], np.float32))
 assert y.tolist() == [0.0, 0.0, 2.0], y
 print(fastnet.__file__)
-print(fastnet._jit.cache_directory())
+print(fastnet.compiler.policy.cache_directory())
 for one in caught:
     print(one.category.__name__, one.message)
 """
@@ -94,16 +94,16 @@ for found in pkgutil.walk_packages(kernels.__path__, "fastnet.kernels."):
 print(*(name for name in sys.modules if name.startswith("fastnet.")), sep="\\n")
 """
     needed = set(python(script))
-    assert {"fastnet.kernels.tile.micro_panels", "fastnet._threads", "fastnet.reference.rectifiers"} <= needed
-    assert needed <= set(_kernel_cache.sources())
+    assert {"fastnet.kernels.tile.micro_panels", "fastnet.machine.threads", "fastnet.reference.rectifiers"} <= needed
+    assert needed <= set(kernel_cache.sources())
 
 
 def test_a_change_of_any_of_it_changes_the_folder(tmp_path):
     site = copy_of_the_package(tmp_path)
-    script = "from fastnet import _jit; print(_jit.__file__, _jit.digest())"
+    script = "from fastnet.compiler import policy; print(policy.__file__, policy.digest())"
     digests = python(script, site)
     assert str(site) in digests[0]
-    for source in ("kernels/tile/micro_panels.py", "_threads.py", "reference/dropout.py", "_jit.py"):
+    for source in ("kernels/tile/micro_panels.py", "machine/threads.py", "reference/dropout.py", "compiler/policy.py"):
         with (site / "fastnet" / source).open("a") as file:
             file.write("\n# a change\n")
         digests += python(script, site)
@@ -111,14 +111,14 @@ def test_a_change_of_any_of_it_changes_the_folder(tmp_path):
 
 
 def test_vector_width_and_processor_change_the_folder():
-    script = "from fastnet import _jit; print(_jit.digest())"
+    script = "from fastnet.compiler import policy; print(policy.digest())"
     settings = [{"FASTNET_VECTOR_BITS": bits} for bits in (128, 256, 512)] + [{"NUMBA_CPU_NAME": "generic"}]
     digests = [python(script, **setting)[0] for setting in settings]
     assert len(set(digests)) == len(settings)
 
 
 def test_a_kernel_that_no_digest_covers_is_not_kept():
-    from fastnet._jit import kernel
+    from fastnet.compiler.policy import kernel
 
     @kernel
     def double(x):
@@ -187,26 +187,26 @@ def test_a_package_in_a_zip_computes_and_keeps_its_kernels(tmp_path):
 
 
 def test_folders_that_nobody_used_for_long_are_removed(tmp_path):
-    now, month = time.time(), (_kernel_cache.KEPT_DAYS + 1) * _kernel_cache.DAY
+    now, month = time.time(), (kernel_cache.KEPT_DAYS + 1) * kernel_cache.DAY
     ages = {"kernels-native-256-0123456789abcdef": month, "kernels-0123456789abcdef": month, "notes": month}
-    ages |= {"kernels-x86-64-v3-256-fedcba9876543210": month - 2 * _kernel_cache.DAY, "current": month}
+    ages |= {"kernels-x86-64-v3-256-fedcba9876543210": month - 2 * kernel_cache.DAY, "current": month}
     for name, age in ages.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "kernel.nbc").write_bytes(b"\0")
         os.utime(tmp_path / name, (now - age, now - age))
     current = tmp_path / "current"
-    _kernel_cache.keep_house(current)
+    kernel_cache.keep_house(current)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "current", "kernels-x86-64-v3-256-fedcba9876543210", "notes",
     ]  # fmt: skip
     assert current.stat().st_mtime >= now - 1, "it is in use"
-    _kernel_cache.keep_house(tmp_path / "missing")  # says nothing
+    kernel_cache.keep_house(tmp_path / "missing")  # says nothing
 
 
 def test_each_form_of_a_kernel_has_a_file_of_its_own_and_damage_counts_as_absence(tmp_path):
     built, folder = tmp_path / "built", tmp_path / "folder"
     built.mkdir(), folder.mkdir()
-    files = _kernel_cache.Files("kernel", folder, [built])
+    files = kernel_cache.Files("kernel", folder, [built])
     files.save("float32", "code of float32")
     files.save("float64", "code of float64")
     assert [files.load(key) for key in ("float32", "float64", "int8")] == ["code of float32", "code of float64", None]
@@ -231,7 +231,7 @@ def test_each_form_of_a_kernel_has_a_file_of_its_own_and_damage_counts_as_absenc
 WRITE = """
 import sys
 from pathlib import Path
-from fastnet._kernel_cache import Files
+from fastnet.compiler.kernel_cache import Files
 files = Files("kernel", Path(sys.argv[1]))
 for i in range(300):
     for key in range(3):
@@ -251,17 +251,17 @@ def test_files_that_vanish_or_belong_to_others_while_a_process_runs_are_compiled
     script = f"""{COMPUTE}
 import os, shutil
 from fastnet.kernels import activations
-shutil.rmtree(fastnet._jit.cache_directory())
+shutil.rmtree(fastnet.compiler.policy.cache_directory())
 fastnet.kernels.relu_forward(np.array([-1.5, 0.0, 2.0]))
-kept = list(fastnet._jit.cache_directory().iterdir())
+kept = list(fastnet.compiler.policy.cache_directory().iterdir())
 assert len(kept) == 1, kept
 os.chmod(kept[0], 0)  # unreadable, but for root
-read_bytes = fastnet._kernel_cache.Path.read_bytes
+read_bytes = fastnet.compiler.kernel_cache.Path.read_bytes
 
 def refuse(path):
     raise PermissionError(13, "Permission denied", str(path))
 
-fastnet._kernel_cache.Path.read_bytes = refuse
+fastnet.compiler.kernel_cache.Path.read_bytes = refuse
 signature = activations._activate.signatures[-1]
 assert activations._activate._cache.load_overload(signature, activations._activate.targetctx) is None
 """
@@ -271,7 +271,7 @@ assert activations._activate._cache.load_overload(signature, activations._activa
 def test_what_was_built_ahead_is_read_first_and_never_written(tmp_path):
     built, own = tmp_path / "built", tmp_path / "own"
     _, folder = python(COMPUTE, FASTNET_CACHE_DIR=built)
-    (built / "fastnet" / _kernel_cache.BUILT).touch()
+    (built / "fastnet" / kernel_cache.BUILT).touch()
     kept = sorted(Path(folder).iterdir())
     kept[0].write_bytes(b"damaged")
     before = files_below(built)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import fastnet
-from fastnet import _codegen, _jit, _levels
+from fastnet.compiler import codegen, levels, policy
 
-V2, V3, V4 = (_levels.named(f"x86-64-v{i}", "x86_64").needs for i in (2, 3, 4))
-ON_X86 = pytest.mark.skipif(not _jit.is_x86(), reason="levels of x86-64")
+V2, V3, V4 = (levels.named(f"x86-64-v{i}", "x86_64").needs for i in (2, 3, 4))
+ON_X86 = pytest.mark.skipif(not policy.is_x86(), reason="levels of x86-64")
 
 
 @pytest.mark.parametrize(
@@ -31,22 +31,22 @@ ON_X86 = pytest.mark.skipif(not _jit.is_x86(), reason="levels of x86-64")
     ],
 )
 def test_a_processor_has_the_highest_level_that_holds_what_counts(features, expected):
-    level = _levels.highest("x86_64", features)
+    level = levels.highest("x86_64", features)
     assert (level and level.name) == expected
 
 
 def test_every_level_asks_for_more_than_the_one_below():
     for architecture in ("x86_64", "aarch64", "arm64"):
-        levels = _levels.levels(architecture)
-        assert all(low.needs < high.needs for low, high in pairwise(levels))
-        assert [level.vector_bits for level in levels] == sorted(level.vector_bits for level in levels)
-    assert _levels.highest("riscv64", {"v"}) is None
+        known = levels.levels(architecture)
+        assert all(low.needs < high.needs for low, high in pairwise(known))
+        assert [level.vector_bits for level in known] == sorted(level.vector_bits for level in known)
+    assert levels.highest("riscv64", {"v"}) is None
 
 
 PRELUDE = """
 import json, sys
 import llvmlite.binding as llvm
-from fastnet import _codegen, _jit
+from fastnet.compiler import codegen, policy
 """
 
 
@@ -71,7 +71,7 @@ OTHER_MODEL = """
 model, features = sys.argv[1], json.loads(sys.argv[2])
 llvm.get_host_cpu_name = lambda: model
 llvm.get_host_cpu_features = lambda: llvm.targets.FeatureMap(dict.fromkeys(features, True))
-print(json.dumps([_codegen.target().level, _jit.vector_bits(), _jit.digest()]))
+print(json.dumps([codegen.target().level, policy.vector_bits(), policy.digest()]))
 """
 
 
@@ -97,17 +97,17 @@ def test_models_themselves_do_not():
 
 @ON_X86
 def test_a_level_that_is_unknown_or_too_high_is_refused():
-    unknown = python("_codegen.target()", fails=True, FASTNET_CPU_LEVEL="x86-64-v5")
+    unknown = python("codegen.target()", fails=True, FASTNET_CPU_LEVEL="x86-64-v5")
     assert unknown.startswith("ValueError: FASTNET_CPU_LEVEL must be one of x86-64, x86-64-v2, ")
     assert unknown.endswith("got 'x86-64-v5'")
-    script = "llvm.get_host_cpu_features = lambda: dict.fromkeys(json.loads(sys.argv[1]), True)\n_codegen.target()"
+    script = "llvm.get_host_cpu_features = lambda: dict.fromkeys(json.loads(sys.argv[1]), True)\ncodegen.target()"
     lacking = python(script, json.dumps(sorted(V3 - {"fma", "bmi"})), fails=True, FASTNET_CPU_LEVEL="x86-64-v3")
     assert lacking == "ValueError: FASTNET_CPU_LEVEL is x86-64-v3, and this processor lacks bmi, fma"
 
 
 @ON_X86
 def test_what_a_user_sets_for_numba_holds_unless_a_level_is_named():
-    script = "print(_codegen.target().level, _codegen.target().cpu)"
+    script = "print(codegen.target().level, codegen.target().cpu)"
     assert python(script, NUMBA_CPU_NAME="nehalem").split() == ["native", "nehalem"]
     both = python(script, NUMBA_CPU_NAME="nehalem", FASTNET_CPU_LEVEL="x86-64")
     assert both.split() == ["x86-64", "x86-64"]
@@ -125,12 +125,12 @@ def assembly_of(compiled):
     compiled.compile((array, array))
     return next(iter(compiled.inspect_asm().values()))
 
-print("%ymm" in assembly_of(_jit.compile_lazily(multiply)), "%ymm" in assembly_of(numba.njit(multiply)))
+print("%ymm" in assembly_of(policy.compile_lazily(multiply)), "%ymm" in assembly_of(numba.njit(multiply)))
 """
 
 
 @ON_X86
-@pytest.mark.skipif(_jit.vector_bits() == 128, reason="no vectors wider than those of the lowest level")
+@pytest.mark.skipif(policy.vector_bits() == 128, reason="no vectors wider than those of the lowest level")
 def test_kernels_are_compiled_for_the_level_and_what_users_compile_for_the_processor():
     assert python(CODE, FASTNET_CPU_LEVEL="x86-64").split() == ["False", "True"]
     assert python(CODE, NUMBA_CPU_NAME="generic").split() == ["False", "False"]
@@ -151,7 +151,7 @@ print(len(compilations.buffer))
 
 
 @ON_X86
-@pytest.mark.skipif(_levels.missing(_levels.named("x86-64-v3", "x86_64"), _codegen.features()) != [], reason="no AVX2")
+@pytest.mark.skipif(levels.missing(levels.named("x86-64-v3", "x86_64"), codegen.features()) != [], reason="no AVX2")
 def test_what_one_machine_compiled_another_of_its_level_does_not_compile_again(tmp_path):
     def compilations(model, features):
         return int(python(COUNT, model, json.dumps(sorted(features)), FASTNET_CACHE_DIR=str(tmp_path)))

@@ -13,8 +13,8 @@ import scipy.sparse
 from fences import SMALL, THREADED, Guards, make_fenced, replace_memory, run_in
 
 from fastnet import kernels
-from fastnet.cases import DTYPES, Training
 from fastnet.kernels.step.inference.few_rows import predict_rows
+from fastnet.measure.cases import DTYPES, Training
 from fastnet.reference import layer_slices
 
 OPERATIONS = sorted({case.operation for case in SMALL})

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from trainings import in_blocks_of, runs
 
 from fastnet import kernels, reference
-from fastnet.cases import DTYPES, Training, run, training_case
+from fastnet.measure.cases import DTYPES, Training, run, training_case
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from fastnet import Model, Network, load_model, save_model
-from fastnet.models._document import digest, to_document
+from fastnet.models.document import digest, to_document
 from fastnet.preprocessing import Preprocessing
 
 VARIANTS = int(os.environ.get("FASTNET_DAMAGED_FILES", "300"))

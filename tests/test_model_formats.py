@@ -17,7 +17,7 @@ from fastnet.models import (
     to_sklearn,
 )
 from fastnet.preprocessing import Preprocessing
-from fastnet.reference.training_checks import LABELLED
+from fastnet.validation.training import LABELLED
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(3.0, 2.0, (40, 6))

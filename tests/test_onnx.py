@@ -11,7 +11,7 @@ from test_model_formats import X, a_model
 from fastnet import Model, Network, Trainer
 from fastnet.models import export_onnx
 from fastnet.preprocessing import Preprocessing
-from fastnet.reference.training_checks import ACTIVATIONS, LOSSES
+from fastnet.validation.training import ACTIVATIONS, LOSSES
 
 
 def onnx_outputs(path, x):

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastnet import _jit, kernels, reference
+from fastnet import kernels, reference
+from fastnet.compiler import policy
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
-if _jit.COMPILES:
+if policy.COMPILES:
     from fastnet.kernels.tile import direct, micro_panels, packing, products
     from fastnet.kernels.tile import plain as plain_products
     from fastnet.kernels.tile.operands import Operand, PanelEpilogue, Panels
@@ -18,9 +19,9 @@ if _jit.COMPILES:
 DTYPES = [np.float32, np.float64]
 
 
-if _jit.COMPILES:
+if policy.COMPILES:
 
-    @_jit.compile_lazily
+    @policy.compile_lazily
     def _multiply_panels(a, b, c, a_panels, b_panels, c_panels, rows, width):
         (m, k), n = a.shape, b.shape[1]
         k_panels, n_panels = packing.panels_of(k, c.itemsize), packing.panels_of(n, c.itemsize)

@@ -1,10 +1,10 @@
-"""`python -m fastnet.profile`."""
+"""`python -m fastnet.measure.profile`."""
 
 import sys
 
 import pytest
 
-from fastnet import profile
+from fastnet.measure import profile
 
 
 def test_the_phases_of_a_step_are_printed_and_add_up_to_it(monkeypatch, capsys):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import fastnet.recipes._catalog as catalog
+import fastnet.recipes.catalog as catalog
 from fastnet import load_model
-from fastnet.bench import recipes as bench
 from fastnet.cli import main
 from fastnet.datasets import load
+from fastnet.measure.suites import recipes as bench
 from fastnet.recipes import RECIPES, run_recipe
 
 
@@ -211,7 +211,7 @@ def test_an_interrupt_ends_training_and_saves_what_there_is(capsys, tmp_path, ti
         signal.raise_signal(signal.SIGINT)
         return True
 
-    monkeypatch.setattr("fastnet.cli._recipe_job.is_printed", interrupt)
+    monkeypatch.setattr("fastnet.cli.commands.train.recipe_job.is_printed", interrupt)
     out = tmp_path / "model.safetensors"
     argv = ["train", "--recipe", "kaggle-relu", str(tiny), "--backend", "numpy", "--out", str(out)]
     assert main(argv) == 130

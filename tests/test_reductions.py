@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from fastnet import _jit
+from fastnet.compiler import policy
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
-if _jit.COMPILES:
+if policy.COMPILES:
     from fastnet.kernels.codegen import reductions
 
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 257]
 
 
 def compiled(function):
-    return _jit.compile_lazily(function)
+    return policy.compile_lazily(function)
 
 
 def in_lanes(terms, dtype, add=np.add, neutral=0.0):
@@ -59,7 +59,13 @@ def kernels_of_rows():
     def huber(x, y, n, delta):
         return reductions.huber_distance(x, y, n, delta)
 
-    functions = (total, total_in_double, squares, dot, largest, slopes, squared, absolute, huber)
+    def exponentials(x, top, y, n):
+        return reductions.exponentials(x, top, y, n)
+
+    def larger(x, place, n):
+        return reductions.count_larger(x, place, n)
+
+    functions = (exponentials, larger, total, total_in_double, squares, dot, largest, slopes, squared, absolute, huber)
     return {function.__name__: compiled(function) for function in functions}
 
 
@@ -105,6 +111,29 @@ def test_the_largest_is_found_beside_nan_and_infinity(dtype, kernels_of_rows):
         x[n // 3] = np.nan
         assert largest(x, n) == -np.inf, "a NaN is not larger, and comes through the sum"
     assert largest(np.empty(0, dtype), 0) == -np.inf
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", SIZES[1:])
+def test_exponentials_are_written_and_summed(n, dtype, kernels_of_rows):
+    x = np.random.default_rng(n).standard_normal(n + 3).astype(dtype)
+    top, y = x[:n].max(), np.full(n + 3, 7, dtype)
+    assert kernels_of_rows["exponentials"](x, top, y, n) == in_lanes(y[:n], dtype)
+    np.testing.assert_allclose(y[:n], np.exp(x[:n] - top), rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(y[n:], 7)
+    in_place = x.copy()
+    kernels_of_rows["exponentials"](in_place, top, in_place, n)
+    np.testing.assert_array_equal(in_place, np.r_[y[:n], x[n:]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("values", [[0.0, -0.0, 1.0], [np.nan, 1.0, -np.inf], [np.inf, np.nan, 2.0], [3.0]])
+def test_no_element_is_larger_than_that_of_argmax(values, dtype, kernels_of_rows):
+    rng = np.random.default_rng(0)
+    for n in SIZES[1:]:
+        x = np.r_[rng.choice(np.array(values, dtype), n), np.full(3, np.inf, dtype)].astype(dtype)
+        found = [place for place in range(n) if kernels_of_rows["larger"](x, place, n) == 0]
+        assert found == [x[:n].argmax()]
 
 
 def test_nothing_beyond_the_row_is_read(kernels_of_rows):

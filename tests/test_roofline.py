@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from fastnet import roofline
-from fastnet._jit import kernel
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.codegen.denormals import flush, restore
-from fastnet.profile import profile, step_flop
-from fastnet.roofline import L2_BYTES, fma_peak, read_bandwidth
+from fastnet.measure import roofline
+from fastnet.measure.profile import profile, step_flop
+from fastnet.measure.roofline import L2_BYTES, fma_peak, read_bandwidth
 
 
 @kernel
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_an_error():
 
 
 def test_the_roofline_is_printed_for_programs():
-    command = [sys.executable, "-m", "fastnet.roofline", "--json"]
+    command = [sys.executable, "-m", "fastnet.measure.roofline", "--json"]
     measured = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert tuple(measured) == roofline.Roofline._fields
     assert all(value > 0 for value in measured.values())
@@ -97,7 +97,17 @@ def test_operations_of_a_step_are_counted_as_documented():
 
 
 def test_the_profile_prints_each_phase():
-    command = [sys.executable, "-m", "fastnet.profile", "--network", "8-16-4", "--batch-size", "8", "--samples", "64"]
+    command = [
+        sys.executable,
+        "-m",
+        "fastnet.measure.profile",
+        "--network",
+        "8-16-4",
+        "--batch-size",
+        "8",
+        "--samples",
+        "64",
+    ]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for words in ("8-16-4, batch 8, sgd, float32", "gather", "forward", "loss", "backward", "update", "of peak"):
         assert words in shown

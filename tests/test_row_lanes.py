@@ -4,14 +4,14 @@ import numba
 import numpy as np
 import pytest
 
-from fastnet import _jit
+from fastnet.compiler import policy
 
-pytestmark = pytest.mark.skipif(not _jit.COMPILES, reason="nothing is compiled")
+pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled")
 
-if _jit.COMPILES:
+if policy.COMPILES:
     from fastnet.kernels import losses
-    from fastnet.kernels.step.loss.row_lanes import Expected, cross_entropy_rows, scratch_size
-    from fastnet.kernels.step.loss.stages import _is_first_largest
+    from fastnet.kernels.codegen.reductions import count_larger
+    from fastnet.kernels.step.row_lanes import Expected, cross_entropy_rows, scratch_size
     from fastnet.kernels.tile.operands import Operand
 
     @numba.njit
@@ -32,7 +32,7 @@ if _jit.COMPILES:
                 for j in range(columns):
                     d[j] -= real(smoothing / columns)
             d[label] -= real(1.0 - smoothing)
-            correct += int(_is_first_largest(x, label, columns))
+            correct += int(count_larger(x, label, columns) == 0)
             if weights.size > 0:
                 row_losses[r] *= weights[order[r]]
                 for j in range(columns):

@@ -10,8 +10,8 @@ import pytest
 from tiers import tiered
 
 from fastnet import SGD, Network, Trainer
-from fastnet._inputs import features
 from fastnet.datasets import Dataset, load, save
+from fastnet.validation.inputs import features
 
 
 def dataset(dtype=np.uint8, labels=True, test=True, names=None, image_shape=(2, 3)):
@@ -133,7 +133,7 @@ def test_saved_features_are_mapped(tmp_path, out, dtype):
 
 
 def test_members_of_more_than_a_gigabyte_are_aligned_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastnet.datasets._npz_write._LARGE", 1)
+    monkeypatch.setattr("fastnet.datasets.arrays.npz_writer._LARGE", 1)
     data = dataset(np.float64)
     save(tmp_path / "d.npz", data)
     assert_same(load(tmp_path / "d.npz", mmap=True), data)

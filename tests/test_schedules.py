@@ -5,7 +5,7 @@ import pytest
 
 import fastnet.reference
 from fastnet import SGD, MLPRegressor, Network, Trainer
-from fastnet.schedules import SCHEDULES, cosine, linear, one_cycle, progress_of
+from fastnet.training.schedules import SCHEDULES, cosine, linear, one_cycle, progress_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

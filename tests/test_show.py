@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from fastnet import Model, Network, Trainer, save_model
-from fastnet.cli import _blocks, main
-from fastnet.cli._blocks import Screen, bars, picture, screen_of
+from fastnet.cli import blocks, main
+from fastnet.cli.blocks import Screen, bars, picture, screen_of
 from fastnet.datasets import load_digits
 
 PLAIN, COLOURED = Screen(80, False, False), Screen(80, True, True)
@@ -177,5 +177,5 @@ def test_models_of_values_are_refused(digits_files, capsys):
 
 def test_shrinking_keeps_the_mean():
     image = np.random.default_rng(0).random((12, 30))
-    actual = _blocks._shrunk(_blocks._shrunk(image, 4, 0), 10, 1)
+    actual = blocks._shrunk(blocks._shrunk(image, 4, 0), 10, 1)
     np.testing.assert_allclose(actual, image.reshape(4, 3, 10, 3).mean(axis=(1, 3)), rtol=1e-12)

@@ -10,7 +10,7 @@ from tiers import tiered
 
 from fastnet import kernels, reference
 from fastnet.kernels.codegen.bits import WORD
-from fastnet.kernels.step import epochs
+from fastnet.kernels.step.driver import epochs
 from fastnet.kernels.step.first_layer import sparse
 
 N_SAMPLES = 620

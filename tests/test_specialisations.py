@@ -12,9 +12,9 @@ import numpy as np
 from fences import NETWORKS, SMALL
 
 from fastnet import kernels
-from fastnet.cases import DTYPES, Training, run
 from fastnet.kernels.runtime.stages import address_of
-from fastnet.kernels.step import epochs
+from fastnet.kernels.step.driver import epochs
+from fastnet.measure.cases import DTYPES, Training, run
 
 
 def strided(array):

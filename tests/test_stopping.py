@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastnet import SGD, Adam, Network, Trainer
-from fastnet.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.datasets import load_digits
+from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
 
 DIGITS = load_digits()
 X, Y = DIGITS.X[:300], DIGITS.y[:300]
@@ -68,12 +68,12 @@ WAYS = [
 @pytest.mark.parametrize(("settings", "length"), WAYS)
 @pytest.mark.parametrize("chunks", [1, 4, 7])
 def test_time_that_is_up_ends_training_within_an_epoch_that_can_be_gone_on_with(settings, length, chunks, monkeypatch):
-    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     whole = a_trainer(**settings)
     whole.fit(X, Y, **length)
     stopped = a_trainer(**settings)
     clock = itertools.count()
-    monkeypatch.setattr("fastnet._course.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("fastnet.training.loop.time.monotonic", lambda: next(clock))
     history = stopped.fit(X, Y, max_time=chunks - 0.5, **length)
     assert history.epochs[-1].step == chunks
     if "epochs" in length:
@@ -89,7 +89,7 @@ def test_whoever_is_told_of_an_epoch_may_end_training():
 
 
 def test_whoever_is_told_of_a_chunk_may_end_training_within_an_epoch(monkeypatch):
-    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     whole, stopped, told = a_trainer(), a_trainer(), []
     whole.fit(X, Y, epochs=3)
     stopped.fit(X, Y, epochs=1)

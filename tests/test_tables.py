@@ -8,7 +8,8 @@ from data_files import RELAXED, use_pyarrow, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnet.datasets import _csv_block, load, read_csv
+from fastnet.datasets import load, read_csv
+from fastnet.datasets.csv import block
 
 
 def same(first, second):
@@ -155,9 +156,9 @@ def test_large_tables_of_fractions_are_read_by_pyarrow(tmp_path, monkeypatch):
     path = write(
         tmp_path / "a.csv", "\n".join(",".join(row) for row in [names, *(map(repr, row) for row in X.tolist())])
     )
-    monkeypatch.setattr(_csv_block, "_ARROW_AFTER", 1 << 18)
-    original, calls = _csv_block.parse_floats_by_arrow, []
-    monkeypatch.setattr(_csv_block, "parse_floats_by_arrow", lambda *a: calls.append(len(a[0])) or original(*a))
+    monkeypatch.setattr(block, "_ARROW_AFTER", 1 << 18)
+    original, calls = block.parse_floats_by_arrow, []
+    monkeypatch.setattr(block, "parse_floats_by_arrow", lambda *a: calls.append(len(a[0])) or original(*a))
     np.testing.assert_array_equal(load(path, require_labels=False).X, X)
     assert 0 < sum(calls) < path.stat().st_size - (1 << 18)
 
@@ -241,7 +242,7 @@ def test_copy_is_written_on_request_and_read_the_next_time(table, monkeypatch):
     assert [path.name for path in table.parent.iterdir()] == ["t.csv"]
     same(load(table, label="kind", cache=True), plain)
     assert sorted(path.name for path in table.parent.iterdir()) == ["t.csv", "t.csv.fastnet.npz"]
-    monkeypatch.setattr("fastnet.datasets._tables.read_columns", None)
+    monkeypatch.setattr("fastnet.datasets.tables.reader.read_columns", None)
     same(load(table, label="kind", cache=True), plain)
     mapped = load(table, label="kind", cache=True, mmap=True)
     assert isinstance(mapped.X, np.memmap)

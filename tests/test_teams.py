@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from company import other_calls, together
 
-from fastnet import Network, _cores, _threads, kernels
-from fastnet.cases import Training
+from fastnet import Network, kernels
 from fastnet.kernels.codegen.barrier import synchronise
 from fastnet.kernels.runtime import claims
+from fastnet.machine import cores, threads
+from fastnet.measure.cases import Training
 
 COUNTER = 0
 
@@ -107,21 +108,21 @@ def test_nobody_waits_for_helpers_that_do_not_come(nobody_helps):
 
 def test_where_no_thread_can_be_started_the_caller_works_alone_or_says_so(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    monkeypatch.setattr(_threads, "_idle", [])
+    monkeypatch.setattr(threads, "_idle", [])
 
     def refuse(*_):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads._thread, "start_new_thread", refuse)
+    monkeypatch.setattr(threads._thread, "start_new_thread", refuse)
     assert share(3).tolist() == [0] * 40
     training = Training(300, (13, 20, 4), ("relu",), "cross_entropy", "momentum", 16)
     arguments = training.make(np.dtype(np.float32), np.random.default_rng(1))
     kernels.train_epoch(**arguments, n_threads=2)
     with pytest.raises(RuntimeError, match="starts no more than 1"):
         share(3, fixed=True)
-    with _threads.team_sizes(2), pytest.raises(RuntimeError, match="starts no more than 1 threads"):
+    with threads.team_sizes(2), pytest.raises(RuntimeError, match="starts no more than 1 threads"):
         kernels.train_epoch(**arguments, n_threads=2)
-    assert _threads.IN_USE[0] == 0
+    assert threads.IN_USE[0] == 0
 
 
 def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
@@ -148,7 +149,7 @@ def test_after_helpers_did_harm_calls_do_without_them_for_a_while(monkeypatch):
 
 def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    monkeypatch.setattr(_cores, "machine_cores", lambda: 4)
+    monkeypatch.setattr(cores, "machine_cores", lambda: 4)
     asked = []
     monkeypatch.setattr(claims, "employ", asked.append)
     with other_calls(1):
@@ -159,16 +160,16 @@ def test_calls_at_once_have_no_more_threads_together_than_there_are_processors(m
     assert len(asked) == 1
     share(4)
     assert len(asked) == 4
-    assert _threads.IN_USE[0] == 0
+    assert threads.IN_USE[0] == 0
 
 
 def test_an_interrupted_call_is_not_counted_for_good():
     """Ctrl-C may come between any two instructions; the next call of the thread is the only one all the same."""
-    here, everywhere = (_threads.__file__, contextlib.__file__), []
+    here, everywhere = (threads.__file__, contextlib.__file__), []
 
     def call():
-        with _threads.computing(2):
-            everywhere.append(int(_threads.IN_USE[0]))
+        with threads.computing(2):
+            everywhere.append(int(threads.IN_USE[0]))
 
     def interrupted(at):
         """Call, interrupt at that instruction, and tell whether there was one."""
@@ -179,7 +180,7 @@ def test_an_interrupted_call_is_not_counted_for_good():
             if frame.f_code.co_filename not in here and frame.f_code is not call.__code__:
                 return None
             frame.f_trace_opcodes = True
-            if event == "opcode" and not _threads._lock.locked():  # who holds it gives it back, whatever is raised
+            if event == "opcode" and not threads._lock.locked():  # who holds it gives it back, whatever is raised
                 count += 1
                 if count == at:
                     sys.settrace(None)
@@ -198,11 +199,11 @@ def test_an_interrupted_call_is_not_counted_for_good():
 
     at, left_behind = 1, 0
     while interrupted(at):
-        left_behind += int(_threads.IN_USE[0]) > 0
+        left_behind += int(threads.IN_USE[0]) > 0
         everywhere.clear()
         call()
         assert everywhere == [1]
-        assert _threads.IN_USE[0] == 0
+        assert threads.IN_USE[0] == 0
         at += 1
     assert at > 50
     assert left_behind > 0
@@ -211,10 +212,10 @@ def test_an_interrupted_call_is_not_counted_for_good():
 def test_helpers_are_kept_for_the_next_task():
     def names():
         done = threading.Event()
-        _threads.employ(lambda: (seen.append(threading.get_ident()), done.set()))
+        threads.employ(lambda: (seen.append(threading.get_ident()), done.set()))
         assert done.wait(60)
         deadline = time.monotonic() + 60
-        while not _threads._idle and time.monotonic() < deadline:
+        while not threads._idle and time.monotonic() < deadline:
             time.sleep(0.001)
 
     seen = []

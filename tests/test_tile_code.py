@@ -18,14 +18,14 @@ from machine_code import (
     loops_of_multiply_adds,
 )
 
-from fastnet._jit import is_x86, vector_bits
+from fastnet.compiler.policy import is_x86, vector_bits
+from fastnet.kernels.codegen.optimizer_formulas import ADAM, NONE
 from fastnet.kernels.step import layers, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, PIECE_BYTES, ROWS_AT_ONCE, SAMPLES
 from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, UNROLLED, WIDE_ROWS
 from fastnet.kernels.tile.moves import CHUNK_BYTES
-from fastnet.kernels.tile.optimizer_formulas import ADAM, NONE
 
 VECTOR_BYTES = vector_bits() // 8
 TILES = {

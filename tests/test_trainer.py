@@ -124,7 +124,7 @@ def test_two_fits_of_one_epoch_are_one_fit_of_two(digits):
 def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
     whole, chunked = (digits_trainer("numba", Adam()) for _ in range(2))
     whole.fit(digits.X, digits.y, epochs=2)
-    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     calls = []
     chunked.fit(digits.X, digits.y, epochs=2, on_chunk=lambda done, total: calls.append((done, total)))
     np.testing.assert_array_equal(whole.network.parameters, chunked.network.parameters)
@@ -133,7 +133,7 @@ def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
 
 
 def test_an_interrupt_leaves_a_usable_network(digits, monkeypatch):
-    monkeypatch.setattr("fastnet._course.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     trainer = digits_trainer("numba", Adam())
     before = trainer.network.parameters.copy()
 
@@ -232,7 +232,7 @@ def test_bad_data_is_rejected_before_anything_is_trained(X, y, message):
 
 
 def test_a_row_that_cannot_be_used_is_found_in_any_piece(monkeypatch):
-    monkeypatch.setattr("fastnet._inputs.CHECKED_ROWS", 6)
+    monkeypatch.setattr("fastnet.validation.inputs.CHECKED_ROWS", 6)
     X = np.zeros((7, 3))
     X[5, 2] = np.inf
     with pytest.raises(ValueError, match="X must be finite, got inf in row 5, column 2"):

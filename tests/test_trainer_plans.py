@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fastnet import SGD, Adam, Network, Trainer
-from fastnet._sampling import Sampler
 from fastnet.datasets import load_digits
-from fastnet.schedules import SCHEDULES, one_cycle
+from fastnet.training.sampler import Sampler
+from fastnet.training.schedules import SCHEDULES, one_cycle
 
 DIGITS = load_digits()
 X, Y = DIGITS.X[:500], DIGITS.y[:500]

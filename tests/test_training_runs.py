@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from trainings import in_blocks_of, runs
 
 from fastnet import kernels, reference
-from fastnet.cases import compare_results, run
-from fastnet.cases.trainings import prepared_case
+from fastnet.measure.cases import compare_results, run
+from fastnet.measure.cases.trainings import prepared_case
 
 reproducible = settings(derandomize=True, deadline=None, database=None)
 

@@ -4,8 +4,8 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from fastnet.cases import DTYPES, Training
-from fastnet.kernels.step import teams
+from fastnet.kernels.step.driver import teams
+from fastnet.measure.cases import DTYPES, Training
 
 WIDTHS = st.integers(1, 40)
 """Widths of layers: around the edges of all tiles, and of two panels of the widest."""

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from fastnet import kernels, reference
-from fastnet.bench.operations import realistic_cases
-from fastnet.cases import DTYPES, compare_results, run
+from fastnet.measure.cases import DTYPES, compare_results, run
+from fastnet.measure.suites.operations import realistic_cases
 
 CASES = realistic_cases()
 ROUNDS = 50

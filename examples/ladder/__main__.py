@@ -11,7 +11,7 @@ import sys
 
 from problem import check, gflops
 
-from fastnet.roofline import fma_peak
+from fastnet.measure.roofline import fma_peak
 
 RUNGS = ("loop", "vectors", "tile", "packing", "epilogue", "update", "threads", "step")
 

@@ -3,6 +3,6 @@
 Commands import what they need when they run, so that help and errors of usage come at once.
 """
 
-from fastnet.cli._app import main
+from fastnet.cli.application import main
 
 __all__ = ["main"]

@@ -3,11 +3,11 @@
 Importing this package loads NumPy and nothing heavier.
 """
 
-from fastnet.datasets._csv import read_csv
-from fastnet.datasets._dataset import Dataset
-from fastnet.datasets._idx import read_idx
-from fastnet.datasets._load import load, load_digits
-from fastnet.datasets._save import save
-from fastnet.datasets._split import stratified_split
+from fastnet.datasets.arrays.idx import read_idx
+from fastnet.datasets.csv.reader import read_csv
+from fastnet.datasets.dataset import Dataset
+from fastnet.datasets.loading import load, load_digits
+from fastnet.datasets.saving import save
+from fastnet.datasets.split import stratified_split
 
 __all__ = ["Dataset", "load", "load_digits", "read_csv", "read_idx", "save", "stratified_split"]

@@ -7,13 +7,14 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, inlined, kernel
+from fastnet.compiler.policy import emitted, inlined, kernel
 from fastnet.kernels.codegen.elementary import choose
 from fastnet.kernels.codegen.ir import I32, I64
 from fastnet.kernels.runtime.arrays import fill, read_only
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray
 from fastnet.reference.dropout import GOLDEN, dropout_key
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
 
 __all__ = ["drop_run", "dropout_backward", "dropout_forward", "dropout_key", "key_of", "threshold_of"]
 

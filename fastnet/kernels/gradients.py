@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.step.epochs import Data, Epochs
-from fastnet.kernels.step.teams import Task
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray
-from fastnet.reference.passes import add_penalty, layers_of
+from fastnet.kernels.step.driver.epochs import Data, Epochs
+from fastnet.kernels.step.driver.teams import Task
+from fastnet.reference.step.passes import add_penalty, layers_of
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["loss_gradient"]
 
 
 def loss_gradient(

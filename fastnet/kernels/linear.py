@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import kernel
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.activations import relu_backward
 from fastnet.kernels.runtime.arrays import fill, read_only
 from fastnet.kernels.tile.plain import layer_gradients_plainly, multiply_plainly
 from fastnet.kernels.tile.products import multiply
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["linear_backward", "linear_forward", "linear_relu_backward", "linear_relu_forward"]
 
 
 @kernel

@@ -10,12 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen import elementary, reductions
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.kernels.softmax import softmax_row
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray, IntArray
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray, IntArray
+
+__all__ = [
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
+]
 
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR, SOFTMAX_SQUARED_ERROR = range(7)
 CODES = {

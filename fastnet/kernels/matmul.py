@@ -6,9 +6,11 @@ import numpy as np
 
 from fastnet.kernels.tile.plain import gradients_plainly, multiply_plainly
 from fastnet.kernels.tile.products import multiply
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
 from fastnet.reference.matmul import sum_to_shape
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["matmul_backward", "matmul_forward"]
 
 
 def matmul_forward(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:

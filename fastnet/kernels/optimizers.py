@@ -1,6 +1,6 @@
 """Optimizer steps, compiled, in place. The maths stands in `fastnet.reference.optimizers`.
 
-The formulas are those of `fastnet.kernels.tile.optimizer_formulas`, which the training step applies to one tile of
+The formulas are those of `fastnet.kernels.codegen.optimizer_formulas`, which the training step applies to one tile of
 weights while it computes the gradient of the next; here loops run them over whole vectors.
 """
 
@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numba.core import types
 
-from fastnet._jit import emitted, kernel
-from fastnet.kernels.runtime.arrays import read_only
-from fastnet.kernels.tile.optimizer_formulas import (
+from fastnet.compiler.policy import emitted, kernel
+from fastnet.kernels.codegen.optimizer_formulas import (
     ADAM,
     ADAMW,
     CODES,
@@ -26,8 +25,11 @@ from fastnet.kernels.tile.optimizer_formulas import (
     Formula,
     fill_coefficients,
 )
-from fastnet.reference import training_checks as checks
-from fastnet.reference.checks import FloatArray
+from fastnet.kernels.runtime.arrays import read_only
+from fastnet.validation import training as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["adam_step", "adamw_step", "momentum_step", "sgd_step"]
 
 
 def _element(formula: Formula) -> Any:

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen import elementary, reductions
 from fastnet.kernels.runtime.arrays import fill, read_only
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["log_softmax_backward", "log_softmax_forward", "softmax_backward", "softmax_forward"]
 
 
 @inlined
@@ -18,13 +20,13 @@ def softmax_row(x: Any, y: Any, columns: int) -> Any:
     """Write softmax(x) to y, which may be x; return the row's maximum and the sum of exp(x - maximum).
 
     A NaN or +inf anywhere, or nothing but -inf, makes the sum and so the whole row NaN. Arrays may be longer than the
-    row: where they are whole vectors, exponentials of what pads the row take less time than leaving it out.
+    row: what pads it becomes zero.
     """
     top = reductions.largest(x, columns)
-    for j in range(x.size):
-        y[j] = elementary.exp(x[j] - top)
-    total = reductions.total(y, columns)
-    for j in range(x.size):
+    total = reductions.exponentials(x, top, y, columns)
+    for j in range(columns, y.size):
+        y[j] = 0
+    for j in range(y.size):  # whole vectors, where it is padded
         y[j] /= total
     return top, total
 
@@ -45,13 +47,11 @@ def _softmax_backward(dy: Any, y: Any, dx: Any) -> None:
 
 @kernel
 def _log_softmax(x: Any, exps: Any, y: Any) -> None:
-    """`exps` has room for a row: a loop that added exp up as it goes would not become vector code."""
+    """`exps` has room for a row."""
     for i in range(x.shape[0]):
         source, target = x[i], y[i]
         top = reductions.largest(source, source.size)
-        for j in range(source.size):
-            exps[j] = elementary.exp(source[j] - top)
-        log_total = elementary.log(reductions.total(exps, source.size))
+        log_total = elementary.log(reductions.exponentials(source, top, exps, source.size))
         for j in range(source.size):
             target[j] = (source[j] - top) - log_total
 

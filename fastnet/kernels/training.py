@@ -14,17 +14,18 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.activations import CODES
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.arrays import read_only
 from fastnet.kernels.step.block import PHASES
-from fastnet.kernels.step.epochs import Data, Epochs
+from fastnet.kernels.step.driver.epochs import Data, Epochs
+from fastnet.kernels.step.driver.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
 from fastnet.kernels.step.inference.few_rows import MOST_ROWS, predict_rows
 from fastnet.kernels.step.inference.layerwise import is_short, predict_by_layers
-from fastnet.kernels.step.teams import Task, flop_per_sample, inference_state, make_samples, run_inference
 from fastnet.kernels.tile.products import threads_for
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.training import Totals, layer_slices
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray, IntArray
 
 __all__ = [
     "Totals",

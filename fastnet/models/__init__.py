@@ -1,13 +1,13 @@
 """Models: a network and what is needed to use it; files that keep it, and other libraries' models of the same kind.
 
-`_document` says what a file holds and checks it, `_files` reads and writes; one module for each foreign format.
+`document` says what a file holds and checks it, `files` reads and writes; one module for each foreign format.
 """
 
-from fastnet.models._files import load_model, save_model
-from fastnet.models._model import Model
-from fastnet.models._onnx import export_onnx
-from fastnet.models._pytorch import from_pytorch, load_pytorch, save_pytorch, to_pytorch
-from fastnet.models._sklearn import from_sklearn, to_sklearn
+from fastnet.models.files import load_model, save_model
+from fastnet.models.model import Model
+from fastnet.models.onnx import export_onnx
+from fastnet.models.pytorch import from_pytorch, load_pytorch, save_pytorch, to_pytorch
+from fastnet.models.sklearn import from_sklearn, to_sklearn
 
 __all__ = [
     "Model",

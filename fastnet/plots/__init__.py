@@ -9,10 +9,10 @@ try:
 except ImportError as error:
     raise ImportError("fastnet.plots needs matplotlib, which `pip install 'fastnet[plot]'` brings") from error
 
-from fastnet.plots._confusion import confusion
-from fastnet.plots._figure import save
-from fastnet.plots._samples import digit, mistakes, samples
-from fastnet.plots._training import curves, lr_finder
-from fastnet.plots._weights import weights
+from fastnet.plots.confusion_matrix import confusion
+from fastnet.plots.figure import save
+from fastnet.plots.inputs import digit, mistakes, samples
+from fastnet.plots.training import curves, lr_finder
+from fastnet.plots.weight_maps import weights
 
 __all__ = ["confusion", "curves", "digit", "lr_finder", "mistakes", "samples", "save", "weights"]

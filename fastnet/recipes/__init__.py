@@ -4,8 +4,8 @@ Five follow public notebooks that build a digit recogniser from scratch in NumPy
 `best` and `fast` are fastnet's own.
 """
 
-from fastnet.recipes._catalog import RECIPES, find_recipe
-from fastnet.recipes._recipe import Recipe
-from fastnet.recipes._run import Look, Result, prepare, run_recipe
+from fastnet.recipes.catalog import RECIPES, find_recipe
+from fastnet.recipes.recipe import Recipe
+from fastnet.recipes.run import Look, Result, prepare, run_recipe
 
 __all__ = ["RECIPES", "Look", "Recipe", "Result", "find_recipe", "prepare", "run_recipe"]

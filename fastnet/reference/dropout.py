@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import checks, training_checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["dropout_backward", "dropout_forward", "dropout_key"]
 
 Words = npt.NDArray[np.uint32]
 

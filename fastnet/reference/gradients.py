@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import checks, passes, training_checks
-from fastnet.reference.checks import FloatArray
+from fastnet.reference.step import passes
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["loss_gradient"]
 
 
 def loss_gradient(

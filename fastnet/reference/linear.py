@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from fastnet.reference import checks
 from fastnet.reference.activations import relu_backward, relu_forward
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["linear_backward", "linear_forward", "linear_relu_backward", "linear_relu_forward"]
 
 
 @np.errstate(all="ignore")

@@ -2,10 +2,21 @@
 
 import numpy as np
 
-from fastnet.reference import checks, sample_losses, training_checks
 from fastnet.reference.activations import sigmoid_forward
-from fastnet.reference.checks import OUTPUTS, FloatArray, IntArray
 from fastnet.reference.softmax import softmax_forward
+from fastnet.reference.step import sample_losses
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import OUTPUTS, FloatArray, IntArray
+
+__all__ = [
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
+]
 
 
 @np.errstate(all="ignore")

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray, Shape
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray, Shape
+
+__all__ = ["matmul_backward", "matmul_forward"]
 
 
 def sum_to_shape(gradient: FloatArray, shape: Shape) -> FloatArray:

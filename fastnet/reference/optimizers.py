@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-from fastnet.reference import training_checks as checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import training as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = ["adam_step", "adamw_step", "momentum_step", "sgd_step"]
 
 
 @np.errstate(all="ignore")

@@ -8,8 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import FloatArray
+
+__all__ = [
+    "elu_backward",
+    "elu_forward",
+    "gelu_backward",
+    "gelu_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "selu_backward",
+    "selu_forward",
+    "silu_backward",
+    "silu_forward",
+    "softplus_backward",
+    "softplus_forward",
+]
 
 LEAKY_SLOPE = 0.01
 SELU_ALPHA = 1.6732632423543772848170429916717

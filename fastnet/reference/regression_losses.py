@@ -2,8 +2,21 @@
 
 import numpy as np
 
-from fastnet.reference import checks, sample_losses, training_checks
-from fastnet.reference.checks import OUTPUTS, FloatArray
+from fastnet.reference.step import sample_losses
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import OUTPUTS, FloatArray
+
+__all__ = [
+    "absolute_error_backward",
+    "absolute_error_forward",
+    "huber_backward",
+    "huber_forward",
+    "poisson_backward",
+    "poisson_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+]
 
 
 @np.errstate(all="ignore")

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from fastnet.reference import checks
-from fastnet.reference.checks import ROWS, FloatArray
+from fastnet.validation import operations as checks
+from fastnet.validation.operations import ROWS, FloatArray
+
+__all__ = ["log_softmax_backward", "log_softmax_forward", "softmax_backward", "softmax_forward"]
 
 
 @np.errstate(all="ignore")

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.reference import checks, passes, training_checks
-from fastnet.reference.checks import FloatArray, IntArray
 from fastnet.reference.dropout import dropout_key
-from fastnet.reference.passes import layer_slices
+from fastnet.reference.step import passes
+from fastnet.reference.step.passes import layer_slices
+from fastnet.validation import operations as checks
+from fastnet.validation import training as training_checks
+from fastnet.validation.operations import FloatArray, IntArray
 
 __all__ = ["Totals", "layer_slices", "predict_logits", "prepare_training", "train_epoch"]
 
@@ -53,8 +55,7 @@ def predict_logits(
     sizes : sequence of int
         Layer sizes (in, hidden..., out), at least two.
     activations : sequence of str
-        A name for each hidden layer: "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu",
-        "silu" or "softplus"; the last layer has none.
+        A name of `fastnet.validation.activations.ACTIVATIONS` for each hidden layer; the last layer has none.
     scale : float, default 1.0
         Factor on x, say 1 / 255 for pixels.
     out : ndarray of parameters' dtype, shape (n_samples, sizes[-1]), optional

@@ -1,1 +1,1 @@
-"""What emits LLVM code: its types and loops, vectors, elementary functions, sums over rows, clock and barrier."""
+"""What emits LLVM code: types, loops, vectors, elementary functions, sums over rows, updates, clock and barrier."""

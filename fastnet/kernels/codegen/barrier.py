@@ -15,9 +15,9 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import called, emitted, inlined
-from fastnet._threads import LINE
+from fastnet.compiler.policy import called, emitted, inlined
 from fastnet.kernels.codegen.ir import I32, I64, call_function, whole
+from fastnet.machine.threads import LINE
 
 SPINS = 20_000
 """Looks at what is waited for before a thread gives up its time slice: some tens of microseconds."""

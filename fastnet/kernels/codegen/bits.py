@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, inlined
+from fastnet.compiler.policy import emitted, inlined
 from fastnet.kernels.codegen.ir import BIT, I64, call_function, itemsize, llvm_float
 
 WORD = 64

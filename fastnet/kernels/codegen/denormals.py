@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, is_arm, is_x86
+from fastnet.compiler.policy import emitted, is_arm, is_x86
 from fastnet.kernels.codegen.ir import I32, I64, PTR, call_function, whole
 
 FLUSH_X86 = 0x8040

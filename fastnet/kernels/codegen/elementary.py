@@ -19,7 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.ir import I32, call_intrinsic, itemsize
 
 

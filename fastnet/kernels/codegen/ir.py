@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from fastnet._jit import vector_bits
+from fastnet.compiler.policy import vector_bits
 
 PTR, BIT, I8, I32, I64 = ir.PointerType(), *(ir.IntType(bits) for bits in (1, 8, 32, 64))
 

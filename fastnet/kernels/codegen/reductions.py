@@ -13,9 +13,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.elementary import Emitter
-from fastnet.kernels.codegen.ir import I32, llvm_float, loop, phi, shuffle, whole
+from fastnet.kernels.codegen.ir import I32, I64, llvm_float, loop, phi, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 
 LANE_BITS = 512
@@ -59,6 +59,13 @@ class _Row:
             lanes = combine(lower, upper)
         return self.builder.extract_element(lanes, whole(0))
 
+    def write(self, mask: Any, value: Any, place: Any) -> None:
+        """Store a vector, or the lanes of it that a mask leaves."""
+        if mask is None:
+            self.vec.store(value, place)
+        else:
+            self.vec.store_where(mask, value, place)
+
     def add(self, x: Any, y: Any) -> Any:
         """Add two vectors."""
         return self.builder.fadd(x, y)
@@ -98,6 +105,48 @@ def largest(_typing: Any, x: Any, count: Any) -> Any:
         return row.reduce(lambda _mask, loaded, _at: loaded[0], larger, row.vec.constant(float("-inf")))
 
     return x.dtype(x, types.int64), codegen
+
+
+@emitted
+def exponentials(_typing: Any, x: Any, top: Any, y: Any, count: Any) -> Any:
+    """Write exp(x - top) of the first `count` elements to y, which may be x; return their sum."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        row = _Row(context, builder, [x], args[:1], args[3])
+        written, emitter = row.vec.array(context, y, args[2], whole(0)), Emitter(builder, row.vec.type)
+        top = row.vec.splat(args[1])
+
+        def term(mask: Any, loaded: list[Any], at: Any) -> Any:
+            value = emitter.exp(builder.fsub(loaded[0], top))
+            row.write(mask, value, row.vec.at(written, at))
+            return value
+
+        return row.sum(term)
+
+    return x.dtype(x, x.dtype, y, types.int64), codegen
+
+
+@emitted
+def count_larger(_typing: Any, x: Any, place: Any, count: Any) -> Any:
+    """Count the first `count` elements that numpy.argmax, for which a NaN is the largest, prefers to x[place]."""
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        row = _Row(context, builder, [x], args[:1], args[2])
+        own = row.vec.splat(builder.load(row.vec.at(row.arrays[0], args[1]), align=row.vec.align, typ=row.vec.element))
+        is_nan = builder.fcmp_unordered("uno", own, own)
+        counts = ir.VectorType(I32, row.vec.lanes)
+
+        def term(_mask: Any, loaded: list[Any], at: Any) -> Any:
+            before = row.vec.splat(builder.trunc(builder.sub(args[1], at), I32))
+            is_before = builder.icmp_signed("<", row.vec.numbers(), before)
+            is_equal = builder.and_(is_before, builder.fcmp_ordered("==", loaded[0], own))
+            if_number = builder.or_(builder.fcmp_unordered(">", loaded[0], own), is_equal)
+            if_nan = builder.and_(is_before, builder.fcmp_unordered("uno", loaded[0], loaded[0]))
+            return builder.zext(builder.select(is_nan, if_nan, if_number), counts)
+
+        return builder.sext(row.reduce(term, builder.add, ir.Constant(counts, None)), I64)
+
+    return types.int64(x, types.int64, types.int64), codegen
 
 
 @emitted
@@ -222,11 +271,7 @@ def sigmoid_cross_entropy(_typing: Any, z: Any, targets: Any, probs: Any, count:
             z, target = loaded
             probability, small = emitter.sigmoid_and_exp(z)
             positive = builder.fsub(emitter.relu(z), builder.fmul(target, z))
-            place = row.vec.at(written, at)
-            if mask is None:
-                row.vec.store(probability, place)
-            else:
-                row.vec.store_where(mask, probability, place)
+            row.write(mask, probability, row.vec.at(written, at))
             return builder.fadd(row.in_double(positive), in_double.log1p(row.in_double(small)))
 
         return row.sum_in_double(loss)

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, is_arm, is_x86
+from fastnet.compiler.policy import emitted, is_arm, is_x86
 from fastnet.kernels.codegen.ir import I32, I64, call_function, call_intrinsic, llvm_float, loop
 from fastnet.kernels.codegen.vectors import Vectors
 

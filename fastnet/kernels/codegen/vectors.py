@@ -6,7 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from fastnet._jit import vector_bits
+from fastnet.compiler.policy import vector_bits
 from fastnet.kernels.codegen.ir import I32, call_function, itemsize, whole
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import emitted
-from fastnet.reference.checks import FloatArray
+from fastnet.compiler.policy import emitted
+from fastnet.validation.operations import FloatArray
 
 LINE_BYTES = 64
 """Bytes of a cache line, and of the widest vector. One that lies across two lines takes twice the time."""

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined
-from fastnet._threads import IN_USE, LINE, computing, employ, fixed_sizes
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.codegen.barrier import add, load, wait_a_little
 from fastnet.kernels.codegen.speed import clock
+from fastnet.machine.threads import IN_USE, LINE, computing, employ, fixed_sizes
 
 CLAIMED, DONE, PRESENT, FIXED, OF_CALLER = (i * LINE for i in range(5))
 """Where in an array for a call its counts are: items claimed and done, threads present; threads that take turns

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import kernel
-from fastnet._threads import LINE
+from fastnet.compiler.policy import kernel
 from fastnet.kernels.codegen.speed import multiply_adds, read_vectors
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
+from fastnet.machine.threads import LINE
 
 
 @kernel

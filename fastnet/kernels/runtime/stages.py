@@ -28,8 +28,8 @@ from numba.core.imputils import lower_getattr_generic
 from numba.core.sigutils import normalize_signature
 from numba.core.typing import templates
 
-from fastnet._jit import emitted, kernel
-from fastnet._kernel_cache import KernelCache
+from fastnet.compiler.kernel_cache import KernelCache
+from fastnet.compiler.policy import emitted, kernel
 from fastnet.kernels.codegen.ir import I8, I32, I64, PTR
 
 STATE_BYTES = 8192

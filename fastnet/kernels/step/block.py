@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.barrier import synchronise
 from fastnet.kernels.codegen.denormals import flush, restore
+from fastnet.kernels.codegen.optimizer_formulas import PENALTY, fill_coefficients
 from fastnet.kernels.codegen.speed import clock
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.runtime.elastic import IN_TURN
@@ -27,7 +28,6 @@ from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.layers import write_bias_column
 from fastnet.kernels.step.update import rows_of
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
-from fastnet.kernels.tile.optimizer_formulas import PENALTY, fill_coefficients
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 PHASES = ("gather", "forward", "loss", "backward", "wait for rows", "update", "wait for weights")

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.elementary import sqrt
+from fastnet.kernels.codegen.optimizer_formulas import PENALTY
+from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.weights import (
     N_PARTIAL_SUMS,
@@ -29,8 +31,6 @@ from fastnet.kernels.step.first_layer.weights import (
     slab_at,
 )
 from fastnet.kernels.step.layout import transpose_weights
-from fastnet.kernels.tile.optimizer_formulas import PENALTY
-from fastnet.kernels.tile.optimizer_vectors import Update, update_run
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined
-from fastnet.kernels.activations import CODES
+from fastnet.compiler.policy import inlined
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, panel_width, tall_rows
 from fastnet.kernels.tile.moves import CHUNK_BYTES, transpose_tile

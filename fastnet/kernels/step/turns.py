@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
-from fastnet._threads import LINE
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.barrier import add, load, store, synchronise
 from fastnet.kernels.codegen.speed import clock
-from fastnet.kernels.runtime import elastic
+from fastnet.kernels.runtime import elastic, pace
 from fastnet.kernels.runtime.elastic import AT_JOIN, CALL, INDEX, MEMBERS, PLANS, SIZE, TURN
 from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.block import LAST, WAIT_WEIGHTS, Block, barrier, blocks_of, take_block, tick
 from fastnet.kernels.tile.packing import FIRST
+from fastnet.machine.threads import LINE
 
 ASSEMBLE, PACK, FIRST_BLOCK = (np.int64(i) for i in range(3))
 """Turns: first the team assembles, then the weights are packed, then there is one for each block, and one to unpack."""
@@ -54,7 +54,7 @@ def _plan(s: Any, size: int, turn: int, last: int) -> None:
     memory, control, team = s.memory, s.memory.control, s.memory.ticks.shape[0]
     after = size
     if turn == last:
-        elastic.look_at_clock(memory.pace, size, _block_of(s, turn - 1).n_rows)
+        pace.look_at_clock(memory.pace, size, _block_of(s, turn - 1).n_rows)
     elif memory.sizes.size > 0:
         after = elastic.plan_fixed(control, team, size, turn, min(memory.sizes[turn % memory.sizes.size], team))
     elif team > 1:
@@ -108,7 +108,7 @@ def train(s: Any) -> int:
     call(s.stages.turns, s, (FIRST, FIRST + 1, ASSEMBLE))
     elastic.withdraw(control)
     if chooses:
-        elastic.end_call(s.memory.pace)
+        pace.end_call(s.memory.pace)
     add(control, CALL, 1)
     return 0
 
@@ -117,7 +117,7 @@ def train(s: Any) -> int:
 def help_out(s: Any, member: int) -> int:
     """Take part when asked to, until nothing has been asked for a while."""
     control, own = s.memory.control, MEMBERS + member * LINE
-    while elastic.wait_to_be_taken_in(control, member, s.memory.pace[elastic.RATE]):
+    while elastic.wait_to_be_taken_in(control, member, s.memory.pace[pace.RATE]):
         turn, index, size = load(control, own + TURN), control[own + INDEX], control[own + SIZE]
         control[own + TURN] = 0
         synchronise(control, AT_JOIN, size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined, kernel
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.runtime.arrays import to_read
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square

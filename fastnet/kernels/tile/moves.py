@@ -7,8 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from fastnet._jit import emitted, vector_bits
-from fastnet.kernels.codegen.ir import llvm_float, prefetch_line, shuffle, whole
+from fastnet.compiler.policy import emitted, vector_bits
+from fastnet.kernels.codegen.ir import itemsize, llvm_float, prefetch_line, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
 
@@ -54,13 +54,44 @@ def transpose_square(_typing: Any, a: Any, a0: Any, a_row: Any, b: Any, b0: Any,
 
 
 def transposed(builder: Any, rows: list[Any], count: int) -> list[Any]:
-    """Turn rows into columns: interleave rows half their number apart until each column is contiguous."""
-    n = len(rows)
-    while len(rows) > 1:
-        half, size = len(rows) // 2, rows[0].type.count
-        indices = [index for i in range(size) for index in (i, size + i)]
-        rows = [shuffle(builder, rows[i], rows[i + half], indices) for i in range(half)]
-    return [shuffle(builder, rows[0], rows[0], list(range(i * n, (i + 1) * n))) for i in range(count)]
+    """Turn rows into `count` columns: first within groups of 16 bytes, then whole groups.
+
+    Both are shuffles of two registers that processors have an instruction for. Rows and lanes are powers of two, and
+    there are no fewer rows than a group has elements.
+    """
+    n, lanes = len(rows), rows[0].type.count
+    if n > lanes:
+        upper, lower = (transposed(builder, part, count) for part in (rows[: n // 2], rows[n // 2 :]))
+        return [shuffle(builder, x, y, range(n)) for x, y in zip(upper, lower, strict=True)]
+    group = 16 // itemsize(rows[0].type)
+    # squares[g][c] holds, in each group of lanes, column c of that group in the rows from g * group on
+    squares = [_interleaved(builder, rows[g : g + group], 1, group) for g in range(0, n, group)]
+    # runs[c] holds columns c, c + group, c + 2 * group and so on, one after the other
+    runs = [_interleaved(builder, [square[c] for square in squares], group, lanes) for c in range(group)]
+    columns = []
+    for i in range(count):
+        vector, start = divmod(i // group * n, lanes)
+        source = runs[i % group][vector]
+        columns.append(shuffle(builder, source, source, range(start, start + n)))
+    return columns
+
+
+def _interleaved(builder: Any, rows: list[Any], size: int, span: int) -> list[Any]:
+    """Interleave rows, `size` lanes of each at a time, within every `span` of lanes; there are as many vectors after.
+
+    Rows half their number apart are interleaved, until there is one run of vectors.
+    """
+    runs, lanes = [[row] for row in rows], rows[0].type.count
+    starts = [(s, s + i) for s in range(0, lanes, span) for i in range(0, span // 2, size)]
+    lower = [k for s, at in starts for source in (0, lanes) for k in range(source + at, source + at + size)]
+    upper = [k + span // 2 for k in lower]
+    while len(runs) > 1:
+        half = len(runs) // 2
+        runs = [
+            [shuffle(builder, x, y, k) for x, y in zip(runs[i], runs[i + half], strict=True) for k in (lower, upper)]
+            for i in range(half)
+        ]
+    return runs[0]
 
 
 def _emit_copy(size: int, context: Any, builder: Any, kinds: Any, args: Any, count: Any = None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 
 
 class Operand(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import inlined, vector_bits
+from fastnet.compiler.policy import inlined, vector_bits
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS, panel_width
 from fastnet.kernels.tile.moves import copy_row
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnet._jit import called, inlined, kernel
+from fastnet.compiler.policy import called, inlined, kernel
 from fastnet.kernels.codegen import elementary
 from fastnet.kernels.tile.direct import DIRECT_BYTES, FEWEST_ROWS, Room, multiply_matrix, transpose
 from fastnet.kernels.tile.operands import Operand
-from fastnet.reference.checks import FLOAT32, FLOAT64
+from fastnet.validation.operations import FLOAT32, FLOAT64
 
 MOST_PRODUCTS = 8_000_000
 """Multiply-adds up to which a call is plain: a tenth of a millisecond, for which nobody else is asked to help."""

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._threads import resolve_threads
 from fastnet.kernels.runtime.arrays import empty, flat, no_elements
 from fastnet.kernels.runtime.claims import make_control, share_work
 from fastnet.kernels.tile.direct import LONG_ROWS, MOST_COLUMNS, multiply_directly, room_for
 from fastnet.kernels.tile.micro_panels import TILE_ROWS
 from fastnet.kernels.tile.stacks import Shape, stack_of
-from fastnet.reference import checks
+from fastnet.machine.threads import resolve_threads
+from fastnet.validation import operations as checks
 
 PIECES_PER_THREAD = 4
 """Pieces of its work that a thread does, about: who comes late finds some left."""

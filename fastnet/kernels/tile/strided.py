@@ -13,7 +13,7 @@ from typing import Any
 
 from numba.core import types
 
-from fastnet._jit import emitted, inlined, is_x86, vector_bits
+from fastnet.compiler.policy import emitted, inlined, is_x86, vector_bits
 from fastnet.kernels.codegen.ir import BIT, llvm_float, loop, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.operands import below

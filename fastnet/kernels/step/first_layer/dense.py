@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.step.first_layer.interface import FirstLayer, Given, Kind, Working
 from fastnet.kernels.step.layers import multiply, write_bias_column

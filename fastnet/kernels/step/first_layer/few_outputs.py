@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined
-from fastnet._threads import LINE
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.runtime import arrays
 from fastnet.kernels.runtime.arrays import read_only
 from fastnet.kernels.runtime.claims import partition
@@ -26,6 +25,7 @@ from fastnet.kernels.step.first_layer.interface import FirstLayer, Given, Workin
 from fastnet.kernels.step.layout import Room, row_elements
 from fastnet.kernels.tile.moves import CHUNK_BYTES
 from fastnet.kernels.tile.packing import VECTOR_BYTES, padded
+from fastnet.machine.threads import LINE
 
 MOST_OUTPUTS = 10
 """Outputs up to which the lanes run along the inputs: more of them fill two vectors of eight well enough."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
+from fastnet.kernels.codegen.optimizer_formulas import NONE
+from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import biases, make, own_run, room
 from fastnet.kernels.step.first_layer.few_outputs_tiles import (
@@ -21,8 +23,6 @@ from fastnet.kernels.step.first_layer.interface import Kind
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, copy_chunk, prefetch
 from fastnet.kernels.tile.operands import Operand
-from fastnet.kernels.tile.optimizer_formulas import NONE
-from fastnet.kernels.tile.optimizer_vectors import Update, update_run
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 PREFETCH_DISTANCE = 8

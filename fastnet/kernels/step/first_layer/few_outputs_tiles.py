@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.ir import I64, call_intrinsic, llvm_float, loop, phi, prefetch_line, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.moves import CHUNK_BYTES

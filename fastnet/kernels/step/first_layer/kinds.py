@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from fastnet.kernels.step.first_layer import dense, few_outputs, few_outputs_stages, sparse, sparse_stages
 from fastnet.kernels.step.first_layer.interface import FirstLayer, Given, Kind
-from fastnet.reference import training_checks
+from fastnet.validation import training as training_checks
 
 DENSE, FEW_OUTPUTS, SPARSE = "dense", "few outputs", "sparse"
 

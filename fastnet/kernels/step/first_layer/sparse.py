@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet._jit import inlined, kernel
-from fastnet._threads import LINE
+from fastnet.compiler.policy import inlined, kernel
 from fastnet.kernels.codegen.bits import HALF, WORD, lowest_bit, row_bitmask
 from fastnet.kernels.runtime import arrays
 from fastnet.kernels.runtime.arrays import flat, read_only
@@ -30,6 +29,7 @@ from fastnet.kernels.tile.micro_panels import panel_width
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.tile.packing import padded
 from fastnet.kernels.tile.products import threads_for
+from fastnet.machine.threads import LINE
 
 BLOCK_BYTES = 32 * 1024
 """Bytes of what is picked from before the next is: weights of a block of columns, gradients of a block of rows. A

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.bits import HALF, WORD, count_bits, transpose_bits
+from fastnet.kernels.codegen.optimizer_formulas import NONE
+from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.interface import Kind
 from fastnet.kernels.step.first_layer.sparse import BLOCK_BYTES, make, room
@@ -23,8 +25,6 @@ from fastnet.kernels.step.update import rows_to_prefetch
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.tile.operands import Panels, from_element
-from fastnet.kernels.tile.optimizer_formulas import NONE
-from fastnet.kernels.tile.optimizer_vectors import Update, update_run
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 SHIFT, NO_SHIFT, FIRST_HALF = (np.uint64(i) for i in (HALF, 0, (1 << HALF) - 1))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from numba.core import types
 
-from fastnet._jit import emitted
+from fastnet.compiler.policy import emitted
 from fastnet.kernels.codegen.bits import WORD, emit_lowest
 from fastnet.kernels.codegen.ir import I64, call_intrinsic, llvm_float, loop, loop_while, whole
 from fastnet.kernels.codegen.vectors import Vectors

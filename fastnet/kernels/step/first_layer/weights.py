@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet._jit import inlined
+from fastnet.compiler.policy import inlined
 from fastnet.kernels.step.first_layer.few_outputs import biases, own_run, pack_rows, unpack_rows
 from fastnet.kernels.step.layout import pack_panels, unpack_panels
 from fastnet.kernels.step.update import own_partition

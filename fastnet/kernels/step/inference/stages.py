@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastnet._jit import inlined, stage
+from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.runtime.claims import claim, done, leave, wait_for
 from fastnet.kernels.runtime.stages import call
 from fastnet.kernels.step.block import Block, apply_activation, blocks_of

@@ -1,0 +1,133 @@
+"""The application, and the one place where its errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from fastnet import __version__
+from fastnet.cli.commands.bench import EXAMPLES as BENCH_EXAMPLES
+from fastnet.cli.commands.bench import bench
+from fastnet.cli.commands.cache.build import EXAMPLES as BUILD_EXAMPLES
+from fastnet.cli.commands.cache.build import build
+from fastnet.cli.commands.cache.command import cache_app
+from fastnet.cli.commands.compare import EXAMPLES as COMPARE_EXAMPLES
+from fastnet.cli.commands.compare import compare
+from fastnet.cli.commands.data import data_app
+from fastnet.cli.commands.evaluate import evaluate
+from fastnet.cli.commands.formats import EXPORT_EXAMPLES, IMPORT_EXAMPLES, export, import_
+from fastnet.cli.commands.info import info
+from fastnet.cli.commands.plot import EXAMPLES as PLOT_EXAMPLES
+from fastnet.cli.commands.plot import plot
+from fastnet.cli.commands.predict import EXAMPLES as PREDICT_EXAMPLES
+from fastnet.cli.commands.predict import predict
+from fastnet.cli.commands.recipes import EXAMPLES as RECIPES_EXAMPLES
+from fastnet.cli.commands.recipes import recipes
+from fastnet.cli.commands.report import write_page
+from fastnet.cli.commands.show import EXAMPLES as SHOW_EXAMPLES
+from fastnet.cli.commands.show import show
+from fastnet.cli.commands.train.command import EXAMPLES, train
+from fastnet.cli.errors import USAGE_ERROR, discard_output, report, report_warning
+
+EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
+
+"fastnet COMMAND --help" explains a command."""
+
+COMPLETE = "_FASTNET_COMPLETE"
+"""The variable by which a shell asks what may follow."""
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command(epilog=EXAMPLES)(train)
+app.command(epilog=PREDICT_EXAMPLES)(predict)
+for command in (evaluate, info):
+    app.command()(command)
+app.command(epilog=PLOT_EXAMPLES)(plot)
+app.command(epilog=SHOW_EXAMPLES)(show)
+app.command(epilog=RECIPES_EXAMPLES)(recipes)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command("import", epilog=IMPORT_EXAMPLES)(import_)
+app.command("report")(write_page)
+app.command(epilog=BENCH_EXAMPLES)(bench)
+app.command(epilog=COMPARE_EXAMPLES)(compare)
+app.add_typer(data_app, name="data")
+cache_app.command(epilog=BUILD_EXAMPLES)(build)
+app.add_typer(cache_app, name="cache")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"fastnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def _fastnet(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train and run dense neural networks on a CPU, at the speed of its arithmetic."""
+
+
+def _invoke(argv: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    try:
+        if COMPLETE in os.environ:
+            command.main([], "fastnet")
+        with command.make_context("fastnet", list(argv)) as context:
+            return command.invoke(context) or 0
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except SystemExit as exit_:  # how the completion of shells ends
+        return int(exit_.code or 0)
+
+
+def _run(argv: Sequence[str]) -> int:
+    try:
+        code = _invoke(argv)
+        print(end="", flush=True)
+        return code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        discard_output()
+        return 141
+    except KeyboardInterrupt:
+        print("fastnet: interrupted", file=sys.stderr)
+        return 130
+    except FloatingPointError as error:
+        return report(error, 1)
+    except (USAGE_ERROR, ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        return report(error, 2)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process if not given. None at all mean ``--help``.
+
+    Returns
+    -------
+    int
+        0 after success; 1 if training diverged; 2 for an option, a file or data that cannot be used, which one
+        line on standard error explains; 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from fastnet.cli import main
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    fastnet ...
+    0
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
+    with warnings.catch_warnings():
+        warnings.showwarning = report_warning
+        return _run(argv or ["--help"])

@@ -1,0 +1,1 @@
+"""`fastnet cache`: the compiled kernels that are kept, and those that are compiled ahead."""

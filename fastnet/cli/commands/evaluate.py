@@ -1,0 +1,98 @@
+"""`fastnet evaluate`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastnet.cli import options
+from fastnet.cli.options import Backend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from fastnet.cli.model import SavedModel
+
+CLASSES_SHOWN = 100
+
+
+def evaluate(
+    model: options.ModelPath,
+    data: options.DataPath,
+    label: options.Label = None,
+    backend: options.BackendOption = Backend.numba,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> int:
+    """Measure loss, accuracy and speed of a model.
+
+    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
+    """
+    from fastnet.cli.output import print_json
+    from fastnet.cli.settings import check_threads
+
+    check_threads(backend, threads)
+    document = {"model": str(model), "data": str(data), **_measured(model, data, label, backend, threads)}
+    if json:
+        print_json(document)
+    else:
+        _print(document)
+    return 0
+
+
+def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
+    from fastnet.cli.data import test_part
+    from fastnet.cli.model import load_data, open_model
+    from fastnet.training.targets import loss_name
+    from fastnet.validation.training import LABELLED
+
+    trainer = open_model(model, backend, threads)
+    X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True), labelled=True)
+    assert y is not None
+    trainer.evaluate(X[:0], y[:0])  # compiles
+    start = time.perf_counter()
+    loss, accuracy = trainer.evaluate(X, y)
+    seconds = time.perf_counter() - start
+    return {
+        "part": part,
+        "samples": len(X),
+        "loss": loss,
+        "accuracy": accuracy,
+        "seconds": seconds,
+        "samples_per_second": len(X) / seconds,
+        "classes": _classes(trainer, X, y) if loss_name(trainer.loss) in LABELLED else [],
+    }
+
+
+def _classes(trainer: SavedModel, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[dict[str, Any]]:
+    """Return samples and accuracy of every class that has samples."""
+    import numpy as np
+
+    predicted, labels = trainer.predict(X), trainer.model.labels
+    samples, correct = np.bincount(y), np.bincount(y[predicted == y], minlength=int(y.max()) + 1)
+    return [
+        {
+            "class": int(c) if labels is None else labels[c],
+            "samples": int(samples[c]),
+            "accuracy": float(correct[c] / samples[c]),
+        }
+        for c in np.flatnonzero(samples)
+    ]
+
+
+def _print(document: dict[str, Any]) -> None:
+    from fastnet.cli.output import percent, print_rows, rate
+
+    rows = {"data": f"{document['data']}: {document['samples']:,} samples ({document['part']})"}
+    if document["accuracy"] is not None:
+        rows["accuracy"] = percent(document["accuracy"])
+    rows["loss"] = f"{document['loss']:.4f}"
+    rows["speed"] = rate(document["samples_per_second"])
+    print_rows(rows)
+    if 0 < len(document["classes"]) <= CLASSES_SHOWN:
+        width = max(5, *(len(str(row["class"])) for row in document["classes"]))
+        print(f"\n{'class':>{width}}{'samples':>10}{'accuracy':>11}")
+        for row in document["classes"]:
+            print(f"{row['class']:>{width}}{row['samples']:>10,}{percent(row['accuracy']):>11}")

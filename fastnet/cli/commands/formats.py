@@ -1,0 +1,151 @@
+"""`fastnet export` and `fastnet import`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fastnet.cli import options
+
+if TYPE_CHECKING:
+    from fastnet.models import Model
+
+EXPORT_EXAMPLES = """\b
+Examples:
+  fastnet export model.safetensors model.onnx --input-dtype uint8
+  fastnet export model.safetensors state.safetensors --to pytorch
+"""
+IMPORT_EXAMPLES = """\b
+Examples:
+  fastnet import state.safetensors model.safetensors --from pytorch --activation relu
+  fastnet import model.npz model.safetensors
+"""
+
+
+class Target(StrEnum):
+    """Formats to write."""
+
+    fastnet = "fastnet"
+    onnx = "onnx"
+    pytorch = "pytorch"
+
+
+class Source(StrEnum):
+    """Formats to read."""
+
+    fastnet = "fastnet"
+    pytorch = "pytorch"
+
+
+class InputDtype(StrEnum):
+    """Types of an ONNX graph's inputs."""
+
+    float32 = "float32"
+    float64 = "float64"
+    uint8 = "uint8"
+
+
+class Loss(StrEnum):
+    """Losses, which say what outputs mean."""
+
+    cross_entropy = "cross_entropy"
+    softmax_squared_error = "softmax_squared_error"
+    binary_cross_entropy = "binary_cross_entropy"
+    squared_error = "squared_error"
+    poisson = "poisson"
+    huber = "huber"
+    absolute_error = "absolute_error"
+
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or, to export, .onnx.")]
+To = Annotated[
+    Target | None,
+    typer.Option(
+        help="What to write: a model of fastnet, ONNX, or a state dict for PyTorch in safetensors.  "
+        "[default: onnx for .onnx, else fastnet]",
+        show_default=False,
+    ),
+]
+From = Annotated[Source, typer.Option("--from", help="What the file holds.")]
+State = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A model file, or a safetensors file of a state dict of PyTorch.")
+]
+Activation = Annotated[
+    options.Activation | None,
+    typer.Option(help="Activation between the layers of a state dict.  [default: relu]", show_default=False),
+]
+LossOption = Annotated[
+    Loss | None,
+    typer.Option(
+        help="The loss that a state dict was trained with, which says what its outputs mean.  "
+        "[default: as fastnet export noted it, or cross_entropy]",
+        show_default=False,
+    ),
+]
+InputDtypeOption = Annotated[
+    InputDtype | None,
+    typer.Option(help="Type of an ONNX graph's inputs.  [default: that of the network]", show_default=False),
+]
+
+
+def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: InputDtypeOption = None) -> int:
+    """Write a model in another format: ONNX, npz, or a state dict for PyTorch."""
+    from fastnet.cli.output import check_writable
+
+    target = to or (Target.onnx if out.suffix.lower() == ".onnx" else Target.fastnet)
+    if target is Target.fastnet and out.suffix.lower() not in (".safetensors", ".npz"):
+        raise ValueError(f"OUT must end in .safetensors, .npz or .onnx, got {out}")
+    if target is Target.pytorch and out.suffix.lower() != ".safetensors":
+        raise ValueError(f"OUT must end in .safetensors for --to pytorch, got {out}")
+    if input_dtype is not None and target is not Target.onnx:
+        raise ValueError(f"--input-dtype is for ONNX, got {out} as {target}")
+    check_writable(out, model, None, "OUT")
+
+    from fastnet import models
+
+    loaded = models.load_model(model)
+    if target is Target.onnx:
+        models.export_onnx(out, loaded, None if input_dtype is None else str(input_dtype))
+    else:
+        (models.save_pytorch if target is Target.pytorch else models.save_model)(out, loaded)
+    kinds = {Target.fastnet: "a model of fastnet", Target.onnx: "ONNX", Target.pytorch: "a state dict for PyTorch"}
+    print(f"{out}: {_described(loaded)}, written as {kinds[target]}")
+    return 0
+
+
+def import_(
+    file: State,
+    out: Out,
+    source: From = Source.fastnet,
+    activation: Activation = None,
+    loss: LossOption = None,
+) -> int:
+    """Make a model file of another library's, or of a model in another format."""
+    from fastnet.cli.output import check_writable
+
+    if out.suffix.lower() not in (".safetensors", ".npz"):
+        raise ValueError(f"OUT must end in .safetensors or .npz, got {out}")
+    given = {"--activation": activation, "--loss": loss}
+    for option, value in given.items():
+        if value is not None and source is not Source.pytorch:
+            raise ValueError(f"{option} is for --from pytorch, got {source}")
+    check_writable(out, file, None, "OUT")
+
+    from fastnet import models
+
+    if source is Source.pytorch:
+        model = models.load_pytorch(file, *(None if value is None else str(value) for value in given.values()))
+    else:
+        model = models.load_model(file)
+    models.save_model(out, model)
+    print(f"{out}: {_described(model)}, read from {file}")
+    return 0
+
+
+def _described(model: Model) -> str:
+    network = model.network
+    names = sorted(set(network.activations))
+    return " ".join(["-".join(map(str, network.sizes)), *names, str(network.dtype)])

@@ -1,0 +1,145 @@
+"""`fastnet info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fastnet.cli import options
+
+LABELS_SHOWN = 20
+
+ModelPath = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file.", show_default=False)]
+
+
+def info(model: ModelPath = None, json: options.Json = False) -> int:
+    """Show versions, processor, threads and measured peak; or, of a model, what its file tells."""
+    from fastnet.cli.output import print_json, print_rows
+
+    facts = _facts() if model is None else _model_facts(model)
+    if json:
+        print_json(facts)
+        return 0
+    if model is not None:
+        print_rows(_model_rows(facts))
+        return 0
+    cpu, threads, peak, blas = facts["cpu"], facts["threads"], facts["fma_peak_gflops"], facts["blas"]
+    name = f"{cpu['model']} ({cpu['name']})" if cpu["model"] else cpu["name"]
+    rows = dict(facts["versions"])
+    rows |= {
+        "platform": facts["platform"],
+        "processor": f"{name}, {cpu['vector_registers']} vector registers of {cpu['vector_bits']} bits",
+        "compiled for": "this processor" if cpu["level"] == "native" else f"all processors of level {cpu['level']}",
+        "threads": f"{_threads_row(threads)}; {threads['layer']}",
+        "kernel cache": facts["kernel_cache"] or "no place for one: every process compiles anew",
+        "NumPy's BLAS": "; ".join(f"{b['name']} {b['version']}, {b['threads']} threads" for b in blas) or "unknown",
+        "FMA peak": "not measured: NUMBA_DISABLE_JIT is set"
+        if peak is None
+        else f"{peak['one_thread']:.0f} GFLOP/s with one thread, {peak['all_threads']:.0f} with all (float32)",
+    }
+    print_rows(rows)
+    return 0
+
+
+def _facts() -> dict[str, Any]:
+    from fastnet.compiler import policy
+    from fastnet.measure.environment import environment
+
+    machine, cache = environment(), policy.cache_directory()
+    return {key: machine[key] for key in ("versions", "platform", "cpu", "blas")} | {
+        "threads": _threads(machine["threading_layer"]),
+        "kernel_cache": None if cache is None else str(cache),
+        "fma_peak_gflops": _peak() if policy.COMPILES else None,
+    }
+
+
+def _threads(layer: str) -> dict[str, Any]:
+    from fastnet.machine.cores import limits
+
+    found = limits()
+    least = min(found, key=lambda limit: limit.threads)
+    return {
+        "available": least.threads,
+        "decided_by": least.reason,
+        "limits": [limit._asdict() for limit in found],
+        "layer": layer,
+    }
+
+
+def _threads_row(threads: dict[str, Any]) -> str:
+    """Say how many threads a command takes by itself, what decides it, and what the other limits are."""
+    decided = threads["decided_by"]
+    others = [f"{limit['reason']}: {limit['threads']}" for limit in threads["limits"] if limit["reason"] != decided]
+    return f"{threads['available']} by default, limited by {decided}" + (f" ({', '.join(others)})" if others else "")
+
+
+def _peak() -> dict[str, Any]:
+    from fastnet.measure.roofline import fma_peak
+
+    return {"dtype": "float32", "one_thread": fma_peak(n_threads=1), "all_threads": fma_peak()}
+
+
+def _model_facts(path: Path) -> dict[str, Any]:
+    from fastnet.models import load_model
+
+    model = load_model(path)
+    network, preprocessing = model.network, model.preprocessing
+    return {
+        "model": str(path),
+        "version": model.version,
+        "sizes": network.sizes,
+        "activations": network.activations,
+        "bias": network.bias,
+        "dtype": str(network.dtype),
+        "parameters": network.n_parameters,
+        "input_scale": network.input_scale,
+        "preprocessing": None
+        if preprocessing is None
+        else {"shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        "loss": model.loss,
+        "image_shape": model.image_shape,
+        "labels": model.labels,
+        "metrics": dict(model.metrics),
+        "settings": dict(model.settings),
+    }
+
+
+def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
+    sizes = "-".join(map(str, facts["sizes"])) + "".join(f" {name}" for name in dict.fromkeys(facts["activations"]))
+    sizes += "" if facts["bias"] else ", no biases"
+    shape, labels = facts["image_shape"], facts["labels"] or ()
+    more = f" and {len(labels) - LABELS_SHOWN:,} more" if len(labels) > LABELS_SHOWN else ""
+    rows = {
+        "model": facts["model"],
+        "network": f"{sizes}, {facts['parameters']:,} {facts['dtype']} parameters",
+        "loss": facts["loss"],
+        "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
+        "images": "x".join(map(str, shape)) if shape else "no",
+        "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
+        "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
+        "settings": _settings(facts["settings"]) or "none stored",
+        "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
+    }
+    return {name: _printable(text) for name, text in rows.items()}
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    """Say how a model was trained: what was set, without what the other lines tell and the history."""
+    told = ("sizes", "activations", "bias", "parameters", "dtype", "input_scale", "loss", "history")
+    shown = []
+    for name, value in settings.items():
+        if name in told or value in (None, [], {}):
+            continue
+        if isinstance(value, dict):
+            value = " ".join(f"{key} {one}" for key, one in value.items() if one is not None)
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        shown.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(shown)
+
+
+def _printable(text: str) -> str:
+    """Spell out what would move a terminal's cursor: a file may hold any text."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,0 +1,123 @@
+"""`fastnet predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fastnet.cli import options
+from fastnet.cli.options import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from fastnet.cli.model import SavedModel
+
+EXAMPLES = """\b
+Examples:
+  fastnet predict model.safetensors test.csv --out predictions.csv
+  fastnet predict model.safetensors test.csv --submission submission.csv
+"""
+
+Out = Annotated[
+    str,
+    typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.'),
+]
+Probabilities = Annotated[
+    bool,
+    typer.Option("--probabilities", help="One column a class, instead of the most probable label."),
+]
+Submission = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect.",
+        show_default=False,
+    ),
+]
+
+
+def predict(
+    model: options.ModelPath,
+    data: options.DataPath,
+    out: Out = "-",
+    probabilities: Probabilities = False,
+    submission: Submission = None,
+    label: options.Label = None,
+    backend: options.BackendOption = Backend.numba,
+    threads: options.Threads = None,
+) -> int:
+    """Predict labels or probabilities, and write them as CSV.
+
+    Data with a test part, such as the MNIST files, is predicted there. It need not have labels; a label column
+    is left out of the features.
+    """
+    from fastnet.cli.model import load_data, open_model
+    from fastnet.cli.output import check_writable
+    from fastnet.cli.settings import check_threads
+
+    check_threads(backend, threads)
+    if submission is not None and (out != "-" or probabilities):
+        raise ValueError(f"--submission is a file of labels, got {'--probabilities' if probabilities else '--out'} too")
+    path = submission or (None if out == "-" else Path(out))
+    if path is not None:
+        check_writable(path, model, data, "--out" if submission is None else "--submission")
+
+    from fastnet.cli.data import test_part
+    from fastnet.output.atomic import replacing
+
+    trainer = open_model(model, backend, threads)
+    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False))
+    header, rows = _table(trainer, X, probabilities) if submission is None else _submission(trainer, X)
+    if path is None:
+        _write(sys.stdout, header, rows)
+        return 0
+    with replacing(path, "w", encoding="utf-8", newline="") as file:
+        _write(file, header, rows)
+    print(f"predictions of {len(X):,} samples ({part}) written to {path}")
+    if submission is not None:
+        print(_expectation(trainer.model.metrics))
+    return 0
+
+
+def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tuple[list[str], list[list[str]]]:
+    values = trainer.predict_proba(X) if probabilities else trainer.predict(X)
+    is_label = values.dtype.kind == "i"
+    if is_label and values.ndim == 1:
+        return ["label"], [[text] for text in trainer.names_of(values.tolist())]
+    name = "probability" if probabilities else "label" if is_label else "output"
+    digits = {4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
+    form = "%d" if is_label else digits[values.dtype.itemsize]
+    rows = [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
+    if values.ndim == 1:
+        return [name], rows
+    columns = range(values.shape[1])
+    return [f"{name}_{column}" for column in (trainer.names_of(columns) if probabilities else columns)], rows
+
+
+def _submission(trainer: SavedModel, X: npt.NDArray[Any]) -> tuple[list[str], list[list[str]]]:
+    labels = trainer.predict(X)
+    if labels.ndim != 1 or labels.dtype.kind != "i":
+        raise ValueError("--submission needs a model that predicts one label a sample")
+    return ["ImageId", "Label"], [[str(i), text] for i, text in enumerate(trainer.names_of(labels.tolist()), 1)]
+
+
+def _expectation(metrics: Mapping[str, float]) -> str:
+    """Say which accuracy to expect: the held-out one, with the standard error of a share of so many samples."""
+    if not {"test_accuracy", "test_samples"} <= metrics.keys():
+        return "accuracy to expect: unknown, the model was saved without that of a test part"
+    accuracy, n_samples = metrics["test_accuracy"], metrics["test_samples"]
+    error = (accuracy * (1 - accuracy) / n_samples) ** 0.5
+    shown = f"{100 * accuracy:.2f} % with a standard error of {100 * error:.2f} %"
+    return f"accuracy to expect: {shown}, as on the {n_samples:,.0f} test samples of training"
+
+
+def _write(stream: Any, header: list[str], rows: list[list[str]]) -> None:
+    import csv
+
+    csv.writer(stream, lineterminator="\n").writerows([header, *rows])

@@ -1,0 +1,160 @@
+"""`fastnet recipes`: what there is, in full, and all of it in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fastnet.cli import options
+
+if TYPE_CHECKING:
+    from fastnet.recipes import Recipe
+
+EXAMPLES = """Examples:
+
+  fastnet recipes\t\twhat there is
+
+  fastnet recipes kaggle-relu\t\tone in full
+
+  fastnet train --recipe kaggle-relu train.csv\t\trun it
+
+  fastnet recipes --run mnist/ --results r.json --markdown recipes.md\t\tall of them in a table"""
+
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, in full.", show_default=False)]
+Run = Annotated[
+    Path | None,
+    typer.Option(metavar="DATA", help="Run them on this data with both backends.", show_default=False),
+]
+Names = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Run some, with commas between; else all.", show_default=False),
+]
+Backends = Annotated[
+    str | None,
+    typer.Option(metavar="NAMES", help="Run with numpy or numba only; else with both.", show_default=False),
+]
+Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each.  [default: 1]", show_default=False)]
+Results = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keep results here as they come; those that are here already are not run again.",
+        show_default=False,
+    ),
+]
+Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of them here.", show_default=False)]
+
+
+def recipes(
+    name: Name = None, run: Run = None, names: Names = None, backends: Backends = None, seeds: Seeds = None,
+    label: options.Label = None, threads: options.Threads = None, results: Results = None,
+    markdown: Markdown = None, json: options.Json = False,
+) -> int:  # fmt: skip
+    """List recipes, which train --recipe runs; explain one; or run them all.
+
+    With --results and without --run, show the results that were kept.
+    """
+    if run is None:
+        given = {"--names": names, "--backends": backends, "--seeds": seeds, "--label": label, "--threads": threads}
+        for option, value in given.items():
+            if value is not None:
+                raise ValueError(f"{option} needs --run DATA")
+    if run is None and results is None:
+        if markdown is not None:
+            raise ValueError("--markdown needs --run DATA, or --results of what was run")
+        return _show(name, json)
+    if name is not None:
+        raise ValueError(f"NAME: {name!r} cannot be explained beside results; --names {name} runs it")
+    return _table(run, names, backends, seeds or 1, label, threads, results, markdown, json)
+
+
+def _show(name: str | None, json: bool) -> int:
+    from fastnet.cli.output import print_json, print_rows
+    from fastnet.recipes import RECIPES, find_recipe
+
+    if name is not None:
+        recipe = find_recipe(name)
+        if json:
+            print_json(recipe.as_json())
+        else:
+            print_rows(recipe.explain())
+        return 0
+    if json:
+        print_json({"recipes": [recipe.as_json() for recipe in RECIPES.values()]})
+        return 0
+    print_rows({recipe.name: _line(recipe) for recipe in RECIPES.values()})
+    print('\n"fastnet recipes NAME" explains one, "fastnet train --recipe NAME DATA" runs it.')
+    return 0
+
+
+def _line(recipe: Recipe) -> str:
+    return f"{recipe.network()} {recipe.activation}: {recipe.title}; reported: {recipe.reported}"
+
+
+def _table(
+    run: Path | None, names: str | None, backends: str | None, seeds: int, label: str | None, threads: int | None,
+    results: Path | None, markdown: Path | None, json: bool,
+) -> int:  # fmt: skip
+    from fastnet.cli.output import check_writable, print_json
+    from fastnet.measure.results import load
+    from fastnet.measure.suites import recipes as bench
+
+    for option, path in (("--results", results), ("--markdown", markdown)):
+        if path is not None:
+            check_writable(path, None, run, option)
+    if run is None:
+        assert results is not None
+        document = load(results)
+        if document["settings"].get("command") != "recipes":
+            raise ValueError(f"--results {results}: holds no results of recipes")
+    else:
+        document = _measured(run, _chosen(names), _engines(backends), seeds, label, threads, results)
+    if markdown is not None:
+        bench.write_markdown(document, markdown)
+    if json:
+        print_json(document)
+    else:
+        print(bench.as_text(document))
+    return 0
+
+
+def _measured(
+    run: Path, names: list[str], backends: list[str], seeds: int, label: str | None, threads: int | None,
+    results: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    from fastnet import datasets
+    from fastnet.cli.data import LABEL
+    from fastnet.cli.progress import steps
+    from fastnet.measure.environment import environment
+    from fastnet.measure.results import load, new_document, save
+    from fastnet.measure.suites import recipes as bench
+
+    data = datasets.load(run, label=LABEL if label is None else label)
+    facts = environment(threads)
+    document = new_document(facts, bench.settings_of(data))
+    if results is not None and results.exists():
+        document = load(results)
+        bench.check_same(document, facts, data)
+    with steps(None, "running") as step:
+        bench.measure(
+            document, data, names, backends, seeds, threads, step,
+            (lambda: None) if results is None else (lambda: save(document, results)),
+        )  # fmt: skip
+    return document
+
+
+def _chosen(names: str | None) -> list[str]:
+    from fastnet.recipes import RECIPES, find_recipe
+
+    return list(RECIPES) if names is None else [find_recipe(name.strip()).name for name in names.split(",")]
+
+
+def _engines(backends: str | None) -> list[str]:
+    known = ["numpy", "numba"]
+    wanted = known if backends is None else [name.strip() for name in backends.split(",")]
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"--backends: {name!r} is not known, expected numpy, numba, or both with a comma between")
+    return wanted

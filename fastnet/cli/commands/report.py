@@ -1,0 +1,77 @@
+"""`fastnet report`: a model and what it makes of data, as one HTML file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fastnet.cli import options
+from fastnet.cli.options import Backend
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fastnet.models import Model
+
+Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
+Training = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="What fastnet train --json printed: adds settings, curves and speed.", show_default=False,
+    ),
+]  # fmt: skip
+
+
+def write_page(
+    model: options.ModelPath,
+    data: options.DataPath,
+    out: Out = Path("report.html"),
+    training: Training = None,
+    label: options.Label = None,
+    backend: options.BackendOption = Backend.numba,
+    threads: options.Threads = None,
+) -> int:
+    """Describe a model and what it makes of data in one HTML file.
+
+    It shows confusion, samples, mistakes, first-layer weights and speed, and needs no other file nor the network.
+    Data with a test part, such as the MNIST files, is taken from there.
+    """
+    from fastnet.cli.output import check_writable
+    from fastnet.cli.settings import check_threads
+
+    check_threads(backend, threads)
+    check_writable(out, model, data)
+
+    from fastnet.cli.trial import open_trial
+    from fastnet.inspection import documents
+    from fastnet.report import write_report
+
+    run = None if training is None else documents.load(training)
+    trial = open_trial(model, data, label, str(backend), threads, "fastnet report", require_labels=True)
+    assert trial.y is not None
+    shown = replace(trial.trainer.model, image_shape=trial.image_shape)
+    write_report(
+        out, shown, trial.X, trial.y, name=data.name or str(data), training=run, labels=trial.labels,
+        feature_names=trial.feature_names, backend=str(backend), n_threads=threads,
+    )  # fmt: skip
+    print(f"saved  {out}")
+    return 0
+
+
+def report_training(
+    path: Path, model: Model, X: npt.NDArray[Any], y: npt.NDArray[Any], document: dict[str, Any],
+    feature_names: tuple[str, ...] | None,
+) -> None:  # fmt: skip
+    """Write the page of a training run; `X` is prepared as the network takes it."""
+    from fastnet.report import write_report
+
+    if model.preprocessing is not None:  # people want to see what the file held
+        X = X / model.preprocessing.scale + model.preprocessing.shift
+    settings = document["settings"]
+    write_report(
+        path, model, X, y, name=document["data"]["name"], training=document, feature_names=feature_names,
+        backend=settings["backend"], n_threads=settings["threads"],
+    )  # fmt: skip

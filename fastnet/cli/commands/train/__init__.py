@@ -1,0 +1,1 @@
+"""`fastnet train`: its options, what they mean together, and the run."""

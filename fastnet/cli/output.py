@@ -1,0 +1,107 @@
+"""Figures as text and as JSON, and files that may be written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastnet.output.json_values import standard
+
+
+def percent(share: float | None) -> str:
+    """Return an accuracy as text."""
+    return "unknown" if share is None else f"{100 * share:.2f} %"
+
+
+def rate(samples_per_second: float) -> str:
+    """Return a speed as text."""
+    return f"{samples_per_second:,.0f} samples/s"
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print a document as JSON."""
+    print(json.dumps(standard(document), indent=2))
+
+
+def print_rows(rows: dict[str, str]) -> None:
+    """Print names and what they stand for, in two columns."""
+    width = max(map(len, rows)) + 2
+    for name, text in rows.items():
+        line = f"{name:<{width}}{text}"
+        print(_wrapped(line, width) if sys.stdout.isatty() else line, flush=True)
+
+
+def _wrapped(line: str, indent: int) -> str:
+    """Break a line between words, so that a narrow terminal need not break it within them."""
+    columns = max(shutil.get_terminal_size().columns, indent + 20)
+    return textwrap.fill(line, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _looks_like_model(path: Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(9)
+    return not head or head[8:] == b"{"  # safetensors: the length of the header, then its JSON
+
+
+def check_writable(path: Path, model: Path | None, data: Path | None, option: str = "--out") -> None:
+    """Make sure, before any work is done, that `path` can be written and replaces nothing that is read.
+
+    Raises
+    ------
+    ValueError
+        If `path` is a folder, a device, the model or a part of the data.
+    OSError
+        If its folder does not exist or cannot be written.
+    """
+    if path.is_dir():
+        raise ValueError(f"{option} {path}: is a folder, expected the name of a file")
+    if not path.parent.is_dir():
+        kind = "is no folder" if path.parent.exists() else "no such folder"
+        raise ValueError(f"{option} {path}: {path.parent}: {kind}")
+    if path.exists():
+        _check_replaceable(path, model, data, option)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.test")
+    try:
+        with open(beside, "xb"):
+            pass
+    except OSError as error:
+        raise OSError(f"{option} {path}: cannot be written: {error.strerror}") from None
+    beside.unlink()
+
+
+def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None]) -> None:
+    """Make sure that a model can be written to `out`, and what options name to files of their own.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `check_writable`; ValueError if two are one file.
+    """
+    check_writable(out, None, data)
+    taken = {out.resolve(): "the model"}
+    for option, path in others.items():
+        if path is None:
+            continue
+        check_writable(path, None, data, option)
+        if path.resolve() in taken:
+            raise ValueError(f"{option} {path}: would overwrite {taken[path.resolve()]}")
+        taken[path.resolve()] = f"that of {option}"
+
+
+def _check_replaceable(path: Path, model: Path | None, data: Path | None, option: str) -> None:
+    if not path.is_file():
+        raise ValueError(f"{option} {path}: is no regular file")
+    if model is not None and model.exists() and path.samefile(model):
+        raise ValueError(f"{option} {path}: would overwrite the model")
+    if data is None or not data.exists():
+        return
+    folder = data if data.is_dir() else data.parent
+    part_of_data = data.is_dir() and path.parent.samefile(folder) and not _looks_like_model(path)
+    if part_of_data or path.samefile(data):
+        raise ValueError(f"{option} {path}: would overwrite the data")

@@ -1,0 +1,1 @@
+"""Arrays in files: ``.npy``, ``.npz`` and IDX, read and written."""

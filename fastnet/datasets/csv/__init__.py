@@ -1,0 +1,1 @@
+"""CSV: the header, blocks of lines, numbers, and the table as a whole."""

@@ -1,0 +1,58 @@
+"""The first line of a CSV file: the names of its columns, or already a row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+from fastnet.datasets.columns import Label, listed, position
+from fastnet.datasets.csv.numbers import number
+from fastnet.datasets.files import one_line
+
+_MAX_LINE_BYTES = 1 << 26
+
+
+def read_line(stream: io.BufferedIOBase, where: str) -> bytes:
+    """Read up to the next line end, but no line that would fill the memory."""
+    line = stream.readline(_MAX_LINE_BYTES)
+    if len(line) == _MAX_LINE_BYTES and not line.endswith(b"\n"):
+        raise ValueError(f"{where}: longer than {_MAX_LINE_BYTES} bytes, expected lines of comma-separated cells")
+    return line
+
+
+def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[list[str], bytes]:
+    """Return the names of the columns and the first line if it is a row: then columns are called by their position."""
+    where = f"{path}: line 1"
+    line = read_line(stream, where)
+    if not line:
+        raise ValueError(f"{path}: empty file, expected a header line and rows")
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+        cells = [cell.strip() for cell in next(csv.reader([text], strict=True), [])]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{where}: the header is not UTF-8 text: {error.reason}") from error
+    except csv.Error as error:
+        raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
+    if not any(cells):
+        raise ValueError(f"{where}: blank line, expected a header of column names")
+    if _is_row(cells, label):
+        return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
+    repeated = [name for name, count in Counter(cells).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once")
+    return cells, b""
+
+
+def _is_row(cells: list[str], label: Label) -> bool:
+    """Whether all cells, but perhaps that of a label known by position, are numbers.
+
+    0, 1, 2, ... are a header nevertheless: pandas calls columns so that have no names.
+    """
+    if label in cells and position(label) is None:
+        return False
+    index = position(label)
+    if index is not None and -len(cells) <= index < len(cells) and number(cells[index]) is None:
+        cells = [cell for column, cell in enumerate(cells) if column != index % len(cells)]
+    return all(number(cell) is not None for cell in cells) and cells != [str(i) for i in range(len(cells))]

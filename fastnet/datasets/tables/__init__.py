@@ -1,0 +1,1 @@
+"""Tables of samples in CSV or Parquet: read, kept for the next time, written."""

@@ -1,0 +1,40 @@
+"""A progress bar for fits with `verbose=2`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fastnet.training.callbacks import Callback, EpochRecord
+
+
+class ProgressBar(Callback):
+    """Show the epoch, the samples of it that are done, the loss and the score; a context manager."""
+
+    def __init__(self, n_epochs: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        # a console of its own: the one that a process shares keeps the width that it began with
+        self._progress = Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console())
+        self._task = self._progress.add_task("epoch", total=n_epochs, figures="")
+        self._epochs = 0
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def on_chunk_end(self, model: Any, n_done: int, n_samples: int) -> None:
+        """Move the bar within the epoch."""
+        self._progress.update(self._task, completed=self._epochs + n_done / max(n_samples, 1))
+
+    def on_epoch_end(self, model: Any, epoch: EpochRecord) -> None:
+        """Move the bar to the epoch's end and show its figures."""
+        self._epochs = epoch.number
+        figures = f"loss {epoch.loss:.4g}"
+        if epoch.validation_score is not None:
+            figures += f", validation score {epoch.validation_score:.4f}"
+        self._progress.update(self._task, completed=epoch.number, figures=figures)

@@ -1,0 +1,68 @@
+"""Learning rates: scikit-learn's schedules for "sgd", and others for every stochastic solver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastnet.training.schedules import END, cosine, one_cycle, progress_of
+
+SMALLEST_ADAPTIVE = 1e-6
+
+
+@dataclass
+class Schedule:
+    """The learning rate of one fit, or of calls of `partial_fit` one after the other.
+
+    It goes by epochs: a rate holds for all steps of an epoch.
+    """
+
+    kind: str
+    initial: float
+    n_epochs: int
+    warmup: int
+    decay: float
+    decay_every: int
+    least: float
+    power_t: float
+    current: float  # the state of "invscaling", "adaptive" and "plateau"
+    epoch: int = 0
+
+    @classmethod
+    def of(cls, model: Any) -> Schedule:
+        """Make the schedule that an estimator's parameters ask for."""
+        initial = float(model.learning_rate_init)
+        ignored = model.solver != "sgd" and model.learning_rate in ("invscaling", "adaptive")
+        return cls(
+            "constant" if ignored else model.learning_rate, initial, int(model.max_iter), int(model.warmup),
+            float(model.decay), int(model.decay_every), float(model.min_learning_rate), float(model.power_t), initial,
+        )  # fmt: skip
+
+    def rate(self) -> float:
+        """Return the rate of the epoch that is about to begin."""
+        if self.kind in ("cosine", "onecycle"):
+            end = min(1.0, self.least / self.initial)
+            wave = partial(cosine, end=end) if self.kind == "cosine" else partial(one_cycle, end=max(END, end))
+            progress = progress_of(self.epoch, 1, self.n_epochs, wave(1.0) == 0.0)
+            rate = max(self.least, self.initial * wave(progress))
+        elif self.kind == "step":
+            rate = max(self.least, self.initial * self.decay ** (self.epoch // self.decay_every))
+        else:
+            rate = self.current
+        return rate * min(1.0, (self.epoch + 1) / self.warmup) if self.warmup else rate
+
+    def epoch_ends(self, n_samples_seen: int, n_without_improvement: int) -> None:
+        """Count the epoch, after which some schedules change the rate."""
+        self.epoch += 1
+        if self.kind == "invscaling":
+            self.current = self.initial / (n_samples_seen + 1) ** self.power_t
+        elif self.kind == "plateau" and n_without_improvement and n_without_improvement % self.decay_every == 0:
+            self.current = max(self.least, self.current * self.decay)
+
+    def goes_on(self) -> bool:
+        """Ask, where training would stop for want of improvement, whether a lower rate is worth a try."""
+        if self.kind != "adaptive" or self.current <= SMALLEST_ADAPTIVE:
+            return False
+        self.current /= 5.0
+        return True

@@ -1,0 +1,275 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import validate_data
+
+from fastnet.estimators.base import BaseMLP, is_stochastic
+from fastnet.estimators.constraints import _POSITIVE, CONSTRAINTS
+from fastnet.estimators.fitting.samples import Samples
+from fastnet.estimators.validation import SPARSE, inputs_to_predict, weights_of
+
+Array = npt.NDArray[Any]
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+    """A multi-layer perceptron that predicts numbers, with scikit-learn's contract and numbers.
+
+    It takes the place of `sklearn.neural_network.MLPRegressor` (1.9): the parameters up to `max_fun`, their defaults,
+    the attributes and the results for a `random_state` are the same, up to rounding in float64. Those that follow are
+    fastnet's own, as are two of the losses.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson", "huber", "absolute_error"}, default="squared_error"
+        Half the squared error; half the Poisson deviance, of predictions exp(output) for targets that are not
+        negative; Huber's, which goes on along a line from `huber_delta` on; the absolute error.
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : str or array-like of str, default="relu"
+        Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
+        or any other name of `fastnet.validation.activations.ACTIVATIONS`, such as "gelu".
+    solver : {"adam", "adamw", "sgd", "lbfgs"}, default="adam"
+        L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty `0.5 * alpha * sum(W**2) / s`, s the samples of a batch or the sum of their weights.
+    batch_size : int or "auto", default="auto"
+        Samples of a step; "auto" is `min(200, n_samples)`. Not for "lbfgs".
+    learning_rate : str, default="constant"
+        How the rate changes from epoch to epoch. "invscaling" and "adaptive", for "sgd" alone, are scikit-learn's:
+        `learning_rate_init / (t + 1)**power_t` after t samples, and a fifth of the rate where training would stop.
+        For every stochastic solver: "cosine" falls along half a wave to `min_learning_rate` in `max_iter` epochs;
+        "onecycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and falls to a 10,000th of
+        that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every `decay_every` epochs;
+        "plateau" does so after as many epochs without improvement.
+    learning_rate_init : float, default=0.001
+        The rate, or its start or peak.
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    max_iter : int, default=200
+        Most epochs, or iterations of "lbfgs".
+    shuffle : bool, default=True
+        Whether to shuffle the samples in each epoch.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the first parameters, the split of validation data, the order of samples, and dropout.
+    tol : float, default=1e-4
+        What counts as an improvement of loss or score; for "lbfgs", the largest gradient at the end.
+    verbose : bool or int, default=False
+        True or 1 prints a line for each epoch, 2 shows a progress bar.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the fit before.
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1].
+    nesterovs_momentum : bool, default=True
+        Whether the momentum is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to stop when the validation score no longer improves, and to return to the best parameters. The
+        validation data are `X_val` and `y_val` of `fit`, or split off.
+    validation_fraction : float, default=0.1
+        Share of the samples to split off.
+    beta_1, beta_2 : float, default=0.9 and 0.999
+        Decay rates of Adam's means, in [0, 1).
+    epsilon : float, default=1e-8
+        Keeps Adam's denominator from zero.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that are put up with.
+    max_fun : int, default=15000
+        Most evaluations of the loss, for "lbfgs".
+    backend : {"numba", "numpy"}, default="numba"
+        The compiled kernels, or the reference in plain NumPy.
+    n_threads : int or None, default=None
+        Threads of the kernels; None takes as many as the work is worth and the limits allow that `fastnet info`
+        shows. Results do not depend on it.
+    dtype : {"float32", "float64"} or None, default=None
+        Precision; None keeps float32 where X is float32, and else computes in float64, as scikit-learn does.
+    dropout : float or array-like of float, default=0.0
+        Share of the activations of each hidden layer that are dropped in training. Not for "lbfgs".
+    weight_decay : float, default=0.01
+        Decoupled decay of "adamw" per unit of learning rate; it comes on top of `alpha`.
+    clip_norm, clip_value : float or None, default=None
+        Most that the norm of a batch's gradient, and each of its elements, may be. Not for "lbfgs".
+    warmup : int, default=0
+        Epochs in which the rate rises in equal steps to what `learning_rate` says. Not for "lbfgs".
+    decay : float, default=0.1
+        Factor of "step" and "plateau".
+    decay_every : int, default=5
+        Epochs between the steps of "step" and without improvement of "plateau".
+    min_learning_rate : float, default=0.0
+        Least rate of "cosine", "onecycle", "step" and "plateau". The last epoch of "cosine" has it, unless it is 0.
+    scoring : str, callable or None, default=None
+        Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
+        minus the validation loss, or None for R squared. Functions and metrics that take `sample_weight` get the
+        weights of the samples, if there are any.
+    callbacks : tuple of fastnet.training.callbacks.Callback, default=()
+        Called after each epoch, and within long ones; they may stop the fit.
+    max_time : float or None, default=None
+        Seconds after which a fit ends, within an epoch too.
+    huber_delta : float, default=1.0
+        Residual from which on Huber's loss is a line.
+
+    Attributes
+    ----------
+    loss_ : float
+        Loss of the last epoch, with the penalty.
+    best_loss_ : float or None
+        Smallest loss of an epoch; None with `early_stopping`. Not for "lbfgs", like the next four.
+    loss_curve_ : list of float
+        Loss of each epoch.
+    validation_scores_, validation_loss_curve_ : list of float or None
+        Score and loss (without penalty) of the validation data after each epoch; None without such data.
+    best_validation_score_ : float or None
+        Best of the scores.
+    t_ : int
+        Samples trained on.
+    coefs_, intercepts_ : list of ndarray
+        Weights (n_in, n_out) and biases (n_out,) of each layer, views of one vector. Arrays put in their place are
+        used from then on.
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of str
+        Their names, where X had any.
+    n_iter_ : int
+        Epochs, or iterations of "lbfgs", of the last fit.
+    n_layers_, n_outputs_ : int
+        Layers, counting the inputs, and outputs.
+    out_activation_ : str
+        "exp" for the Poisson loss, else "identity".
+
+    Notes
+    -----
+    Losses are sums over outputs, but for the squared error, of which `loss_` and the curves report the mean over
+    outputs while its gradient is that of the sum, as in scikit-learn. What differs from scikit-learn, beside speed:
+    weights of samples must not be negative, and a batch of no weight is passed over instead of ending in an error;
+    negative targets are an error for the Poisson loss; with `solver="lbfgs"` float32 parameters stay float32.
+
+    References
+    ----------
+    Hinton, "Connectionist learning procedures", Artificial Intelligence 40, 1989. Glorot and Bengio, "Understanding
+    the difficulty of training deep feedforward neural networks", AISTATS 2010. Kingma and Ba, "Adam: a method for
+    stochastic optimization", ICLR 2015. Smith, "A disciplined approach to neural network hyper-parameters", 2018.
+
+    Examples
+    --------
+    >>> from fastnet import MLPRegressor
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", alpha=0.0, random_state=1, backend="numpy")
+    >>> model.fit(X, [1.0, 3.0, 5.0, 7.0]).predict([[1.5]]).round(2)
+    array([4.])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012, scikit-learn's name and form
+        **CONSTRAINTS,
+        "loss": [StrOptions({"squared_error", "poisson", "huber", "absolute_error"})],
+        "huber_delta": [_POSITIVE],
+    }
+
+    def __init__(
+        self, loss: str = "squared_error", hidden_layer_sizes: Any = (100,), activation: Any = "relu", *,
+        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = "auto", learning_rate: str = "constant",
+        learning_rate_init: float = 0.001, power_t: float = 0.5, max_iter: int = 200, shuffle: bool = True,
+        random_state: Any = None, tol: float = 1e-4, verbose: bool | int = False, warm_start: bool = False,
+        momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
+        validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+        n_iter_no_change: float = 10, max_fun: int = 15000, backend: str = "numba", n_threads: int | None = None,
+        dtype: str | None = None, dropout: Any = 0.0, weight_decay: float = 0.01, clip_norm: float | None = None,
+        clip_value: float | None = None, warmup: int = 0, decay: float = 0.1, decay_every: int = 5,
+        min_learning_rate: float = 0.0, scoring: Any = None, callbacks: tuple[Any, ...] = (),
+        max_time: float | None = None, huber_delta: float = 1.0,
+    ) -> None:  # fmt: skip
+        self._store(locals())
+
+    @available_if(is_stochastic)  # type: ignore[untyped-decorator]
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train one epoch on the given data, going on from what there is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        MLPRegressor
+            The estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=True, validation=(None, None, None))
+
+    def predict(self, X: Any) -> Array:
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predictions.
+        """
+        self._require_fitted()
+        outputs = self._outputs(self._logits(inputs_to_predict(self, X)))
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _encode(self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
+        X, y = validate_data(
+            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh
+        )
+        return X, self._columns(y, "y"), weights_of(sample_weight, X.shape[0])
+
+    def _targets_of(self, y: Any, name: str) -> Array:
+        return self._columns(check_array(y, ensure_2d=False, input_name=name), name)
+
+    def _columns(self, y: Any, name: str) -> Array:
+        """Return the targets as columns of floating-point numbers."""
+        columns = np.asarray(column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y)
+        columns = columns.reshape(len(columns), -1).astype(np.float64, copy=False)
+        if self.loss == "poisson" and columns.min() < 0:
+            raise ValueError(f"{name} must not be negative for loss='poisson', got {columns.min()}")
+        if hasattr(self, "coefs_") and name == "y_val" and columns.shape[1] != self.n_outputs_:
+            raise ValueError(f"{name} must have {self.n_outputs_} outputs, got {columns.shape[1]}")
+        return columns
+
+    def _count_outputs(self, targets: Array) -> int:
+        return int(targets.shape[1])
+
+    def _out_activation(self) -> str:
+        return "exp" if self.loss == "poisson" else "identity"
+
+    def _outputs(self, logits: Array) -> Array:
+        return np.exp(logits, out=logits) if self.out_activation_ == "exp" else logits
+
+    def _labels(self, targets: Array) -> Array:
+        return targets[:, 0] if targets.shape[1] == 1 else targets
+
+    def _stratification(self, targets: Array) -> None:
+        return None
+
+    def _smoothed(self, targets: Array) -> Array:
+        return targets
+
+    def _loss(self) -> str | tuple[str, float]:
+        return ("huber", float(self.huber_delta)) if self.loss == "huber" else str(self.loss)
+
+    def _validation_loss(self) -> tuple[Any, ...]:
+        return ("huber", float(self.huber_delta)) if self.loss == "huber" else (self.loss,)
+
+    def _loss_divisor(self) -> int:
+        return int(self.n_outputs_) if self.loss == "squared_error" else 1
+
+    def _score(self, logits: Array, samples: Samples) -> float:
+        """R squared; NaN for predictions that are not finite."""
+        outputs = self._outputs(logits)
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        return float(r2_score(samples.y, outputs, sample_weight=samples.weights))

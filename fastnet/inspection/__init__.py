@@ -1,0 +1,1 @@
+"""What pictures, reports and terminals show of samples, classes and training, whatever draws it."""

@@ -1,0 +1,85 @@
+"""The optimizer's update of vectors of parameters with their gradient, emitted: at the end of a tile, or alone."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba.core import types
+
+from fastnet.compiler.policy import emitted
+from fastnet.kernels.codegen.ir import call_intrinsic, llvm_float, loop, whole
+from fastnet.kernels.codegen.optimizer_formulas import FORMULAS, N_COEFFICIENTS, NONE, PENALTY
+from fastnet.kernels.codegen.vectors import Vectors
+
+
+class Update(NamedTuple):
+    """What is updated: parameters and the optimizer's state from `start` on, and what is constant during a step."""
+
+    coefficients: Any
+    p: Any
+    m: Any
+    v: Any
+    start: int
+
+
+class VectorUpdate:
+    """Emits the update of one vector after another."""
+
+    def __init__(self, vec: Vectors, code: int, penalised: bool, coefficients: Any) -> None:
+        self.vec, self.formula = vec, FORMULAS[code]
+        self._constants = [vec.broadcast(vec.at(coefficients, i)) for i in range(N_COEFFICIENTS)]
+        self._is_penalised = penalised
+
+    def __call__(self, places: list[Any], gradient: Any, has_penalty: Any) -> None:
+        """Update the parameters and the state at `places` with a vector of the gradient.
+
+        The bit `has_penalty` tells whether that of the penalty is added to it.
+        """
+        vec, n_state = self.vec, self.formula.n_state
+        state = [vec.load(place) for place in places[: 1 + n_state]] + [vec.constant(0.0)] * (2 - n_state)
+        if self._is_penalised:
+            factor = vec.builder.select(has_penalty, self._constants[PENALTY], vec.constant(0.0))
+            gradient = call_intrinsic(vec.builder, "fma", factor, state[0], gradient)
+        after = self.formula.update(vec.builder, tuple(state), gradient, self._constants.__getitem__)
+        for value, place in zip(after[: 1 + n_state], places, strict=False):
+            vec.store(value, place)
+
+
+def fields(vec: Vectors, context: Any, kind: Any, value: Any) -> tuple[Any, list[Any]]:
+    """Point at the coefficients of an `Update`, and at its parameters and state from its start on."""
+    values = [vec.builder.extract_value(value, i) for i in range(5)]
+    starts = [whole(0), *[values[4]] * 3]
+    pointers = [vec.array(context, kind.types[i], values[i], starts[i]) for i in range(4)]
+    return pointers[0], pointers[1:]
+
+
+@emitted
+def update_run(
+    _typing: Any, code: Any, penalised: Any, n_penalised: Any, update: Any, g: Any, g0: Any, count: Any, stride: Any
+) -> Any:
+    """Update `count` vectors of parameters with their gradient, from g[g0:] on.
+
+    They are `stride` elements from each other. `penalised` tells whether there is a penalty, which the first
+    `n_penalised` of them have. It and the code of the optimizer are known while compiling; NONE leaves everything as
+    it is.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if code.literal_value == NONE:
+            return context.get_dummy_value()
+        vec = Vectors(builder, llvm_float(g.dtype))
+        coefficients, state = fields(vec, context, signature.args[3], args[3])
+        update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+        gradient = vec.array(context, signature.args[4], args[4], args[5])
+
+        def body(now: list[Any]) -> list[Any]:
+            place = builder.mul(now[0], args[7])
+            has_penalty = builder.icmp_signed("<", now[0], args[2])
+            update_vector([vec.at(own, place) for own in state], vec.load(vec.at(gradient, place)), has_penalty)
+            return [builder.add(now[0], whole(1))]
+
+        loop(builder, args[6], [whole(0)], body)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(code, penalised, i64, update, g, i64, i64, i64), codegen

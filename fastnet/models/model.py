@@ -1,0 +1,130 @@
+"""What a saved model is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet import __version__
+from fastnet.network import Network
+from fastnet.preprocessing import Preprocessing
+from fastnet.validation import training as training_checks
+from fastnet.validation.training import LABELLED
+
+if TYPE_CHECKING:
+    from fastnet.training.trainer import Trainer
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and what is needed to use it on data of its kind.
+
+    Attributes
+    ----------
+    network : Network
+        The network.
+    loss : str
+        The loss it was trained with, which says what its outputs mean.
+    image_shape : tuple of int, or None
+        Shape of one input before it was flattened.
+    metrics : dict of str to float
+        Figures of the training run, as its author chose to store them.
+    labels : tuple of str, or None
+        Names of the classes, one for each output.
+    preprocessing : Preprocessing or None
+        What is done to inputs before the network sees them.
+    settings : dict of str to JSON values
+        How it was trained.
+    version : str
+        The version of fastnet that made it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a field that does not fit the network: a file with it could not be loaded.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from fastnet import Model, Network, load_model, save_model
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.safetensors"
+    ...     save_model(path, Model(Network([4, 3, 2], seed=0), metrics={"test_accuracy": 0.5}))
+    ...     load_model(path).metrics
+    {'test_accuracy': 0.5}
+    """
+
+    network: Network
+    loss: str = "cross_entropy"
+    image_shape: tuple[int, ...] | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.network, Network):
+            raise TypeError(f"network must be a Network, got {type(self.network).__name__}")
+        training_checks.choice("loss", self.loss, training_checks.LOSSES)
+        n_in, n_out = self.network.sizes[0], self.network.sizes[-1]
+        if self.preprocessing is not None and self.preprocessing.shift.size != n_in:
+            raise ValueError(f"preprocessing is of {self.preprocessing.shift.size} features, the network has {n_in}")
+        object.__setattr__(self, "image_shape", _image_shape(self.image_shape, n_in))
+        object.__setattr__(self, "labels", _labels(self.labels, n_out))
+
+    def prepare(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Do to inputs (n_samples, n_features) what the network expects, but for its own scale."""
+        return np.asarray(X) if self.preprocessing is None else self.preprocessing(X, self.network.dtype)
+
+    def predict_logits(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
+        """Return the last layer's outputs, shape (n_samples, n_outputs), for inputs as the training data held them."""
+        return self._trainer(backend).predict_logits(self.prepare(X))
+
+    def predict_proba(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
+        """Return probabilities, shape (n_samples, n_outputs); ValueError for a loss that has none."""
+        return self._trainer(backend).predict_proba(self.prepare(X))
+
+    def predict(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
+        """Predict classes, by name if the model knows names, or what else the loss asks for, as `Trainer.predict`.
+
+        Examples
+        --------
+        >>> network = Network([1, 2], seed=0)
+        >>> network.weights[0][:] = [[1.0, -1.0]]
+        >>> Model(network, labels=("above", "below")).predict([[0.5], [-2.0]], backend="numpy")
+        array(['above', 'below'], dtype='<U5')
+        """
+        predicted = self._trainer(backend).predict(self.prepare(X))
+        return np.array(self.labels)[predicted] if self.labels and self.loss in LABELLED else predicted
+
+    def _trainer(self, backend: str) -> Trainer:
+        from fastnet.training.trainer import Trainer
+
+        return Trainer(self.network, loss=self.loss, backend=backend)
+
+
+def _labels(labels: Any, n_out: int) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    names = tuple(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else ()
+    if len(names) != n_out or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"labels must be {n_out} names, one for each output")
+    return names
+
+
+def _image_shape(shape: Any, n_features: int) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"image_shape must be a sequence of integers, got {type(shape).__name__}")
+    for size in shape:
+        training_checks.whole("image_shape", size, 1)
+    if not len(shape) or math.prod(shape) != n_features:
+        raise ValueError(f"image_shape {shape} does not hold {n_features} features")
+    return tuple(int(size) for size in shape)

@@ -1,0 +1,187 @@
+"""Export to ONNX, which many runtimes read. It needs the extra `onnx`."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastnet.models.document import to_document
+from fastnet.models.model import Model
+from fastnet.output.atomic import replacing
+from fastnet.reference import rectifiers
+from fastnet.validation import training as training_checks
+from fastnet.validation.training import LABELLED
+
+OPSET = 20
+"""The first that knows GELU."""
+
+INPUTS = ("float32", "float64", "uint8")
+
+OPERATORS = {
+    "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "identity": "Identity", "leaky_relu": "LeakyRelu",
+    "elu": "Elu", "selu": "Selu", "gelu": "Gelu", "softplus": "Softplus",
+}  # fmt: skip
+"""Activations that are one operator, but for GELU with its default settings; SiLU is x * sigmoid(x)."""
+
+FLOAT32_ONLY = ("leaky_relu", "elu", "selu", "gelu", "softplus")
+"""Those made of other operators in float64, where onnxruntime lacks theirs, or GELU's has constants of float32."""
+
+
+def export_onnx(path: str | os.PathLike[str], model: Model, input_dtype: str | None = None) -> None:
+    """Write a model as an ONNX graph, which computes in the network's dtype.
+
+    Its input is "inputs" (n_samples, n_features), as the data held them: scaling and preprocessing are part of the
+    graph. Its outputs are "logits" (n_samples, n_outputs) and, as the loss has it, "probabilities" of the same shape
+    with "labels" (n_samples,), or (n_samples, n_outputs) for independent outputs, int64; or "predictions". The
+    model's configuration, with the names of classes, is JSON text under "fastnet" in the file's metadata.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; an existing file is replaced.
+    model : Model
+        What to write.
+    input_dtype : {"float32", "float64", "uint8"}, optional
+        Type of the inputs; the network's, if not given.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the package onnx is not installed.
+    ValueError
+        For another type of inputs.
+    OSError
+        If the file cannot be written.
+    """
+    dtype = model.network.dtype.name if input_dtype is None else input_dtype
+    training_checks.choice("input_dtype", dtype, INPUTS)
+    try:
+        import onnx
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError('ONNX export needs the package onnx: pip install "fastnet[onnx]"') from None
+    graph = _Graph(onnx, model.network.dtype)
+    logits = _layers(graph, model, _inputs(graph, model, dtype))
+    outputs = [("logits", graph.type_of(), 2), *_answers(graph, model, logits)]
+    info, sizes = onnx.helper.make_tensor_value_info, model.network.sizes
+    shape: dict[int, list[str | int]] = {2: ["n_samples", sizes[-1]], 1: ["n_samples"]}
+    made = onnx.helper.make_graph(
+        graph.nodes, "fastnet", [info("inputs", graph.type_of(dtype), ["n_samples", sizes[0]])],
+        [info(name, kind, shape[dimensions]) for name, kind, dimensions in outputs], graph.constants,
+    )  # fmt: skip
+    versions = {"opset_imports": [onnx.helper.make_opsetid("", OPSET)], "producer_version": model.version}
+    document = onnx.helper.make_model(made, producer_name="fastnet", **versions)
+    document.ir_version = 9  # of the opset's time; newer ones are refused by older runtimes
+    onnx.helper.set_model_props(document, {"fastnet": to_document(model)[1]["configuration"]})
+    onnx.checker.check_model(document, full_check=True)
+    with replacing(path) as file:
+        file.write(document.SerializeToString())
+
+
+class _Graph:
+    """Nodes and constants as they come; `dtype` is that of most."""
+
+    def __init__(self, onnx: Any, dtype: npt.DTypeLike) -> None:
+        self._onnx, self.dtype = onnx, np.dtype(dtype)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def type_of(self, dtype: npt.DTypeLike | None = None) -> int:
+        """Return ONNX's number of a dtype, or of that of the graph."""
+        number: int = self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype or self.dtype))
+        return number
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node, and return the name of its output."""
+        self.nodes.append(self._onnx.helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def constant(self, name: str, value: Any, dtype: npt.DTypeLike | None = None) -> str:
+        """Add a constant, and return its name."""
+        array = np.array(value, dtype or self.dtype, order="C")
+        self.constants.append(self._onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def cast(self, name: str, given: npt.DTypeLike, wanted: npt.DTypeLike, output: str) -> str:
+        """Convert where that is needed, and return the name of the result."""
+        return name if np.dtype(given) == wanted else self.add("Cast", [name], output, to=self.type_of(wanted))
+
+
+def _inputs(graph: _Graph, model: Model, dtype: str) -> str:
+    """Prepare inputs, in float64 as `Preprocessing` does."""
+    name, preprocessing = "inputs", model.preprocessing
+    if preprocessing is not None:
+        name, dtype = graph.cast(name, dtype, np.float64, "inputs_float64"), "float64"
+        name = graph.add("Sub", [name, graph.constant("shift", preprocessing.shift, np.float64)], "shifted")
+        name = graph.add("Mul", [name, graph.constant("scale", preprocessing.scale, np.float64)], "prepared")
+    name = graph.cast(name, dtype, graph.dtype, "inputs_cast")
+    if model.network.input_scale == 1:
+        return name
+    return graph.add("Mul", [name, graph.constant("input_scale", model.network.input_scale)], "scaled")
+
+
+def _layers(graph: _Graph, model: Model, name: str) -> str:
+    network = model.network
+    for i, _ in enumerate(pairwise(network.sizes)):
+        W = graph.constant(f"weight_{i}", network.weights[i])
+        b = graph.constant(f"bias_{i}", network.biases[i])
+        is_last = i == len(network.activations)
+        name = graph.add("Gemm", [name, W, b], "logits" if is_last else f"sums_{i}")
+        if not is_last:
+            name = _activation(graph, network.activations[i], name, f"outputs_{i}")
+    return name
+
+
+def _activation(graph: _Graph, activation: str, x: str, output: str) -> str:
+    if activation in FLOAT32_ONLY and graph.dtype == np.float64:
+        return _in_float64(graph, activation, x, output)
+    if activation == "silu":
+        return graph.add("Mul", [x, graph.add("Sigmoid", [x], f"{output}_gate")], output)
+    attributes = {"approximate": "tanh"} if activation == "gelu" else {}
+    return graph.add(OPERATORS[activation], [x], output, **attributes)
+
+
+def _in_float64(graph: _Graph, activation: str, x: str, output: str) -> str:
+    """Add one of `FLOAT32_ONLY` by the formulas of `fastnet.reference.rectifiers`."""
+
+    def add(operator: str, *inputs: str | float) -> str:
+        number = len(graph.nodes)
+        names = [
+            part if isinstance(part, str) else graph.constant(f"{output}_{number}_{i}", part)
+            for i, part in enumerate(inputs)
+        ]
+        return graph.add(operator, names, f"{output}_{number}")
+
+    if activation == "gelu":
+        cubic = add("Add", add("Mul", add("Mul", x, x), rectifiers.GELU_CUBIC), 1.0)
+        return graph.add("Mul", [x, add("Sigmoid", add("Mul", add("Mul", x, rectifiers.GELU_FACTOR), cubic))], output)
+    above = add("Max", x, 0.0)
+    if activation == "softplus":
+        below = add("Log", add("Add", add("Exp", add("Neg", add("Abs", x))), 1.0))
+    elif activation == "leaky_relu":
+        below = add("Mul", add("Min", x, 0.0), rectifiers.LEAKY_SLOPE)
+    else:
+        below = add("Sub", add("Exp", add("Min", x, 0.0)), 1.0)
+    if activation == "selu":
+        above = add("Mul", above, rectifiers.SELU_SCALE)
+        below = add("Mul", below, rectifiers.SELU_SCALE * rectifiers.SELU_ALPHA)
+    return graph.add("Add", [above, below], output)
+
+
+def _answers(graph: _Graph, model: Model, logits: str) -> list[tuple[str, int, int]]:
+    """Add what the loss makes of the last layer's outputs; return names, types and dimensions."""
+    float_, int64 = graph.type_of(), graph.type_of(np.int64)
+    if model.loss in LABELLED:
+        graph.add("Softmax", [logits], "probabilities", axis=1)
+        graph.add("ArgMax", [logits], "labels", axis=1, keepdims=0)
+        return [("probabilities", float_, 2), ("labels", int64, 1)]
+    if model.loss == "binary_cross_entropy":
+        graph.add("Sigmoid", [logits], "probabilities")
+        positive = graph.add("Greater", [logits, graph.constant("zero", 0.0)], "positive")
+        graph.add("Cast", [positive], "labels", to=int64)
+        return [("probabilities", float_, 2), ("labels", int64, 2)]
+    graph.add("Exp" if model.loss == "poisson" else "Identity", [logits], "predictions")
+    return [("predictions", float_, 2)]

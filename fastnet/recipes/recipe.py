@@ -1,0 +1,182 @@
+"""What a recipe is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fastnet.optimizers import Optimizer
+from fastnet.training.targets import Loss, loss_name
+
+WORDS = {
+    "cross_entropy": "softmax, cross-entropy",
+    "softmax_squared_error": "softmax, squared error",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network, how it is trained, on what, and what comes out.
+
+    `dataclasses.replace` makes a variant of one, say with fewer steps.
+
+    Attributes
+    ----------
+    name, title : str
+        What it is called, and what it is, in one line.
+    hidden : tuple of int
+        Sizes of the hidden layers; data says how many features and classes there are.
+    activation, init, bias
+        As `fastnet.Network` takes them.
+    loss, optimizer, batch_size, sampling, schedule, dropout
+        As `fastnet.Trainer` takes them.
+    dtype : str
+        Precision of parameters and arithmetic. NumPy's default in the notebooks is float64, twice the work.
+    steps, epochs : int or None
+        How long to train; one of them is None.
+    every : int
+        Steps or epochs between two looks at the accuracies.
+    print_every : int
+        Steps or epochs between two looks that are printed, a multiple of `every`.
+    scaled : bool
+        Whether integers are divided by the largest of them: pixels by 255.
+    rows : int or None
+        How many samples of the training part are used, the first ones; all if None.
+    held_out : int
+        How many of those are drawn at random and held out; of fewer rows the same share.
+    held_out_name : str
+        What the notebook calls them: "dev" or "validation".
+    reported : str
+        Accuracies that the notebook's author reports, in words.
+    figures : mapping of str to float
+        The same by part, where there are any.
+    mended : tuple of str
+        Faults of the notebook that are not copied.
+    remark : str
+        What mending them changes, or how settings were chosen.
+    better : mapping of str to Any
+        Attributes of a better setting of the same network; empty if there is none to tell of.
+    better_why : str
+        What that setting does, in words.
+
+    Examples
+    --------
+    >>> from fastnet.recipes import RECIPES
+    >>> recipe = RECIPES["sigmoid-72-36"]
+    >>> recipe.network(), recipe.activation, recipe.figures
+    ('784-72-36-10', 'sigmoid', {'train': 0.929, 'test': 0.911})
+    >>> recipe.scaled, recipe.improved().scaled
+    (False, True)
+    """
+
+    name: str
+    title: str
+    hidden: tuple[int, ...]
+    activation: str
+    init: str
+    optimizer: Optimizer
+    loss: Loss = "cross_entropy"
+    bias: bool = True
+    batch_size: int | None = None
+    sampling: str = "shuffle"
+    schedule: str = "constant"
+    dropout: float = 0.0
+    dtype: str = "float32"
+    steps: int | None = None
+    epochs: int | None = None
+    every: int = 1
+    print_every: int = 1
+    scaled: bool = True
+    rows: int | None = None
+    held_out: int = 0
+    held_out_name: str = "dev"
+    reported: str = "none"
+    figures: Mapping[str, float] = field(default_factory=dict)
+    mended: tuple[str, ...] = ()
+    remark: str = ""
+    better: Mapping[str, Any] = field(default_factory=dict)
+    better_why: str = ""
+
+    def network(self, n_features: int = 784, n_classes: int = 10) -> str:
+        """Return the sizes of all layers as text, those of MNIST unless told otherwise."""
+        return "-".join(map(str, (n_features, *self.hidden, n_classes)))
+
+    def improved(self) -> Recipe:
+        """Return the better setting.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if not self.better:
+            raise ValueError(f"{self.name}: has one setting only, and no better one to it")
+        return replace(self, **self.better)
+
+    def explain(self) -> dict[str, str]:
+        """Say everything there is to say, by heading.
+
+        Examples
+        --------
+        >>> from fastnet.recipes import RECIPES
+        >>> RECIPES["kaggle-relu"].explain()["training"]
+        'all samples in every step, sgd with lr 0.1, 500 steps; accuracies every 10'
+        """
+        lines = {
+            "recipe": f"{self.name}: {self.title}",
+            "network": self._network_line(),
+            "data": self._data_line(),
+            "training": self._training_line(),
+            "reported": self.reported,
+        }
+        if self.mended:
+            lines["mended"] = "; ".join(self.mended)
+        if self.remark:
+            lines["remark"] = self.remark
+        if self.better:
+            changes = ", ".join(f"{name} {_said(value)}" for name, value in self.better.items())
+            lines["better"] = f"{self.better_why} ({changes})"
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        everything = {**vars(self), "network": self.network(), "optimizer": _optimizer(self.optimizer)}
+        better = dict(self.better)
+        if "optimizer" in better:
+            better["optimizer"] = _optimizer(better["optimizer"])
+        return {**everything, "figures": dict(self.figures), "better": better}
+
+    def _network_line(self) -> str:
+        bias = "" if self.bias else ", no biases"
+        output = WORDS[loss_name(self.loss)]
+        smoothing = "" if isinstance(self.loss, str) else f" with label smoothing {self.loss[1]:g}"
+        return f"{self.network()}, {self.activation}; {output}{smoothing}; weights {self.init}{bias}"
+
+    def _data_line(self) -> str:
+        rows = "all training samples" if self.rows is None else f"the first {self.rows:,} training samples"
+        held_out = f", {self.held_out:,} of them drawn as {self.held_out_name} set" if self.held_out else ""
+        scale = "integers divided by the largest (pixels by 255)" if self.scaled else "values as they are"
+        return f"{rows}{held_out}; {scale}"
+
+    def _training_line(self) -> str:
+        batch = "all samples in every step" if self.batch_size is None else f"batches of {self.batch_size}"
+        drawn = " drawn with replacement" if self.sampling == "replacement" else ""
+        length = f"{self.steps:,} steps" if self.steps is not None else f"{self.epochs} epochs"
+        extras = "" if self.schedule == "constant" else f", {self.schedule} schedule"
+        extras += f", dropout {self.dropout:g}" if self.dropout else ""
+        looks = f"accuracies every {self.every}"
+        looks += f", printed every {self.print_every}" if self.print_every != self.every else ""
+        return f"{batch}{drawn}, {_said(self.optimizer)}{extras}, {length}; {looks}"
+
+
+def _optimizer(optimizer: Optimizer) -> dict[str, Any]:
+    return {"name": type(optimizer).__name__.lower(), **vars(optimizer)}
+
+
+def _said(value: Any) -> str:
+    if not isinstance(value, Optimizer):
+        return str(value)
+    name, settings = type(value).__name__.lower(), vars(value)
+    shown = [f"{key} {settings[key]:g}" for key in ("lr", "momentum", "weight_decay") if settings.get(key)]
+    return f"{name} with {', '.join(shown)}"

@@ -1,0 +1,132 @@
+"""Checkpoints: a trainer in a file, from which training goes on as if it had never stopped. Loading executes nothing.
+
+A checkpoint is a safetensors file: parameters, the optimizer's state and samples still to come as tensors, everything
+else as JSON, with a digest of both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from fastnet.models.document import digest
+from fastnet.models.files import guarded, read_safetensors
+from fastnet.network import Network
+from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
+from fastnet.output.atomic import replacing
+from fastnet.reference.step.passes import layer_slices
+from fastnet.training import state
+from fastnet.training.schedules import schedule_name
+from fastnet.training.trainer import Trainer
+
+FORMAT = "fastnet-checkpoint-1"
+
+_SETTINGS = ("batch_size", "backend", "n_threads", "clip_norm", "clip_value", "l2", "dropout", "sampling")
+
+
+def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mapping[str, Any] | None = None) -> None:
+    """Write a trainer to a file, beside it first and then renamed.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to; an existing file is replaced.
+    trainer : Trainer
+        Between two epochs, or wherever figures are taken: in `on_epoch`, say.
+    notes : mapping of str to JSON values, optional
+        What else is to be kept, such as the figures so far.
+
+    Raises
+    ------
+    ValueError
+        For a schedule that is a function of the user's own.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), [0, 1, 1]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "run.checkpoint"
+    ...     trainer = Trainer(Network([1, 2], seed=0), backend="numpy", seed=0)
+    ...     history = trainer.fit(X, y, epochs=3, on_epoch=lambda epoch: save_checkpoint(path, trainer))
+    ...     again, _ = load_checkpoint(path)
+    >>> len(again.fit(X, y, epochs=5, resume=True).epochs)
+    2
+    """
+    network = trainer.network
+    schedule = schedule_name(trainer.schedule)
+    if schedule is None:
+        raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
+    document = {
+        "network": {
+            "sizes": network.sizes, "activations": network.activations, "bias": network.bias,
+            "dtype": str(network.dtype), "input_scale": network.input_scale,
+        },
+        "optimizer": {"name": type(trainer.optimizer).__name__, **vars(trainer.optimizer)},
+        "loss": trainer.loss,
+        "settings": {name: getattr(trainer, name) for name in _SETTINGS},
+        "schedule": schedule,
+        "progress": state.progress(trainer),
+        "notes": dict(notes or {}),
+    }  # fmt: skip
+    tensors = dict(state.arrays(trainer))
+    text = json.dumps(document)
+    metadata = {"format": FORMAT, "state": text, "sha256": digest(tensors, text)}
+    content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
+    with replacing(path) as file:
+        file.write(content)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Trainer, dict[str, Any]]:
+    """Read a trainer that `save_checkpoint` wrote.
+
+    Returns
+    -------
+    trainer : Trainer
+        As it was; `trainer.fit(..., resume=True)` goes on.
+    notes : dict
+        What was kept beside it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged or no checkpoint.
+    """
+    with open(path, "rb") as file:
+        content = file.read()
+    tensors, metadata = guarded(f"{path}: not a readable checkpoint", read_safetensors, content)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a checkpoint: format is {metadata.get('format')!r}, not {FORMAT!r}")
+    loaded: tuple[Trainer, dict[str, Any]] = guarded(f"{path}: damaged checkpoint", _trainer, tensors, metadata)
+    return loaded
+
+
+def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trainer, dict[str, Any]]:
+    text = metadata["state"]
+    if metadata["sha256"] != digest(tensors, text):
+        raise ValueError("its digest is not that of its content")
+    document = json.loads(text)
+    if layer_slices(document["network"]["sizes"])[-1][1].stop != tensors["parameters"].size:
+        raise ValueError("its parameters are not as many as its network has")  # which would take memory first
+    network = Network(**document["network"])
+    loss = document["loss"] if isinstance(document["loss"], str) else tuple(document["loss"])
+    settings = dict(document["settings"])
+    dropout = tuple(settings.pop("dropout")) or 0.0
+    optimizer = _optimizer(document["optimizer"])
+    trainer = Trainer(network, optimizer, loss, dropout=dropout, schedule=document["schedule"], **settings)
+    state.restore(trainer, document["progress"], tensors)
+    return trainer, document["notes"]
+
+
+def _optimizer(settings: Mapping[str, Any]) -> Optimizer:
+    kinds: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}
+    return kinds[settings["name"]](**{name: value for name, value in settings.items() if name != "name"})

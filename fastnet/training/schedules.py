@@ -1,0 +1,93 @@
+"""Learning rates over a run: by what the rate is multiplied, as a function of progress.
+
+`fastnet.Trainer` and the estimators take them from here. A factor holds for some steps, those of an epoch or fewer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from fastnet.validation import training as training_checks
+
+Schedule = Callable[[float], float]
+"""Given progress, 0 for the first steps of a run and 1 for the last ones, return a factor on the learning rate."""
+
+RISE = 0.3
+"""Share of a run in which the rate of `one_cycle` rises."""
+START = 1 / 25
+"""Where it starts, as a share of its peak."""
+END = START / 1e4
+"""Where it ends: several orders of magnitude below the start, as Smith and Topin have it."""
+
+
+def constant(progress: float) -> float:
+    """One rate from beginning to end."""
+    return 1.0
+
+
+def linear(progress: float) -> float:
+    """Fall to 0 along a line.
+
+    Examples
+    --------
+    >>> linear(0.75)
+    0.25
+    """
+    return 1.0 - progress
+
+
+def cosine(progress: float, end: float = 0.0) -> float:
+    """Fall to `end` along half a cosine (Loshchilov and Hutter, "SGDR", 2017, equation 5, without restarts).
+
+    Examples
+    --------
+    >>> cosine(0.0), round(cosine(0.5), 6), cosine(1.0, end=0.25)
+    (1.0, 0.5, 0.25)
+    """
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def one_cycle(progress: float, end: float = END) -> float:
+    """Rise from a 25th for 0.3 of the run, and fall to `end`, far below where it began, along half cosines.
+
+    The policy is that of Smith and Topin, "Super-convergence", 2018. Two half cosines in place of their three lines are
+    common since.
+
+    Examples
+    --------
+    >>> one_cycle(0.0), one_cycle(0.3), one_cycle(1.0)
+    (0.04, 1.0, 4e-06)
+    """
+    if progress < RISE:
+        start = max(START, end)
+        return start + (1.0 - start) * (1.0 - cosine(progress / RISE))
+    return cosine((progress - RISE) / (1.0 - RISE), end)
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant, "linear": linear, "cosine": cosine, "one_cycle": one_cycle,
+}  # fmt: skip
+
+
+def make_schedule(schedule: str | Schedule) -> Schedule:
+    """Return a schedule by its name, or the function that was given."""
+    if callable(schedule):
+        return schedule
+    training_checks.choice("schedule", schedule, tuple(SCHEDULES))
+    return SCHEDULES[schedule]
+
+
+def progress_of(done: int, count: int, total: int, ends_at_zero: bool) -> float:
+    """Return where in a schedule the next `count` steps, or epochs, of a run of `total` are, when so many are done.
+
+    The first ones take the schedule's beginning, the last ones its end. A rate of 0 would change nothing, so a schedule
+    that ends there does so when the run is over.
+    """
+    last = total if ends_at_zero else total - count
+    return min(1.0, done / max(last, 1))
+
+
+def schedule_name(schedule: Schedule) -> str | None:
+    """Return the name of a schedule, None for a function of the user's own."""
+    return next((name for name, one in SCHEDULES.items() if one is schedule), None)
