@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnet.compiler.policy import emitted
 from fastnet.validation.operations import FloatArray
 
 LINE_BYTES = 64
@@ -55,10 +56,14 @@ def no_elements(dtype: Any, ndim: int = 1) -> tuple[Any, Any]:
     return read_only(np.empty((0,) * ndim, dtype)), np.empty((0,) * ndim, dtype)
 
 
-def room(n_threads: int, n_elements: int, dtype: Any) -> tuple[Any, Any]:
-    """Return memory (n_threads, n_elements) that kernels write to and read from, to read and to write."""
-    memory = empty((n_threads, n_elements), dtype)
-    return read_only(memory), memory
+@emitted
+def to_read(_typing: Any, array: Any) -> Any:
+    """Return an array, in a kernel that has written to it, of the type that inputs have."""
+
+    def codegen(_context: Any, _builder: Any, _signature: Any, args: Any) -> Any:
+        return args[0]
+
+    return array.copy(readonly=True)(array), codegen
 
 
 def flat(array: Any) -> Any:
