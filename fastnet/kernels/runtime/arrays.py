@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core import types
+from numba.np.arrayobj import populate_array
 
 from fastnet.compiler.policy import emitted
 from fastnet.validation.operations import FloatArray
@@ -54,6 +56,23 @@ def read_only(array: Any) -> Any:
 def no_elements(dtype: Any, ndim: int = 1) -> tuple[Any, Any]:
     """Return empty arrays, read-only and not, for what a call has none of: the same for all calls."""
     return read_only(np.empty((0,) * ndim, dtype)), np.empty((0,) * ndim, dtype)
+
+
+@emitted
+def in_a_row(_typing: Any, array: Any) -> Any:
+    """Return the elements of a C-contiguous array in one dimension, in a kernel."""
+    flat = array.copy(ndim=1)
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        source, view = context.make_array(array)(context, builder, args[0]), context.make_array(flat)(context, builder)
+        strides = [context.get_constant(types.intp, array.dtype.bitwidth // 8)]
+        populate_array(
+            view, data=source.data, shape=[source.nitems], strides=strides, itemsize=source.itemsize,
+            meminfo=source.meminfo, parent=source.parent,
+        )  # fmt: skip
+        return view._getvalue()
+
+    return flat(array), codegen
 
 
 @emitted
