@@ -24,8 +24,13 @@ def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[
 
 def save(document: dict[str, Any], path: Path) -> None:
     """Write a document, whole or not at all: a row of a section to a line, so that a changed row is a changed line."""
+    write_text(path, "{\n" + ",\n".join(_lines(standard(document))) + "\n}\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     with replacing(path, "w", encoding="utf-8") as file:
-        file.write("{\n" + ",\n".join(_lines(standard(document))) + "\n}\n")
+        file.write(text)
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:

@@ -88,6 +88,15 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     return flop / _best_of(lambda: share_work(compute, team, team, rounds, out, fixed=True), seconds) / 1e9
 
 
+def beside_peak(
+    run: Callable[[], float], dtype: npt.DTypeLike = np.float32, n_threads: int | None = None
+) -> tuple[float, tuple[float, float]]:
+    """Call what returns its seconds; return these, and the FMA peak right before and right after."""
+    before = fma_peak(dtype, n_threads, 0.02)
+    passed = run()
+    return passed, (before, fma_peak(dtype, n_threads, 0.02))
+
+
 def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, seconds: float = 0.15) -> float:
     """Measure the rate at which an array is read from front to back, again and again.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
-from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+
+if TYPE_CHECKING:
+    from fastnet.measure.timing import Harness
 
 EXAMPLES = """Examples:
 
@@ -174,30 +177,21 @@ def _measure(
     from fastnet.measure.environment import environment
     from fastnet.measure.roofline import roofline
     from fastnet.measure.suites import company, estimators, targets
+    from fastnet.measure.suites import networks as training
     from fastnet.measure.suites.busy import Busy
-    from fastnet.measure.suites.suite import noise
-    from fastnet.measure.timing import limited_threads
+    from fastnet.measure.timing import Harness, limited_threads
 
     keys, workloads = _keys(peers, suite), _workloads(suite, networks, batch_sizes)
     splits = _splits(suite, data)
     with limited_threads(threads), steps(None, "measuring") as step, Busy(busy) as beside:
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
         document = results.new_document(environment(threads, busy), settings)
-        if suite is Suite.company:
-            document["company"] = company.measure_all(workloads, keys, rounds or 9, SECONDS[suite], step)
-        elif suite is Suite.targets:
-            document["targets"] = targets.measure_all(targets.TARGETS, keys, rounds or 9, SECONDS[suite], step)
-        else:
-            document |= _sections(suite, workloads, keys, rounds or 9, threads, networks is None, step)
-            if suite is Suite.full and networks is None and not busy:
-                seconds = SECONDS[Suite.company]
-                document["company"] = company.measure_all(company.WORKLOADS, keys, rounds or 9, seconds, step)
+        harness = Harness(rounds or 9, SECONDS[suite], threads, step)
+        document |= _sections(suite, workloads, keys, harness, whole=networks is None, alone=not busy)
         for name, split in splits:
-            document["accuracy"] += _accuracy(name, split, keys, threads, step)
-    doubts: dict[str, Any] = {
-        "networks": noise, "estimators": estimators.noise, "company": itemgetter("doubts"), "targets": targets.noise
-    }  # fmt: skip
-    found = [text for section, of in doubts.items() for row in document[section] for text in of(row)]
+            document["accuracy"] += _accuracy(name, split, keys, harness)
+    parts = {"networks": training, "estimators": estimators, "company": company, "targets": targets}
+    found = [text for section, part in parts.items() for row in document[section] for text in part.doubts(row)]
     document["warnings"] = [*found, *beside.doubts()]
     for warning in document["warnings"]:
         warnings.warn(warning, stacklevel=2)
@@ -205,23 +199,28 @@ def _measure(
 
 
 def _sections(
-    suite: Suite, workloads: list[Any], keys: list[str], rounds: int, threads: int | None, whole: bool, step: Any
+    suite: Suite, workloads: list[Any], keys: list[str], harness: Harness, whole: bool, alone: bool
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measure networks, the whole suite's estimators beside them, inference, and in the full suite the targets."""
-    from fastnet.measure.peers import PEERS
-    from fastnet.measure.suites import estimators, targets
-    from fastnet.measure.suites.inference import many_rows, one_row
-    from fastnet.measure.suites.suite import run_all
+    """Measure what a suite consists of, some of it if not the whole suite is asked for or if it is not alone."""
+    from fastnet.measure.suites import company, estimators, inference, networks, targets
 
-    sections = {"networks": run_all(workloads, keys, rounds, SECONDS[suite], threads, step)}
-    if whole and "sklearn" in keys:
-        fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 600.0)
-        sections["estimators"] = estimators.measure_all(fits, rounds, seconds, threads, step)
-    step("inference")
-    installed = [key for key in keys if PEERS[key].missing() is None]
-    sections["latency"] = [one_row(installed), many_rows(n_threads=threads)]
-    if whole and suite is Suite.full:
-        sections["targets"] = targets.measure_all(targets.TARGETS, keys, rounds, SECONDS[Suite.targets], step)
+    def lasting(seconds: float) -> Harness:
+        return replace(harness, seconds=seconds)
+
+    sections: dict[str, list[dict[str, Any]]] = {}
+    full = whole and suite is Suite.full
+    if suite in (Suite.quick, Suite.full):
+        sections["networks"] = [networks.measure(one, keys, share) for one, share in harness.shares(workloads)]
+        if whole and "sklearn" in keys:
+            fits, seconds = (estimators.FULL, 600.0) if full else (estimators.QUICK, 6.0)
+            sections["estimators"] = estimators.measure_all(fits, lasting(seconds))
+        sections["latency"] = inference.measure_all(keys, harness)
+    if suite is Suite.targets or full:
+        sections["targets"] = targets.measure_all(targets.TARGETS, keys, lasting(SECONDS[Suite.targets]))
+    if suite is Suite.company or (full and alone):
+        those = list(company.WORKLOADS) if full else workloads
+        shares = lasting(SECONDS[Suite.company]).shares(those)
+        sections["company"] = [company.measure(one, keys, share) for one, share in shares]
     return sections
 
 
@@ -237,14 +236,12 @@ def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:
     return splits
 
 
-def _accuracy(name: str, split: Any, keys: list[str], threads: int | None, step: Any) -> list[dict[str, Any]]:
+def _accuracy(name: str, split: Any, keys: list[str], harness: Harness) -> list[dict[str, Any]]:
     from fastnet.measure.suites.accuracy import time_to_accuracy
     from fastnet.measure.workloads import Workload
 
     sizes = (split.X.shape[1], 128, int(split.y.max()) + 1)
     workload = Workload(sizes, 32, optimizer="adam", samples=len(split.X))
-    rows = time_to_accuracy(
-        [key for key in keys if key != "fastnet1"], split.X, split.y, split.X_test, split.y_test, workload,
-        n_threads=threads, progress=lambda text: step(f"{name}: {text}"),
-    )  # fmt: skip
+    told = replace(harness, progress=lambda text: harness.progress(f"{name}: {text}"))
+    rows = time_to_accuracy([key for key in keys if key != "fastnet1"], split, workload, told)
     return [{"data": name, **row} for row in rows]

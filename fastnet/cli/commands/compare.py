@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,6 @@ import typer
 from fastnet.cli import options
 
 if TYPE_CHECKING:
-    from fastnet.measure.gate import Change, Verdict
     from fastnet.measure.suites.operations import Key
 
 EXAMPLES = """Examples:
@@ -127,16 +125,15 @@ def _check(
 
 def _two_files(before: Path, after: Path, factor: float, json: Path | None) -> int:
     from fastnet.measure import gate, results
-    from fastnet.measure.tables import changes_table
 
     old, new = results.load(before), results.load(after)
     found = gate.changes(old, new, factor)
     _warn_of_other_machine(old["environment"], new["environment"], "ratios may differ for no fault of the code")
-    print(changes_table(found))
+    print(gate.changes_table(found))
     _print_lines(gate.unmatched(gate.compared(old), gate.compared(new)))
     if json is not None:
         document = results.new_document(new["environment"], {"factor": factor})
-        results.save(document | {"operations": [change.to_dict() for change in found]}, json)
+        results.save(document | {"operations": found}, json)
     return _conclude(found, f"have become more than {factor:g} times slower")
 
 
@@ -148,7 +145,6 @@ def _measure(
     from fastnet.measure import gate, results
     from fastnet.measure.environment import environment
     from fastnet.measure.suites.operations import network_cases, realistic_cases
-    from fastnet.measure.tables import verdicts_table
     from fastnet.measure.timing import limited_threads
 
     require_compiler("the comparison")
@@ -167,14 +163,14 @@ def _measure(
             return max(gate.limit_under(fail_under or 0.0, key), saved.get(key, 0.0))
 
         verdicts = _run(cases, dtypes, limit_of, budget)
-    print(verdicts_table(verdicts))
+    print(gate.verdicts_table(verdicts))
     if saved:
         whole = not operations and network is None and dtype is None
         _print_lines(gate.unmatched(saved if whole else set(keys) & set(saved), keys))
     if json is not None:
         settings = {"command": "compare", "budget_seconds": budget, "fail_under": fail_under}
         document = results.new_document(here, settings)
-        results.save(document | {"operations": [verdict.to_dict() for verdict in verdicts]}, json)
+        results.save(document | {"operations": verdicts}, json)
     return _conclude(verdicts, "fell short")
 
 
@@ -208,22 +204,22 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
     return True
 
 
-def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[Verdict]:
+def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[dict[str, Any]]:
     """Measure everything, and what was too slow again: a busy moment passes, a slow kernel does not."""
     from fastnet.cli.progress import steps
     from fastnet.measure.gate import judge
-    from fastnet.measure.suites.operations import measure_all
+    from fastnet.measure.suites.operations import key_of, measure_all
 
     work = [(case, dtype) for case in cases for dtype in dtypes]
     with steps(len(work), "comparing") as step:
-        verdicts = [judge(row, limit_of(row.key)) for row in measure_all(work, limit_of, budget, step)]
+        verdicts = [judge(row, limit_of(key_of(row))) for row in measure_all(work, limit_of, budget, step)]
     for attempt in range(2, ATTEMPTS + 1):
-        slow = [i for i, verdict in enumerate(verdicts) if not verdict.passed and verdict.row.ratio is not None]
+        slow = [i for i, verdict in enumerate(verdicts) if not verdict["passed"] and verdict["ratio"]]
         with steps(len(slow), "comparing again") as step:
             again = measure_all([work[i] for i in slow], limit_of, 2 * budget, step)
         for i, row in zip(slow, again, strict=True):
-            verdict = judge(row, limit_of(row.key))
-            verdicts[i] = replace(verdict, reason=f"{verdict.reason}, measured {attempt} times")
+            verdicts[i] = judge(row, limit_of(key_of(row)))
+            verdicts[i]["reason"] += f", measured {attempt} times"
     return verdicts
 
 
@@ -232,7 +228,7 @@ def _print_lines(lines: list[str]) -> None:
         print(line)
 
 
-def _conclude(found: list[Verdict] | list[Change], what: str) -> int:
+def _conclude(found: list[dict[str, Any]], what: str) -> int:
     from fastnet.measure.gate import fell_short
 
     short = fell_short(found)

@@ -8,8 +8,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from fastnet.datasets import Dataset
+from fastnet.measure.results import write_text
 from fastnet.measure.tables import duration, environment_lines, markdown_table, text_table
-from fastnet.output.atomic import replacing
 from fastnet.recipes import RECIPES, Recipe, run_recipe
 
 Row = dict[str, Any]
@@ -203,5 +203,4 @@ def _longest_compilation(rows: Sequence[Row]) -> str:
 
 def write_markdown(document: dict[str, Any], path: Path) -> None:
     """Write the page, whole or not at all."""
-    with replacing(path, "w", encoding="utf-8") as file:
-        file.write(as_markdown(document))
+    write_text(path, as_markdown(document))
