@@ -28,15 +28,8 @@ EXAMPLES = """Examples:
 
   fastnet bench --from r.json --markdown r.md --plot r.png\t\ta page of what was kept"""
 
-
-class Suite(StrEnum):
-    """What is measured."""
-
-    quick = "quick"
-    full = "full"
-    company = "company"
-    targets = "targets"
-
+Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
+"""What is measured."""
 
 SuiteOption = Annotated[
     Suite,
@@ -46,49 +39,30 @@ SuiteOption = Annotated[
     ),
 ]
 Networks = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZES", help="Networks instead of the suite's, such as 784-128-10,64-32-10.", show_default=False
-    ),
+    str | None, options.optional("SIZES", "Networks instead of the suite's, such as 784-128-10,64-32-10.")
 ]
 BatchSizes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N", help="Samples per step for --networks, such as 32,128,full.  [default: 128]", show_default=False
-    ),
+    str | None, options.optional("N", "Samples per step for --networks, such as 32,128,full.  [default: 128]")
 ]
 Peers = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAMES",
-        help="Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
+    options.optional(
+        "NAMES",
+        "Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
         "[default: numpy, sklearn, and in the full suite all]",
-        show_default=False,
     ),
 ]
-Rounds = Annotated[
-    int | None, typer.Option(min=2, metavar="N", help="Timings of each.  [default: 9]", show_default=False)
-]
+Rounds = Annotated[int | None, options.optional("N", "Timings of each.  [default: 9]", min=2)]
 BusyOption = Annotated[
     int, typer.Option("--busy", min=0, metavar="N", help="Measure beside so many processes that only compute.")
 ]
 DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DATA", help="Also train on this data, such as MNIST, until it is accurate.", show_default=False
-    ),
+    Path | None, options.optional("DATA", "Also train on this data, such as MNIST, until it is accurate.")
 ]
-From = Annotated[
-    Path | None,
-    typer.Option("--from", metavar="FILE", help="Show these saved results; nothing is measured.", show_default=False),
-]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.", show_default=False)
-]
-Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of them here.", show_default=False)]
-Plot = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw them here: .png, .svg or .pdf.", show_default=False)
-]
+From = Annotated[Path | None, options.optional("FILE", "Show these saved results; nothing is measured.", "--from")]
+JsonFile = Annotated[Path | None, options.optional("FILE", "Write the results here.", "--json")]
+Markdown = Annotated[Path | None, options.optional("FILE", "Write a page of them here.")]
+Plot = Annotated[Path | None, options.optional("FILE", "Draw them here: .png, .svg or .pdf.")]
 
 SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.targets: 180.0}
 """After which no further round begins; the full suite takes those of company and targets besides."""

@@ -41,42 +41,29 @@ After = Annotated[
 ]
 FailUnder = Annotated[
     float | None,
-    typer.Option(
-        metavar="RATIO",
-        help="Fail if an operation's ratio, time of the reference / time of the compiled one, is below this.",
-        show_default=False,
+    options.optional(
+        "RATIO", "Fail if an operation's ratio, time of the reference / time of the compiled one, is below this."
     ),
 ]
 Factor = Annotated[
     float | None,
-    typer.Option(
-        metavar="FACTOR",
-        help="Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]",
-        show_default=False,
+    options.optional(
+        "FACTOR", "Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]"
     ),
 ]
-Operations = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Some operations, with commas between; else all.", show_default=False),
-]
+Operations = Annotated[str | None, options.optional("NAMES", "Some operations, with commas between; else all.")]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="SIZES",
-        help="A network of your own, such as 784-128-10: its training and inference, instead of all operations.",
-        show_default=False,
+    options.optional(
+        "SIZES", "A network of your own, such as 784-128-10: its training and inference, instead of all operations."
     ),
 ]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Its samples per step.  [default: 64]", show_default=False)
-]
+BatchSize = Annotated[int | None, options.optional("N", "Its samples per step.  [default: 64]", min=1)]
 DtypeOption = Annotated[
     options.Dtype | None, typer.Option(help="One precision; else both are measured.", show_default=False)
 ]
 Budget = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Time for one operation, at most.")]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.", show_default=False)
-]
+JsonFile = Annotated[Path | None, options.optional("FILE", "Write the results here.", "--json")]
 
 
 def compare(

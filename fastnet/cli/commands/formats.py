@@ -24,41 +24,28 @@ Examples:
   fastnet import model.npz model.safetensors
 """
 
+Target = StrEnum("Target", ["fastnet", "onnx", "pytorch"])
+"""Formats to write."""
 
-class Target(StrEnum):
-    """Formats to write."""
+Source = StrEnum("Source", ["fastnet", "pytorch"])
+"""Formats to read."""
 
-    fastnet = "fastnet"
-    onnx = "onnx"
-    pytorch = "pytorch"
+InputDtype = StrEnum("InputDtype", ["float32", "float64", "uint8"])
+"""Types of an ONNX graph's inputs."""
 
-
-class Source(StrEnum):
-    """Formats to read."""
-
-    fastnet = "fastnet"
-    pytorch = "pytorch"
-
-
-class InputDtype(StrEnum):
-    """Types of an ONNX graph's inputs."""
-
-    float32 = "float32"
-    float64 = "float64"
-    uint8 = "uint8"
-
-
-class Loss(StrEnum):
-    """Losses, which say what outputs mean."""
-
-    cross_entropy = "cross_entropy"
-    softmax_squared_error = "softmax_squared_error"
-    binary_cross_entropy = "binary_cross_entropy"
-    squared_error = "squared_error"
-    poisson = "poisson"
-    huber = "huber"
-    absolute_error = "absolute_error"
-
+Loss = StrEnum(
+    "Loss",
+    [
+        "cross_entropy",
+        "softmax_squared_error",
+        "binary_cross_entropy",
+        "squared_error",
+        "poisson",
+        "huber",
+        "absolute_error",
+    ],
+)
+"""Losses, which say what outputs mean."""
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or, to export, .onnx.")]
 To = Annotated[

@@ -24,49 +24,27 @@ Examples:
   fastnet plot curves model.safetensors --out curves.pdf
 """
 
-
-class Kind(StrEnum):
-    """What is drawn."""
-
-    samples = "samples"
-    digit = "digit"
-    confusion = "confusion"
-    mistakes = "mistakes"
-    weights = "weights"
-    curves = "curves"
-
+Kind = StrEnum("Kind", ["samples", "digit", "confusion", "mistakes", "weights", "curves"])
+"""What is drawn."""
 
 KindArgument = Annotated[Kind, typer.Argument(metavar="KIND", help=f"One of {', '.join(Kind)}.")]
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL", help="A model file that fastnet train wrote; for curves, what its --json printed will do too.",
-    ),
+    )
 ]  # fmt: skip
 Data = Annotated[
     Path | None,
     typer.Argument(metavar="[DATA]", help="Samples; neither weights nor curves need them.", show_default=False),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The picture, .png, .svg or .pdf.  [default: KIND.png]", show_default=False),
-]
-Index = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="The sample of digit.  [default: 0]", show_default=False)
-]
-Rows = Annotated[
-    int | None,
-    typer.Option(min=1, max=100, metavar="N", help="Rows of a grid.  [default: 3; weights: 4]", show_default=False),
-]
-Columns = Annotated[
-    int | None,
-    typer.Option(min=1, max=100, metavar="N", help="Columns of a grid.  [default: 3; weights: 8]", show_default=False),
-]
+Out = Annotated[Path | None, options.optional("FILE", "The picture, .png, .svg or .pdf.  [default: KIND.png]")]
+Index = Annotated[int | None, options.optional("N", "The sample of digit.  [default: 0]", min=0)]
+Rows = Annotated[int | None, options.optional("N", "Rows of a grid.  [default: 3; weights: 4]", min=1, max=100)]
+Columns = Annotated[int | None, options.optional("N", "Columns of a grid.  [default: 3; weights: 8]", min=1, max=100)]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        min=0, metavar="N", help="Draw samples at random, with this seed; else the first ones.", show_default=False,
-    ),
+    options.optional("N", "Draw samples at random, with this seed; else the first ones.", min=0)
 ]  # fmt: skip
 
 OPTIONS = {

@@ -24,20 +24,14 @@ Examples:
   fastnet predict model.safetensors test.csv --submission submission.csv
 """
 
-Out = Annotated[
-    str,
-    typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.'),
-]
+Out = Annotated[str, typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.')]
 Probabilities = Annotated[
-    bool,
-    typer.Option("--probabilities", help="One column a class, instead of the most probable label."),
+    bool, typer.Option("--probabilities", help="One column a class, instead of the most probable label.")
 ]
 Submission = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect.",
-        show_default=False,
+    options.optional(
+        "FILE", "Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect."
     ),
 ]
 

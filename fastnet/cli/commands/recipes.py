@@ -23,28 +23,15 @@ EXAMPLES = """Examples:
   fastnet recipes --run mnist/ --results r.json --markdown recipes.md\t\tall of them in a table"""
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, in full.", show_default=False)]
-Run = Annotated[
-    Path | None,
-    typer.Option(metavar="DATA", help="Run them on this data with both backends.", show_default=False),
-]
-Names = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Run some, with commas between; else all.", show_default=False),
-]
-Backends = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Run with numpy or numba only; else with both.", show_default=False),
-]
-Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each.  [default: 1]", show_default=False)]
+Run = Annotated[Path | None, options.optional("DATA", "Run them on this data with both backends.")]
+Names = Annotated[str | None, options.optional("NAMES", "Run some, with commas between; else all.")]
+Backends = Annotated[str | None, options.optional("NAMES", "Run with numpy or numba only; else with both.")]
+Seeds = Annotated[int | None, options.optional("N", "Runs of each.  [default: 1]", min=1)]
 Results = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Keep results here as they come; those that are here already are not run again.",
-        show_default=False,
-    ),
+    options.optional("FILE", "Keep results here as they come; those that are here already are not run again."),
 ]
-Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of them here.", show_default=False)]
+Markdown = Annotated[Path | None, options.optional("FILE", "Write a page of them here.")]
 
 
 def recipes(

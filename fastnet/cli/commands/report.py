@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
 Training = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="What fastnet train --json printed: adds settings, curves and speed.", show_default=False,
-    ),
+    options.optional("FILE", "What fastnet train --json printed: adds settings, curves and speed.")
 ]  # fmt: skip
 
 

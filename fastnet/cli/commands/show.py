@@ -28,14 +28,9 @@ TOP = 10
 FEATURES = 20
 """Features that are listed, at most, of a sample that is no image."""
 
-Index = Annotated[
-    str | None,
-    typer.Option(metavar="N", help="Samples to show, such as 7 or 0,3,12.  [default: 0]", show_default=False),
-]
+Index = Annotated[str | None, options.optional("N", "Samples to show, such as 7 or 0,3,12.  [default: 0]")]
 Wrong = Annotated[bool, typer.Option("--wrong", help="Show the mistakes, those the model is most sure of first.")]
-Count = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Mistakes to show, at most.  [default: 3]", show_default=False)
-]
+Count = Annotated[int | None, options.optional("N", "Mistakes to show, at most.  [default: 3]", min=1)]
 
 
 def show(

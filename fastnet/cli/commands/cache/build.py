@@ -26,16 +26,8 @@ fastnet cache build --for classifier,predict --out kernels  (for FASTNET_CACHE_D
 
 fastnet cache build --level x86-64-v3 --level x86-64-v4 --out kernels"""
 
-
-class Purpose(StrEnum):
-    """What kernels are compiled for; `fastnet.cli.commands.cache.ahead` says what each does."""
-
-    classifier = "classifier"
-    regressor = "regressor"
-    train = "train"
-    predict = "predict"
-    operations = "operations"
-
+Purpose = StrEnum("Purpose", ["classifier", "regressor", "train", "predict", "operations"])
+"""What kernels are compiled for; `fastnet.cli.commands.cache.ahead` says what each does."""
 
 For = Annotated[
     str | None,
