@@ -5,6 +5,7 @@ The names stand here again because the library, which checks them, would load Nu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,11 +49,7 @@ ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file t
 DataPath = Annotated[Path, typer.Argument(metavar="DATA", help=FORMATS)]
 TrainingData = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="DATA",
-        help=f"{FORMATS} Without it, scikit-learn's embedded digits.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="DATA", help=f"{FORMATS} Without it, scikit-learn's embedded digits.", show_default=False),
 ]
 Label = Annotated[
     str | None,
@@ -85,7 +82,7 @@ PreprocessOption = Annotated[
     Preprocess,
     typer.Option(
         help="What is done to features, and kept with the model: integers divided by the largest (scale), mean 0 and "
-        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing.",
+        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing."
     ),
 ]
 Hidden = Annotated[
@@ -126,11 +123,7 @@ ClipValue = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Option(
-        min=0,
-        metavar="N",
-        help="Seed of the first parameters, the order of samples and the held-out part.",
-    ),
+    typer.Option(min=0, metavar="N", help="Seed of the first parameters, the order of samples and the held-out part."),
 ]
 BackendOption = Annotated[Backend, typer.Option(help="Compiled kernels (numba), or the reference (numpy).")]
 Threads = Annotated[
@@ -143,9 +136,26 @@ Threads = Annotated[
     ),
 ]
 Report = Annotated[Path | None, optional("FILE", "Also write a page about the training, in HTML.")]
+JsonFile = Annotated[Path | None, optional("FILE", "Write the results here.", "--json")]
+MarkdownFile = Annotated[Path | None, optional("FILE", "Write a page of them here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 RecipeName = Annotated[str | None, optional("NAME", "Train as a recipe says, which fastnet recipes lists.", "--recipe")]
 Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+
+
+def names_in(option: str, text: str | None, known: Sequence[str]) -> list[str]:
+    """Read names with commas between, each of which must be known; all that are known if none are given.
+
+    Examples
+    --------
+    >>> names_in("--backends", "numba, numba", ["numpy", "numba"])
+    ['numba']
+    """
+    names = list(known) if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{option}: {name!r} is not known, expected some of {', '.join(known)}")
+    return list(dict.fromkeys(names))
 
 
 def given(context: typer.Context) -> dict[str, Any]:

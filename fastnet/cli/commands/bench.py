@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
 
 if TYPE_CHECKING:
     from fastnet.measure.timing import Harness
@@ -38,31 +39,25 @@ SuiteOption = Annotated[
         "what fastnet is meant to reach."
     ),
 ]
-Networks = Annotated[
-    str | None, options.optional("SIZES", "Networks instead of the suite's, such as 784-128-10,64-32-10.")
-]
+Networks = Annotated[str | None, optional("SIZES", "Networks instead of the suite's, such as 784-128-10,64-32-10.")]
 BatchSizes = Annotated[
-    str | None, options.optional("N", "Samples per step for --networks, such as 32,128,full.  [default: 128]")
+    str | None, optional("N", "Samples per step for --networks, such as 32,128,full.  [default: 128]")
 ]
 Peers = Annotated[
     str | None,
-    options.optional(
+    optional(
         "NAMES",
         "Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
         "[default: numpy, sklearn, and in the full suite all]",
     ),
 ]
-Rounds = Annotated[int | None, options.optional("N", "Timings of each.  [default: 9]", min=2)]
+Rounds = Annotated[int | None, optional("N", "Timings of each.  [default: 9]", min=2)]
 BusyOption = Annotated[
     int, typer.Option("--busy", min=0, metavar="N", help="Measure beside so many processes that only compute.")
 ]
-DataOption = Annotated[
-    Path | None, options.optional("DATA", "Also train on this data, such as MNIST, until it is accurate.")
-]
-From = Annotated[Path | None, options.optional("FILE", "Show these saved results; nothing is measured.", "--from")]
-JsonFile = Annotated[Path | None, options.optional("FILE", "Write the results here.", "--json")]
-Markdown = Annotated[Path | None, options.optional("FILE", "Write a page of them here.")]
-Plot = Annotated[Path | None, options.optional("FILE", "Draw them here: .png, .svg or .pdf.")]
+DataOption = Annotated[Path | None, optional("DATA", "Also train on this data, such as MNIST, until it is accurate.")]
+From = Annotated[Path | None, optional("FILE", "Show these saved results; nothing is measured.", "--from")]
+Plot = Annotated[Path | None, optional("FILE", "Draw them here: .png, .svg or .pdf.")]
 
 SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.targets: 180.0}
 """After which no further round begins; the full suite takes those of company and targets besides."""
@@ -71,18 +66,16 @@ SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.ta
 def bench(
     suite: SuiteOption = Suite.quick, networks: Networks = None, batch_sizes: BatchSizes = None, peers: Peers = None,
     threads: options.Threads = None, rounds: Rounds = None, busy: BusyOption = 0, data: DataOption = None,
-    saved: From = None, json: JsonFile = None, markdown: Markdown = None, plot: Plot = None,
+    saved: From = None, json: options.JsonFile = None, markdown: options.MarkdownFile = None, plot: Plot = None,
 ) -> int:  # fmt: skip
     """Measure training and inference against other libraries, and against the peak of this machine."""
-    from fastnet.cli.output import check_writable
+    from fastnet.cli.output import check_picture, check_writable
     from fastnet.measure import page, results
-    from fastnet.measure.plots import check_plot_path, draw
+    from fastnet.measure.plots import draw
 
     for option, path in (("--json", json), ("--markdown", markdown), ("--plot", plot)):
-        if path is not None:
-            check_writable(path, None, None, option)
-    if plot is not None:
-        check_plot_path(plot)
+        check_writable(path, None, None, option)
+    check_picture(plot, "--plot")
     if saved is not None:
         if busy or any(option is not None for option in (networks, batch_sizes, peers, rounds, data, threads)):
             raise ValueError(
@@ -112,13 +105,9 @@ def _keys(peers: str | None, suite: Suite) -> list[str]:
     from fastnet.measure.peers import PEERS
 
     if peers is None:
-        wanted = ["sklearn"] if suite is Suite.quick else ["fastnet1", "sklearn", "torch", "torch-compile", "jax"]
-    else:
-        wanted = [name.strip() for name in peers.split(",") if name.strip() not in ("", "none", "fastnet", "numpy")]
-    for name in wanted:
-        if name not in PEERS:
-            raise ValueError(f"--peers: {name!r} is not known, expected some of {', '.join(PEERS)}")
-    return ["fastnet", "numpy", *dict.fromkeys(wanted)]
+        peers = "sklearn" if suite is Suite.quick else "fastnet1,sklearn,torch,torch-compile,jax"
+    named = ",".join(name for name in peers.split(",") if name.strip() not in ("", "none"))
+    return options.names_in("--peers", f"fastnet,numpy,{named}".rstrip(","), tuple(PEERS))
 
 
 def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> list[Any]:

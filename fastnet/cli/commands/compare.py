@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
 
 if TYPE_CHECKING:
     from fastnet.measure.suites.operations import Key
@@ -41,35 +42,30 @@ After = Annotated[
 ]
 FailUnder = Annotated[
     float | None,
-    options.optional(
-        "RATIO", "Fail if an operation's ratio, time of the reference / time of the compiled one, is below this."
-    ),
+    optional("RATIO", "Fail if an operation's ratio, time of the reference / time of the compiled one, is below this."),
 ]
 Factor = Annotated[
     float | None,
-    options.optional(
-        "FACTOR", "Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]"
-    ),
+    optional("FACTOR", "Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]"),
 ]
-Operations = Annotated[str | None, options.optional("NAMES", "Some operations, with commas between; else all.")]
+Operations = Annotated[str | None, optional("NAMES", "Some operations, with commas between; else all.")]
 NetworkOption = Annotated[
     str | None,
-    options.optional(
+    optional(
         "SIZES", "A network of your own, such as 784-128-10: its training and inference, instead of all operations."
     ),
 ]
-BatchSize = Annotated[int | None, options.optional("N", "Its samples per step.  [default: 64]", min=1)]
+BatchSize = Annotated[int | None, optional("N", "Its samples per step.  [default: 64]", min=1)]
 DtypeOption = Annotated[
     options.Dtype | None, typer.Option(help="One precision; else both are measured.", show_default=False)
 ]
 Budget = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Time for one operation, at most.")]
-JsonFile = Annotated[Path | None, options.optional("FILE", "Write the results here.", "--json")]
 
 
 def compare(
     before: Before = None, after: After = None, fail_under: FailUnder = None, factor: Factor = None,
     operations: Operations = None, network: NetworkOption = None, batch_size: BatchSize = None,
-    dtype: DtypeOption = None, threads: options.Threads = None, budget: Budget = 3.0, json: JsonFile = None,
+    dtype: DtypeOption = None, threads: options.Threads = None, budget: Budget = 3.0, json: options.JsonFile = None,
 ) -> int:  # fmt: skip
     """Compare reference and compiled kernels: their results first, then their times.
 

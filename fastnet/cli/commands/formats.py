@@ -104,11 +104,7 @@ def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: Input
 
 
 def import_(
-    file: State,
-    out: Out,
-    source: From = Source.fastnet,
-    activation: Activation = None,
-    loss: LossOption = None,
+    file: State, out: Out, source: From = Source.fastnet, activation: Activation = None, loss: LossOption = None
 ) -> int:
     """Make a model file of another library's, or of a model in another format."""
     from fastnet.cli.output import check_writable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
 
 if TYPE_CHECKING:
     from fastnet.recipes import Recipe
@@ -23,21 +24,19 @@ EXAMPLES = """Examples:
   fastnet recipes --run mnist/ --results r.json --markdown recipes.md\t\tall of them in a table"""
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, in full.", show_default=False)]
-Run = Annotated[Path | None, options.optional("DATA", "Run them on this data with both backends.")]
-Names = Annotated[str | None, options.optional("NAMES", "Run some, with commas between; else all.")]
-Backends = Annotated[str | None, options.optional("NAMES", "Run with numpy or numba only; else with both.")]
-Seeds = Annotated[int | None, options.optional("N", "Runs of each.  [default: 1]", min=1)]
+Run = Annotated[Path | None, optional("DATA", "Run them on this data with both backends.")]
+Names = Annotated[str | None, optional("NAMES", "Run some, with commas between; else all.")]
+Backends = Annotated[str | None, optional("NAMES", "Run with numpy or numba only; else with both.")]
+Seeds = Annotated[int | None, optional("N", "Runs of each.  [default: 1]", min=1)]
 Results = Annotated[
-    Path | None,
-    options.optional("FILE", "Keep results here as they come; those that are here already are not run again."),
+    Path | None, optional("FILE", "Keep results here as they come; those that are here already are not run again.")
 ]
-Markdown = Annotated[Path | None, options.optional("FILE", "Write a page of them here.")]
 
 
 def recipes(
     name: Name = None, run: Run = None, names: Names = None, backends: Backends = None, seeds: Seeds = None,
     label: options.Label = None, threads: options.Threads = None, results: Results = None,
-    markdown: Markdown = None, json: options.Json = False,
+    markdown: options.MarkdownFile = None, json: options.Json = False,
 ) -> int:  # fmt: skip
     """List recipes, which train --recipe runs; explain one; or run them all.
 
@@ -89,15 +88,22 @@ def _table(
     from fastnet.measure.suites import recipes as bench
 
     for option, path in (("--results", results), ("--markdown", markdown)):
-        if path is not None:
-            check_writable(path, None, run, option)
+        check_writable(path, None, run, option)
     if run is None:
         assert results is not None
         document = load(results)
         if document["settings"].get("command") != "recipes":
             raise ValueError(f"--results {results}: holds no results of recipes")
     else:
-        document = _measured(run, _chosen(names), _engines(backends), seeds, label, threads, results)
+        document = _measured(
+            run,
+            _chosen(names),
+            options.names_in("--backends", backends, ("numpy", "numba")),
+            seeds,
+            label,
+            threads,
+            results,
+        )
     if markdown is not None:
         bench.write_markdown(document, markdown)
     if json:
@@ -136,12 +142,3 @@ def _chosen(names: str | None) -> list[str]:
     from fastnet.recipes import RECIPES, find_recipe
 
     return list(RECIPES) if names is None else [find_recipe(name.strip()).name for name in names.split(",")]
-
-
-def _engines(backends: str | None) -> list[str]:
-    known = ["numpy", "numba"]
-    wanted = known if backends is None else [name.strip() for name in backends.split(",")]
-    for name in wanted:
-        if name not in known:
-            raise ValueError(f"--backends: {name!r} is not known, expected numpy, numba, or both with a comma between")
-    return wanted

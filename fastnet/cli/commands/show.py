@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
-from fastnet.cli.options import Backend
+from fastnet.cli.options import Backend, optional
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,9 +28,9 @@ TOP = 10
 FEATURES = 20
 """Features that are listed, at most, of a sample that is no image."""
 
-Index = Annotated[str | None, options.optional("N", "Samples to show, such as 7 or 0,3,12.  [default: 0]")]
+Index = Annotated[str | None, optional("N", "Samples to show, such as 7 or 0,3,12.  [default: 0]")]
 Wrong = Annotated[bool, typer.Option("--wrong", help="Show the mistakes, those the model is most sure of first.")]
-Count = Annotated[int | None, options.optional("N", "Mistakes to show, at most.  [default: 3]", min=1)]
+Count = Annotated[int | None, optional("N", "Mistakes to show, at most.  [default: 3]", min=1)]
 
 
 def show(

@@ -60,7 +60,7 @@ def build(for_: For = None, level: Levels = None, out: Out = None, json: options
     """Compile kernels now, in a minute or two for each level, instead of when they are first used."""
     from fastnet.cli.output import print_json, print_rows
 
-    purposes, levels = _purposes(for_), _levels(level)
+    purposes, levels = options.names_in("--for", for_, [str(purpose) for purpose in Purpose]), _levels(level)
     if out is None:
         folders = {name: Path(_compile(name, purposes, dict(os.environ))) for name in levels}
     else:
@@ -71,17 +71,6 @@ def build(for_: For = None, level: Levels = None, out: Out = None, json: options
     else:
         print_rows({name: f"{folder}, {sizes[name] / 1e6:,.1f} MB" for name, folder in folders.items()})
     return 0
-
-
-def _purposes(names: str | None) -> list[str]:
-    known = [str(purpose) for purpose in Purpose]
-    if names is None:
-        return known
-    purposes = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in purposes if name not in known]
-    if unknown or not purposes:
-        raise typer.BadParameter(f"--for takes names of {', '.join(known)}, got {names!r}")
-    return purposes
 
 
 def _levels(names: list[str] | None) -> list[str]:
