@@ -117,7 +117,7 @@ def test_the_command_names_every_purpose():
             ["--for", "cooking"],
             "--for: 'cooking' is not known, expected some of classifier, regressor, train, predict, operations",
         ),
-        (["--for", ""], "got ''"),
+        (["--for", ""], "'' is not known"),
         (["--level", "x86-64-v9"], "--level must be one of"),
         (["--for", "predict", "--out", "{file}/below"], "{file}/below"),
     ],
