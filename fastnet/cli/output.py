@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,12 @@ def rate(samples_per_second: float) -> str:
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as JSON."""
     print(json.dumps(standard(document), indent=2))
+
+
+def answer(document: dict[str, Any], json: bool, show: Callable[[dict[str, Any]], object]) -> int:
+    """Print what a command found, as JSON or as `show` does for people; return the exit code."""
+    (print_json if json else show)(document)
+    return 0
 
 
 def print_rows(rows: dict[str, str]) -> None:

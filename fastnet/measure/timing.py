@@ -101,6 +101,15 @@ def seconds_of(call: Callable[[], object], loops: int) -> float:
     return time.perf_counter() - start
 
 
+def best_of(run: Callable[[], object], seconds: float) -> float:
+    """Return the least time of a run, over some seconds."""
+    run()  # compiles
+    best, end = math.inf, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        best = min(best, seconds_of(run, 1))
+    return best
+
+
 def in_loops(call: Callable[[], object], shortest: float = SHORTEST) -> Callable[[], float]:
     """Return what times a call, so many of them in a row that they take `shortest` seconds."""
     loops = loops_for(call, shortest)

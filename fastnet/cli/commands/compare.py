@@ -113,7 +113,8 @@ def _two_files(before: Path, after: Path, factor: float, json: Path | None) -> i
     found = gate.changes(old, new, factor)
     _warn_of_other_machine(old["environment"], new["environment"], "ratios may differ for no fault of the code")
     print(gate.changes_table(found))
-    _print_lines(gate.unmatched(gate.compared(old), gate.compared(new)))
+    for line in gate.unmatched(gate.compared(old), gate.compared(new)):
+        print(line)
     if json is not None:
         document = results.new_document(new["environment"], {"factor": factor})
         results.save(document | {"operations": found}, json)
@@ -137,7 +138,9 @@ def _measure(
     dtypes = ["float32", "float64"] if dtype is None else [dtype.value]
     with limited_threads(threads):
         here = environment(threads)
-        saved = {} if old is None else _saved_limits(old, here, factor)
+        saved = {} if old is None else gate.limits_of(old, factor)
+        if old is not None and _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
+            saved = {}
         keys = [(case.operation, case.size, name) for case in cases for name in dtypes]
         if saved and not set(keys) & set(saved):
             raise ValueError(f"{before}: the saved results have nothing in common with what would be measured")
@@ -149,22 +152,13 @@ def _measure(
     print(gate.verdicts_table(verdicts))
     if saved:
         whole = not operations and network is None and dtype is None
-        _print_lines(gate.unmatched(saved if whole else set(keys) & set(saved), keys))
+        for line in gate.unmatched(saved if whole else set(keys) & set(saved), keys):
+            print(line)
     if json is not None:
         settings = {"command": "compare", "budget_seconds": budget, "fail_under": fail_under}
         document = results.new_document(here, settings)
         results.save(document | {"operations": verdicts}, json)
     return _conclude(verdicts, "fell short")
-
-
-def _saved_limits(old: dict[str, Any], here: dict[str, Any], factor: float) -> dict[Key, float]:
-    """Return what saved results ask of operations, if they are of this kind of machine."""
-    from fastnet.measure.gate import limits_of
-
-    limits = limits_of(old, factor)
-    if _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
-        return {}
-    return limits
 
 
 def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: str) -> bool:
@@ -204,11 +198,6 @@ def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], 
             verdicts[i] = judge(row, limit_of(key_of(row)))
             verdicts[i]["reason"] += f", measured {attempt} times"
     return verdicts
-
-
-def _print_lines(lines: list[str]) -> None:
-    for line in lines:
-        print(line)
 
 
 def _conclude(found: list[dict[str, Any]], what: str) -> int:

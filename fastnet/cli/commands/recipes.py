@@ -57,22 +57,21 @@ def recipes(
 
 
 def _show(name: str | None, json: bool) -> int:
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
     from fastnet.recipes import RECIPES, find_recipe
 
     if name is not None:
         recipe = find_recipe(name)
-        if json:
-            print_json(recipe.as_json())
-        else:
-            print_rows(recipe.explain())
-        return 0
-    if json:
-        print_json({"recipes": [recipe.as_json() for recipe in RECIPES.values()]})
-        return 0
+        return answer(recipe.as_json(), json, lambda _: print_rows(recipe.explain()))
+    return answer({"recipes": [recipe.as_json() for recipe in RECIPES.values()]}, json, _print_all)
+
+
+def _print_all(_: dict[str, Any]) -> None:
+    from fastnet.cli.output import print_rows
+    from fastnet.recipes import RECIPES
+
     print_rows({recipe.name: _line(recipe) for recipe in RECIPES.values()})
     print('\n"fastnet recipes NAME" explains one, "fastnet train --recipe NAME DATA" runs it.')
-    return 0
 
 
 def _line(recipe: Recipe) -> str:
@@ -83,7 +82,7 @@ def _table(
     run: Path | None, names: str | None, backends: str | None, seeds: int, label: str | None, threads: int | None,
     results: Path | None, markdown: Path | None, json: bool,
 ) -> int:  # fmt: skip
-    from fastnet.cli.output import check_writable, print_json
+    from fastnet.cli.output import answer, check_writable
     from fastnet.measure.results import load
     from fastnet.measure.suites import recipes as bench
 
@@ -106,25 +105,20 @@ def _table(
         )
     if markdown is not None:
         bench.write_markdown(document, markdown)
-    if json:
-        print_json(document)
-    else:
-        print(bench.as_text(document))
-    return 0
+    return answer(document, json, lambda found: print(bench.as_text(found)))
 
 
 def _measured(
     run: Path, names: list[str], backends: list[str], seeds: int, label: str | None, threads: int | None,
     results: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
-    from fastnet import datasets
-    from fastnet.cli.data import LABEL
+    from fastnet.cli.data import load as load_data
     from fastnet.cli.progress import steps
     from fastnet.measure.environment import environment
     from fastnet.measure.results import load, new_document, save
     from fastnet.measure.suites import recipes as bench
 
-    data = datasets.load(run, label=LABEL if label is None else label)
+    data = load_data(run, label)
     facts = environment(threads)
     document = new_document(facts, bench.settings_of(data))
     if results is not None and results.exists():

@@ -42,7 +42,7 @@ def show(
 
     Data with a test part, such as the MNIST files, is shown from there.
     """
-    from fastnet.cli.output import print_json
+    from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
 
     indices = _indices(index)
@@ -57,12 +57,9 @@ def show(
     trial = open_trial(model, data, label, str(backend), threads, "fastnet show", require_labels=wrong)
     chosen = _mistakes(trial, count or 3) if wrong else checked_indices(indices, len(trial.X))
     probabilities = trial.probabilities(chosen) if chosen else trial.X[:0]
-    if json:
-        print_json({"model": str(model), "data": str(data), "part": trial.part,
-                    "samples": _as_json(trial, chosen, probabilities)})  # fmt: skip
-        return 0
-    _print(trial, chosen, probabilities)
-    return 0
+    head = {"model": str(model), "data": str(data), "part": trial.part}
+    samples = _as_json(trial, chosen, probabilities)
+    return answer(head | {"samples": samples}, json, lambda _: _print(trial, chosen, probabilities))
 
 
 def _indices(text: str | None) -> list[int]:

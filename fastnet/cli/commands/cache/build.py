@@ -58,7 +58,7 @@ Out = Annotated[
 
 def build(for_: For = None, level: Levels = None, out: Out = None, json: options.Json = False) -> int:
     """Compile kernels now, in a minute or two for each level, instead of when they are first used."""
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
 
     purposes, levels = options.names_in("--for", for_, [str(purpose) for purpose in Purpose]), _levels(level)
     if out is None:
@@ -66,11 +66,9 @@ def build(for_: For = None, level: Levels = None, out: Out = None, json: options
     else:
         folders = _build_in(out, levels, purposes)
     sizes = {name: sum(path.stat().st_size for path in folder.iterdir()) for name, folder in folders.items()}
-    if json:
-        print_json({name: {"folder": str(folder), "bytes": sizes[name]} for name, folder in folders.items()})
-    else:
-        print_rows({name: f"{folder}, {sizes[name] / 1e6:,.1f} MB" for name, folder in folders.items()})
-    return 0
+    found = {name: {"folder": str(folder), "bytes": sizes[name]} for name, folder in folders.items()}
+    rows = {name: f"{folder}, {sizes[name] / 1e6:,.1f} MB" for name, folder in folders.items()}
+    return answer(found, json, lambda _: print_rows(rows))
 
 
 def _levels(names: list[str] | None) -> list[str]:
