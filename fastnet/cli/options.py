@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-Activation = StrEnum(
-    "Activation", ["relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
-)
+from fastnet.validation.activations import ACTIVATIONS
+
+Activation = StrEnum("Activation", list(ACTIVATIONS))  # type: ignore[misc]
 """Activations of hidden layers."""
 
 Init = StrEnum(

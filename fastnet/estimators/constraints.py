@@ -9,18 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "elu": "elu",
-    "selu": "selu",
-    "gelu": "gelu",
-    "silu": "silu",
-    "softplus": "softplus",
-}
+from fastnet.validation import activations
+
+ACTIVATIONS = {(activation.sklearn or name): name for name, activation in activations.ACTIVATIONS.items()}
 """scikit-learn's names of activations, and ours after them, with what the backends call them."""
 
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")

@@ -17,6 +17,7 @@ from fastnet.kernels.tile.micro_panels import (
     TILE_ROWS,
     TILE_VECTORS,
     WIDE_ROWS,
+    weight_tile_half,
     weight_tile_tall,
     weight_tile_wide,
     weight_tile_widest,
@@ -24,7 +25,7 @@ from fastnet.kernels.tile.micro_panels import (
 from fastnet.kernels.tile.moves import prefetch
 from fastnet.kernels.tile.operands import Panels
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
-from fastnet.kernels.tile.panel_products import tall_rows_of, wide_rows
+from fastnet.kernels.tile.panel_products import is_half_filled, tall_rows_of, wide_rows
 
 CACHE_LINE = 64
 
@@ -115,6 +116,7 @@ class Tile(NamedTuple):
     start: int  # in the micro-panels of weights
     rows: int
     is_wide: bool
+    is_half: bool
 
 
 @inlined
@@ -123,10 +125,11 @@ def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) ->
     lanes = VECTOR_BYTES // itemsize
     width = TILE_VECTORS * lanes
     start = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
-    if layout.n_out[layer] - panel * width <= lanes:
-        return Tile(panel, row, start, FIRST + tall_rows_of(width), False)
+    n_columns = layout.n_out[layer] - panel * width
+    if n_columns <= lanes:
+        return Tile(panel, row, start, FIRST + tall_rows_of(width), False, is_half_filled(n_columns, itemsize))
     remaining = min(width - row % width, (layout.n_in[layer] + TILE_ROWS - row) // TILE_ROWS * TILE_ROWS)
-    return Tile(panel, row, start, wide_rows(remaining), True)
+    return Tile(panel, row, start, wide_rows(remaining), True, False)
 
 
 @inlined
@@ -198,7 +201,9 @@ def _make_tile(
     update: Update, n_penalised: int,
 ) -> None:  # fmt: skip
     """Choose the code of a tile by its size."""
-    if not tile.is_wide:
+    if tile.is_half:
+        weight_tile_half(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+    elif not tile.is_wide:
         weight_tile_tall(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
     elif tile.rows == TILE_ROWS:
         weight_tile_wide(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
