@@ -78,10 +78,10 @@ def test_only_the_first_rows_are_used(images):
 
 def test_accuracies_come_at_the_interval_of_the_notebook(images):
     recipe, heard = replace(RECIPES["sigmoid-128-sgd"], steps=12, every=2, print_every=4), []
-    result = run_recipe(recipe, images, "numpy", on_look=heard.append)
-    assert [look.number for look in result.looks] == [2, 4, 6, 8, 10, 12]
-    assert [look.number for look in heard] == [4, 8, 12]
-    assert result.looks[-1].accuracies["validation"] == result.accuracies["validation"]
+    result = run_recipe(recipe, images, "numpy", callbacks=[heard.append])
+    assert [epoch.step for epoch in result.history.epochs] == [2, 4, 6, 8, 10, 12]
+    assert heard == result.history.epochs
+    assert heard[-1].validation.accuracy == result.accuracies["validation"]
 
 
 def test_networks_without_biases_and_unscaled_pixels_stay_so(images):

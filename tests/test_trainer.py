@@ -103,7 +103,7 @@ def test_no_element_of_a_clipped_step_is_larger_than_asked_for(digits, backend):
 def test_history_has_a_figure_for_each_epoch(digits):
     seen = []
     trainer = digits_trainer("numba", SGD(0.1))
-    history = trainer.fit(digits.X, digits.y, epochs=3, on_epoch=seen.append)
+    history = trainer.fit(digits.X, digits.y, epochs=3, callbacks=[seen.append])
     assert seen == history.epochs
     assert [epoch.number for epoch in seen] == [1, 2, 3]
     for figures in (history.loss, history.accuracy, history.seconds, history.samples_per_second):
@@ -126,7 +126,7 @@ def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
     whole.fit(digits.X, digits.y, epochs=2)
     monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     calls = []
-    chunked.fit(digits.X, digits.y, epochs=2, on_chunk=lambda done, total: calls.append((done, total)))
+    chunked.fit(digits.X, digits.y, epochs=2, callbacks=[ChunkEnd(lambda *chunk: calls.append(chunk))])
     np.testing.assert_array_equal(whole.network.parameters, chunked.network.parameters)
     assert len(calls) == 2 * int(np.ceil(1797 / 48))
     assert calls[-1] == (1797, 1797)
@@ -142,7 +142,7 @@ def test_an_interrupt_leaves_a_usable_network(digits, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trainer.fit(digits.X, digits.y, epochs=2, on_chunk=interrupt)
+        trainer.fit(digits.X, digits.y, epochs=2, callbacks=[ChunkEnd(interrupt)])
     assert (trainer.network.parameters != before).any()
     assert np.isfinite(trainer.predict_proba(digits.X)).all()
 

@@ -90,35 +90,33 @@ class Parts:
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
-def load_parts(
-    path: Path | None,
-    label: str | None,
-    fraction: float | None,
-    seed: int,
-    *,
-    count: int | None = None,
-    cache: bool = False,
-    mmap: bool = False,
-) -> Parts:
-    """Read labelled data and see that it has a test part; `count` or else a `fraction` of the samples is held out."""
-    given = {"--label": label is not None, "--cache-data": cache, "--mmap": mmap}
-    if path is None and any(given.values()):
+def load_data(options: Any) -> Dataset:
+    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone."""
+    given = {"--label": options.label is not None, "--cache-data": options.cache_data, "--mmap": options.mmap}
+    if options.data is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
+    label = LABEL if options.label is None else options.label
+    return datasets.load(options.data, label=label, cache=options.cache_data, mmap=options.mmap)
+
+
+def load_parts(options: Any) -> Parts:
+    """Read labelled data and see that it has a test part; `--test-samples` or else a share of them is held out."""
+    fraction, count = options.test_fraction, options.test_samples
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
-    data = datasets.load(path, label=LABEL if label is None else label, cache=cache, mmap=mmap)
+    data = load_data(options)
     y = _checked_labels(data)
     if data.X_test is not None and data.y_test is not None:
         if fraction is not None or count is not None:
             option = "--test-samples" if fraction is None else "--test-fraction"
-            raise ValueError(f"{option} does not fit {path}, which has a test part of its own")
+            raise ValueError(f"{option} does not fit {options.data}, which has a test part of its own")
         return _parts(data, (data.X, y), (data.X_test, data.y_test), held_out=False)
     share = FRACTION if fraction is None and count is None else fraction
-    if mmap:
+    if options.mmap:
         n_train = _rows_before_test(y, share, count)
         return _parts(data, (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:]), held_out=True)
-    train, test = datasets.stratified_split(y, share, seed, count=count)
+    train, test = datasets.stratified_split(y, share, options.seed, count=count)
     return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out=True)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.training.targets import loss_name
+from fastnet.inference import loss_name
 from fastnet.training.trainer import Trainer
 from fastnet.validation.training import LABELLED
 
