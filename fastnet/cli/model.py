@@ -13,8 +13,8 @@ import numpy.typing as npt
 from fastnet import datasets
 from fastnet.cli.data import LABEL
 from fastnet.datasets import Dataset
-from fastnet.models import Model, load_model
 from fastnet.inference import Evaluation, Inference, loss_name
+from fastnet.models import Model, load_model
 from fastnet.validation.training import LABELLED
 
 

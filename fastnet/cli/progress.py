@@ -99,7 +99,9 @@ class Bar(Callback, AbstractContextManager["Bar"]):
             TimeRemainingColumn(compact=True),
             expand=True,
         )
-        self._task = self._progress.add_task("", total=math.ceil(plan.n_rounds / plan.every) * plan.interval, start=False)
+        self._task = self._progress.add_task(
+            "", total=math.ceil(plan.n_rounds / plan.every) * plan.interval, start=False
+        )
         self._text = Text(COMPILING if compiles else "")
         console = Console(stderr=True, highlight=False)
         self._live = Live(

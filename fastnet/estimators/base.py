@@ -30,9 +30,9 @@ from fastnet.training.samples import Samples
 Array = npt.NDArray[Any]
 
 
-class BaseMLP(  # type: ignore[misc]
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class BaseMLP(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,  # type: ignore[misc]
+):  # fmt: skip
     """A network behind scikit-learn's interface. Classes derived from it say what its outputs mean."""
 
     __metadata_request__transform: ClassVar[dict[str, str]] = {"layer": UNUSED}  # nothing to route

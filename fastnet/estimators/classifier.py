@@ -43,10 +43,10 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     learning_rate : str, default="constant"
         How the rate changes from epoch to epoch. "invscaling" and "adaptive", for "sgd" alone, are scikit-learn's:
         `learning_rate_init / (t + 1)**power_t` after t samples, and a fifth of the rate where training would stop.
-        For every stochastic solver: "linear" falls along a line, "cosine" along half a wave, to `min_learning_rate` in
-        `max_iter` epochs; "one_cycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and falls to a 10,000th of
-        that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every `decay_every` epochs;
-        "plateau" does so after as many epochs without improvement.
+        For every stochastic solver: "linear" falls along a line and "cosine" along half a wave, to `min_learning_rate`
+        in `max_iter` epochs; "one_cycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and
+        falls to a 10,000th of that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every
+        `decay_every` epochs; "plateau" does so after as many epochs without improvement.
     learning_rate_init : float, default=0.001
         The rate, or its start or peak.
     power_t : float, default=0.5
@@ -100,8 +100,8 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     decay_every : int, default=5
         Epochs between the steps of "step" and without improvement of "plateau".
     min_learning_rate : float, default=0.0
-        Least rate of "linear", "cosine", "one_cycle", "step" and "plateau". The last epoch of "cosine" has it, unless it
-        is 0.
+        Least rate of "linear", "cosine", "one_cycle", "step" and "plateau". The last epoch of "cosine" has it,
+        unless it is 0.
     scoring : str, callable or None, default=None
         Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
         minus the validation loss, or None for the accuracy. Functions and metrics that take `sample_weight` get the

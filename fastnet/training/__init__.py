@@ -7,7 +7,8 @@ from importlib import import_module as _import_module
 from typing import Any
 
 _MODULES = (
-    "callbacks", "checkpoints", "history", "lr_finder", "samples", "schedules", "settings", "state", "stopping", "trainer",
+    "callbacks", "checkpoints", "history", "lr_finder", "samples", "schedules", "settings", "state", "stopping",
+    "trainer",
 )  # fmt: skip
 
 

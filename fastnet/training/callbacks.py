@@ -17,8 +17,8 @@ __all__ = ["Callback", "Callbacks", "Record", "SaveModel", "StopWhen"]
 class Callback:
     """What a trainer or an estimator calls as it is fitted. Derive from it, and override what you need.
 
-    Methods are handed the `fastnet.Trainer` or the estimator, which can predict. Whatever they return, a true value ends
-    the fit; so does `KeyboardInterrupt`, after which an estimator keeps its model, and a trainer raises it on.
+    Methods are handed the `fastnet.Trainer` or the estimator, which can predict. Whatever they return, a true value
+    ends the fit; so does `KeyboardInterrupt`, after which an estimator keeps its model, and a trainer raises it on.
 
     Where there is nothing but the end of an epoch to be told of, a plain function will do: it is called with the
     `Epoch`, and a true value ends the fit as well. An object need not be derived from this class if it has some of its
@@ -83,7 +83,8 @@ class Callbacks:
 
     def tell(self, event: str, *news: Any) -> bool:
         """Tell all of them, and return whether any wants the end."""
-        return any([bool(method(self._model, *news)) for method in self._methods[event]])
+        answers = [bool(method(self._model, *news)) for method in self._methods[event]]  # all are told, whoever stops
+        return any(answers)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Checkpoints: a trainer in a file, from which training resumes as if it had never stopped. Loading executes nothing.
 
-A checkpoint is a safetensors file of a `TrainingState` and the `TrainingSettings`: parameters, the optimizer's state and
-remaining indices as tensors, everything else as JSON, with a digest of both.
+A checkpoint is a safetensors file of a `TrainingState` and its `TrainingSettings`: parameters, the optimizer's state
+and remaining indices as tensors, everything else as JSON, with a digest of both.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from fastnet.inference import Evaluation, accuracy
+from fastnet.network import Network
 from fastnet.reference.training import Totals
 from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import Epoch
@@ -37,13 +38,18 @@ Validate = Callable[[], tuple[Evaluation, float | None]]
 """What evaluates the validation data: its loss and accuracy, and a score if there is one beside."""
 
 
-class Layers(Protocol):
-    """What the kernels want to know of a network, beside its parameters: a `Network`, or a tuple of the same."""
+class Layers(NamedTuple):
+    """What the kernels want to know of a network, beside its parameters."""
 
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
-    input_scale: float
-    bias: bool
+    input_scale: float = 1.0
+    bias: bool = True
+
+    @classmethod
+    def of(cls, network: Network) -> Layers:
+        """Return those of a network."""
+        return cls(network.sizes, network.activations, network.input_scale, network.bias)
 
 
 class Task(NamedTuple):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.training.loop import Task
+from fastnet.training.loop import Layers, Task
 from fastnet.training.samples import Samples
 from fastnet.training.state import TrainingState
 from fastnet.training.trainer import Trainer
@@ -97,7 +96,7 @@ def _losses(trainer: Trainer, samples: Samples, rates: npt.NDArray[np.float64]) 
     state = TrainingState.begin(trainer.network.parameters.copy(), settings)
     state.mask_seed = 0
     n_batch = min(n, settings.batch_size or n)
-    train = Task(trainer.network, settings, state, samples).prepare(n_batch)
+    train = Task(Layers.of(trainer.network), settings, state, samples).prepare(n_batch)
     losses: list[float] = []
     least = math.inf
     with np.errstate(all="ignore"):

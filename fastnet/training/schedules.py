@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 Schedule = Callable[[float], float]
@@ -120,6 +120,10 @@ class StepRates:
 
     schedule: Schedule
     lr: float
+    ends_at_zero: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends_at_zero", self.schedule(1.0) == 0.0)
 
     @property
     def changes_within_epochs(self) -> bool:
@@ -128,4 +132,4 @@ class StepRates:
 
     def rate(self, done: int, count: int, total: int) -> float:
         """Return the rate of the next `count` steps of a run of `total`, when so many are done."""
-        return self.lr * self.schedule(progress_of(done, count, total, self.schedule(1.0) == 0.0))
+        return self.lr * self.schedule(progress_of(done, count, total, self.ends_at_zero))

@@ -1,4 +1,4 @@
-"""What a training run has come to: all that it needs to go on, and nothing that its settings say. Checkpoints keep it."""
+"""What a run needs to go on, beside its settings: parameters, counters, randomness. Checkpoints keep it."""
 
 from __future__ import annotations
 
@@ -145,6 +145,9 @@ class TrainingState:
         self.remaining = arrays["remaining"].copy()
         self.parameters[:] = arrays["parameters"]
         self.vectors = {name: arrays[name].copy() for name in self.vectors}
-        self.best = Best(*counters["best"], arrays["best"].copy()) if counters["best"] else None
+        self.best = None
+        if counters["best"]:
+            loss, stalled = counters["best"]
+            self.best = Best(loss, stalled, arrays["best"].copy())
         self.step, self.epoch, self.used = counters["step"], counters["epoch"], counters["used"]
         self.mask_seed, self.generator.bit_generator.state = counters["mask_seed"], counters["generator"]

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from fastnet.inference import Evaluation, Inference, Loss, loss_name
@@ -15,7 +14,7 @@ from fastnet.optimizers import Adam, Optimizer
 from fastnet.training import samples, stopping
 from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import History
-from fastnet.training.loop import Task, TrainingLoop, start_run
+from fastnet.training.loop import Layers, Task, TrainingLoop, start_run
 from fastnet.training.plan import Plan, make_plan
 from fastnet.training.samples import PreparedData, Sampler
 from fastnet.training.schedules import Schedule
@@ -110,8 +109,9 @@ class Trainer(Inference):
     ) -> None:
         optimizer = Adam() if optimizer is None else optimizer
         settings = TrainingSettings(
-            optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling, schedule
-        )
+            optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
+            schedule,
+        )  # fmt: skip
         self._begin(network, settings)
 
     @classmethod
@@ -134,8 +134,8 @@ class Trainer(Inference):
         self.state = TrainingState.begin(network.parameters, settings)
 
     def prepare(
-        self, X: npt.ArrayLike, y: npt.ArrayLike, validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        sample_weight: npt.ArrayLike | None = None,
+        self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
+        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, sample_weight: npt.ArrayLike | None = None,
     ) -> PreparedData:  # fmt: skip
         """Check and convert data once, for many calls of `fit`.
 
@@ -194,8 +194,8 @@ class Trainer(Inference):
         epochs : int, default 10
             Passes over the data, each in a new order; not looked at if `steps` is given.
         callbacks : tuple or list, default ()
-            Of `fastnet.training.callbacks.Callback`, or of functions, which are called with the metrics of each epoch as
-            it ends, or whenever they are taken. A true value ends training, within an epoch too.
+            Of `fastnet.training.callbacks.Callback`, or of functions, which are called with the metrics of each epoch
+            as it ends, or whenever they are taken. A true value ends training, within an epoch too.
         steps : int, optional
             Steps to take, instead of epochs, each with a whole batch.
         every : int, optional
@@ -270,7 +270,7 @@ class Trainer(Inference):
             return self._evaluate(others.X, others.y), None
 
         loop = TrainingLoop(
-            Task(self.network, settings, state, train), plan, order, settings.rates(), callbacks,
+            Task(Layers.of(self.network), settings, state, train), plan, order, settings.rates(), callbacks,
             validate=None if others is None else validate,
         )  # fmt: skip
         loop.compile()

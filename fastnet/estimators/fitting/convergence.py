@@ -1,4 +1,4 @@
-"""What scikit-learn's estimators note after each epoch, and their reasons to stop, as callbacks of the training loop."""
+"""What estimators note after each epoch, and scikit-learn's reasons to stop, as callbacks of the training loop."""
 
 from __future__ import annotations
 

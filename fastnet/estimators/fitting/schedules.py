@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from fastnet.training.schedules import END, cosine, linear, one_cycle, progress_of
+from fastnet.training.schedules import END, Schedule, cosine, linear, one_cycle, progress_of
 
 SMALLEST_ADAPTIVE = 1e-6
 
@@ -43,9 +43,7 @@ class EpochRates:
     def rate(self, done: int = 0, count: int = 0, total: int = 0) -> float:
         """Return the rate of the epoch that is about to begin, whatever its step."""
         if self.kind in ("linear", "cosine", "one_cycle"):
-            end = min(1.0, self.least / self.initial)
-            waves = {"linear": linear, "cosine": partial(cosine, end=end), "one_cycle": partial(one_cycle, end=max(END, end))}
-            wave = waves[self.kind]
+            wave = self._wave()
             progress = progress_of(self.epoch, 1, self.n_epochs, wave(1.0) == 0.0)
             rate = max(self.least, self.initial * wave(progress))
         elif self.kind == "step":
@@ -53,6 +51,13 @@ class EpochRates:
         else:
             rate = self.current
         return rate * min(1.0, (self.epoch + 1) / self.warmup) if self.warmup else rate
+
+    def _wave(self) -> Schedule:
+        """Return the schedule, which ends no lower than the least rate."""
+        if self.kind == "linear":
+            return linear
+        end = min(1.0, self.least / self.initial)
+        return partial(cosine, end=end) if self.kind == "cosine" else partial(one_cycle, end=max(END, end))
 
     def epoch_ends(self, n_samples_seen: int, n_without_improvement: int) -> None:
         """Count the epoch, after which some schedules change the rate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +15,13 @@ from fastnet.estimators.fitting.held_out import HeldOut
 from fastnet.estimators.fitting.schedules import EpochRates
 from fastnet.estimators.fitting.tasks import Tasks
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
-from fastnet.training.loop import Task, TrainingLoop, start_run
+from fastnet.training.loop import Layers, Task, TrainingLoop, start_run
 from fastnet.training.plan import Plan
 from fastnet.training.samples import Samples
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.state import TrainingState
 
 Array = npt.NDArray[Any]
-
-
-class Layers(NamedTuple):
-    """What the kernels want to know of an estimator's network."""
-
-    sizes: tuple[int, ...]
-    activations: tuple[str, ...]
-    input_scale: float = 1.0
-    bias: bool = True
 
 
 @dataclass

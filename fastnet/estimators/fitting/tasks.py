@@ -50,13 +50,13 @@ class Tasks(Callback):
         self._begin_epoch(model)
 
     def on_epoch_end(self, model: Any, epoch: Epoch) -> bool:
-        """One epoch ends, and if there may be another, that begins."""
+        """End one epoch, and begin another if there may be one."""
         stop = bool(self._epoch.call_on_fit_task_end(estimator=model, **self._news(model)))
         self._begin_epoch(model)
         return stop
 
     def on_train_end(self, model: Any) -> None:
-        """The fit ends, and with it an epoch that has only begun."""
+        """End the fit, and with it an epoch that has only begun."""
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(estimator=model)
         if self._fit is not None:

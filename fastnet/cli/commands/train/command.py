@@ -101,9 +101,7 @@ def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any])
         configuration.check_unchanged(given, context.default_map or {})
     check_threads(chosen.backend, chosen.threads)
     files = ("report", "checkpoint", "plot", "write_config")
-    check_outputs(
-        chosen.data, chosen.out, {f"--{name.replace('_', '-')}": getattr(chosen, name) for name in files}
-    )
+    check_outputs(chosen.data, chosen.out, {f"--{name.replace('_', '-')}": getattr(chosen, name) for name in files})
     if chosen.recipe is not None:
         from fastnet.cli.commands.train.recipe import run_recipe
 

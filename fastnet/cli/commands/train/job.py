@@ -70,8 +70,9 @@ class Job(ABC):
     def progress(self) -> Bar | Lines:
         """Return what shows how training goes."""
 
+    @abstractmethod
     def keep(self, run: Run, is_last: bool) -> None:
-        """Keep the state of the run, if that is asked for."""
+        """Keep the state of the run, if that is asked for and it is time to."""
 
     @abstractmethod
     def document(self, run: Run) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastnet.cli.commands.train import settings
@@ -21,12 +21,12 @@ from fastnet.training.settings import TrainingSettings
 from fastnet.training.trainer import Trainer
 
 
-@dataclass
+@dataclass(kw_only=True)
 class PlainJob(Job):
     """A run whose network, settings and data are those that options ask for."""
 
-    parts: Parts | None = None
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    parts: Parts
+    kept: Mapping[str, Any]
 
     def head(self) -> dict[str, str]:
         """Return what is said before training."""
@@ -51,14 +51,12 @@ class PlainJob(Job):
 
     def document(self, run: Run) -> dict[str, Any]:
         """Return settings, data, history and what came out."""
-        assert self.parts is not None
         told = {"settings": self._settings(), "data": self.parts.as_json(), **run.as_json()}
         return {**told, "model": str(self.options.out)}
 
     def model(self, run: Run, document: dict[str, Any], history: dict[str, Any]) -> Model:
         """Return what is saved, with the settings and the history that the document tells of."""
         parts, trainer = self.parts, self.trainer
-        assert parts is not None
         assert run.test.accuracy is not None
         metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
         metrics |= {"test_samples": len(parts.X_test)}
@@ -118,7 +116,7 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
     job = PlainJob(
         options, trainer, (parts.X, parts.y), (parts.X_test, parts.y_test), parts.watched,
         {**length, "resume": options.resume is not None}, "validation" if parts.validation else "test", before,
-        parts, kept,
+        parts=parts, kept=kept,
     )  # fmt: skip
     if not options.find_lr:
         return run_job(job, parts.feature_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastnet.cli.commands.train.job import Job, run_job
@@ -27,19 +27,18 @@ APART = (
 """Parameters of the command that are no settings of training."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class RecipeJob(Job):
     """A run as a recipe says."""
 
-    recipe: Recipe | None = None
-    data: Dataset | None = None
-    parts: Mapping[str, Part] | None = None
-    reached: Mapping[str, float] | None = None
+    recipe: Recipe
+    data: Dataset
+    parts: Mapping[str, Part]
+    reached: Mapping[str, float] = field(default_factory=dict)
 
     def head(self) -> dict[str, str]:
         """Return what is said before training."""
         recipe, data, network = self.recipe, self.data, self.trainer.network
-        assert recipe and data and self.parts
         samples = " + ".join(f"{len(y):,} {part}" for part, (_, y) in self.parts.items())
         features = f"{data.X.shape[1]:,} {data.X.dtype} features, {data.n_classes:,} classes"
         shape, said = "-".join(map(str, network.sizes)), recipe.explain()
@@ -53,7 +52,6 @@ class RecipeJob(Job):
 
     def progress(self) -> Lines:
         """Return lines of accuracies, where the notebook prints them."""
-        assert self.recipe and self.parts
         recipe, plan, watched = self.recipe, self.plan, list(self.parts)[1]
 
         def text(epoch: Epoch) -> str:
@@ -65,10 +63,12 @@ class RecipeJob(Job):
 
         return Lines(plan, text, sys.stderr if self.options.json else sys.stdout)
 
+    def keep(self, run: Run, is_last: bool) -> None:
+        """Keep nothing: a recipe's run is short."""
+
     def document(self, run: Run) -> dict[str, Any]:
         """Return the recipe, settings, data, history and accuracies."""
         recipe, data, network = self.recipe, self.data, self.trainer.network
-        assert recipe and data and self.parts
         self.reached = accuracies(self.trainer, dict(self.parts))
         settings = {
             "sizes": network.sizes,
@@ -86,7 +86,6 @@ class RecipeJob(Job):
     def model(self, run: Run, document: dict[str, Any], history: dict[str, Any]) -> Model:
         """Return what is saved, with the accuracies and the history."""
         recipe, data = self.recipe, self.data
-        assert recipe and data
         metrics = {f"{part}_accuracy": share for part, share in document["accuracies"].items()}
         kept = {"recipe": recipe.name, "training": recipe.explain()["training"], "seed": document["settings"]["seed"]}
         return Model(
@@ -96,7 +95,6 @@ class RecipeJob(Job):
 
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
-        assert self.recipe and self.reached
         speed, times = run.samples_per_second, self.times(sum(epoch.seconds for epoch in run.epochs), run)
         return {
             "accuracy": ", ".join(f"{part} {percent(share)}" for part, share in self.reached.items()),
@@ -117,7 +115,8 @@ def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
     trainer, watched = make_trainer(recipe, parts["train"][0], data.n_classes, how), parts[list(parts)[1]]
     length = {"epochs": recipe.epochs or 0, "steps": recipe.steps, "every": recipe.every}
     job = RecipeJob(
-        options, trainer, parts["train"], watched, watched, length, recipe=recipe, data=data, parts=parts,
+        options, trainer, parts["train"], watched, watched, length,
+        recipe=recipe, data=data, parts=parts,
     )  # fmt: skip
     return run_job(job, data.feature_names)
 

@@ -81,8 +81,10 @@ def make_optimizer(name: str, rates: Mapping[str, float | None]) -> Optimizer:
         raise ValueError(f"--momentum needs --optimizer momentum or nesterov, got {name}")
     if "weight_decay" in given and name != "adamw":
         raise ValueError(f"--weight-decay needs --optimizer adamw, got {name}")
-    if name in ("adam", "adamw"):
-        return {"adam": Adam, "adamw": AdamW}[name](**given)
+    if name == "adam":
+        return Adam(**given)
+    if name == "adamw":
+        return AdamW(**given)
     return SGD(**given) if name == "sgd" else SGD(**{"momentum": 0.9, **given}, nesterov=name == "nesterov")
 
 
