@@ -40,7 +40,7 @@ class Parts:
 
     @property
     def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-        """What figures are taken of as training goes: samples that it may choose by, or else the test part."""
+        """What metrics are taken of as training goes: samples that it may choose by, or else the test part."""
         return self.validation or (self.X_test, self.y_test)
 
     @property

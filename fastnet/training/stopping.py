@@ -9,6 +9,7 @@ from typing import Any
 from fastnet.training.callbacks import Callback
 from fastnet.training.history import Epoch
 from fastnet.training.state import Best
+from fastnet.validation import settings as checks
 
 __all__ = ["MaxTime", "Patience", "rules"]
 
@@ -78,15 +79,16 @@ class Patience(Callback):
 
     def on_epoch_end(self, model: Any, epoch: Epoch) -> bool:
         """Keep the parameters if they are the best so far, else count."""
-        if epoch.validation is None:
-            raise ValueError("patience needs validation data, got none")
+        checks.validation_for_patience(epoch.validation)
+        assert epoch.validation is not None
         model.state.best.note(epoch.validation.loss, model.state.parameters)
         return bool(model.state.best.stalled >= self.n_epochs)
 
     def on_train_end(self, model: Any) -> None:
         """Go back to the best parameters."""
-        if model.state.best.parameters is not None:
-            model.state.parameters[:] = model.state.best.parameters
+        best = model.state.best
+        if best is not None and best.parameters is not None:
+            model.state.parameters[:] = best.parameters
 
 
 def rules(patience: int | None, max_time: float | None) -> list[Callback]:

@@ -225,7 +225,7 @@ class Trainer(Inference):
             If the loss or the parameters are not finite when metrics are taken: the learning rate is too high.
         """
         data = self.prepare(X, y, validation, sample_weight)
-        checks.limits(patience, max_time, data.validation is not None)
+        checks.limits(patience, max_time, data.validation)
         plan = make_plan(len(data.samples.X), self.settings.batch_size, epochs, steps, every)
         told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
         start = time.perf_counter()

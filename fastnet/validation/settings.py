@@ -45,14 +45,19 @@ def hidden_dropout(dropout: float | Sequence[float], n_hidden: int) -> tuple[flo
     return tuple(map(float, dropout)) if any(dropout) else ()
 
 
-def limits(patience: int | None, max_time: float | None, has_validation: bool) -> None:
+def limits(patience: int | None, max_time: float | None, validation: object) -> None:
     """Check when training is to end early."""
     if patience is not None:
         checks.whole("patience", patience, 1)
-        if not has_validation:
-            raise ValueError("patience needs validation data, got none")
+        validation_for_patience(validation)
     if max_time is not None:
         checks.positive("max_time", max_time)
+
+
+def validation_for_patience(validation: object) -> None:
+    """Check that there is something by which training may lose its patience."""
+    if validation is None:
+        raise ValueError("patience needs validation data, got none")
 
 
 def length(epochs: Any, steps: Any, every: Any) -> None:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fastnet.cli.commands.train import settings
 from fastnet.cli.commands.train.job import Job, run_job
 from fastnet.cli.commands.train.run import Run
+from fastnet.cli.commands.train.settings import make_network
 from fastnet.cli.data import Parts, check_no_copy, load_parts
 from fastnet.cli.output import percent, print_rows, rate
 from fastnet.cli.progress import Bar, Lines, make_progress
 from fastnet.inference import Evaluation, loss_name
 from fastnet.models import Model
-from fastnet.network import Network
 from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.training.history import Epoch
 from fastnet.training.settings import TrainingSettings
@@ -111,7 +110,11 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
         check_no_copy(parts, str(options.dtype))
     if options.patience is not None:
         parts = parts.with_validation(options.seed)
-    trainer, before = _resumed(options, parts, how) if options.resume else (_fresh(options, parts, how), [])
+    if options.resume:
+        trainer, before = _resumed(options, parts, how)
+    else:
+        network = make_network(options, parts.X.shape[1], parts.n_classes, parts.input_scale)
+        trainer, before = Trainer.of(network, how), []
     length = {name: getattr(options, name) for name in ("epochs", "steps", "every", "patience", "max_time")}
     job = PlainJob(
         options, trainer, (parts.X, parts.y), (parts.X_test, parts.y_test), parts.watched,
@@ -125,12 +128,6 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
     if not options.json:
         print_rows(job.head())
     return search_rate(trainer, parts, options.plot, options.json)
-
-
-def _fresh(options: Any, parts: Parts, how: TrainingSettings) -> Trainer:
-    """Return a network that has learnt nothing, with its trainer."""
-    sizes = [parts.X.shape[1], *settings.hidden_sizes(options.hidden), parts.n_classes]
-    return Trainer.of(Network(sizes, **settings.network_settings(options), input_scale=parts.input_scale), how)
 
 
 def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer, list[Epoch]]:

@@ -51,7 +51,7 @@ class Run:
         return min(self.epochs, key=lambda epoch: (epoch.validation or UNKNOWN).loss)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all figures."""
+        """Return all metrics."""
         return {
             "history": [_epoch_as_json(epoch, self.watched) for epoch in self.epochs],
             "test_loss": self.test.loss,

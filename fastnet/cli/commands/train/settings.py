@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastnet.network import Network
     from fastnet.optimizers import Optimizer
     from fastnet.training.settings import TrainingSettings
 
@@ -25,12 +26,14 @@ def training_settings(options: Any) -> TrainingSettings:
     )  # fmt: skip
 
 
-def network_settings(options: Any) -> dict[str, Any]:
-    """Return what a network is made with, but for what the data says."""
-    return {
-        "activations": str(options.activation), "bias": not options.no_bias, "init": str(options.init),
-        "seed": options.seed, "dtype": str(options.dtype),
-    }  # fmt: skip
+def make_network(options: Any, n_features: int, n_classes: int, input_scale: float) -> Network:
+    """Return the network that the options of a run without a recipe ask for."""
+    from fastnet.network import Network
+
+    return Network(
+        [n_features, *hidden_sizes(options.hidden), n_classes], str(options.activation), bias=not options.no_bias,
+        init=str(options.init), seed=options.seed, dtype=str(options.dtype), input_scale=input_scale,
+    )  # fmt: skip
 
 
 def check(options: Any, given: Mapping[str, Any]) -> None:
