@@ -23,7 +23,7 @@ from fastnet.training.plan import Plan
 from fastnet.training.samples import Order, SampleOrder, Samples
 from fastnet.training.schedules import Rates
 from fastnet.training.settings import TrainingSettings
-from fastnet.training.state import RunStart, TrainingState
+from fastnet.training.state import TrainingState
 
 CHUNK_FLOP = 5_000_000_000
 """Work between two looks at Python, for Ctrl-C, callbacks and limits of time: some tens of milliseconds."""
@@ -173,8 +173,8 @@ class TrainingLoop:
         end = min(begin + plan.interval, plan.n_samples)
         self._n_weighty = 0
         while state.used < end and not self._stopped:
-            left = end - state.used if plan.by_steps else plan.round_size - state.used % plan.round_size  # of the epoch
-            drawn = self._order.take(min(self._chunk, left))
+            rest = end - state.used if plan.by_steps else plan.round_size - state.used % plan.round_size  # of the epoch
+            drawn = self._order.take(min(self._chunk, rest))
             done, n_steps = plan.steps_of(state.used), math.ceil(len(drawn) / plan.n_batch)
             self._rate = self._rates.rate(done, n_steps, plan.n_steps)
             sums = self._take_steps(self._task.samples.with_weight(drawn, plan.n_batch), sums)
@@ -207,9 +207,3 @@ class TrainingLoop:
         if samples.in_parts():
             n_batches = min(n_batches, samples.most_rows() // plan.n_batch)
         return max(1, n_batches) * plan.n_batch
-
-
-def start_run(state: TrainingState, plan: Plan, samples: Samples, resume: bool = False) -> None:
-    """Begin a run, or see that it may be resumed."""
-    start = RunStart(state.step, state.epoch, len(samples.y), plan.n_batch, plan.by_steps)
-    state.start_run(start, resume)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.training.plan import Plan
 from fastnet.training.settings import TrainingSettings
 from fastnet.validation import settings as checks
 from fastnet.validation import training as training_checks
@@ -101,8 +102,9 @@ class TrainingState:
         mask_seed = int(np.random.default_rng(settings.seed).integers(1 << 63)) if np.any(settings.dropout) else 0
         return cls(parameters, vectors, np.random.default_rng(settings.seed), mask_seed)
 
-    def start_run(self, start: RunStart, resume: bool) -> None:
+    def start_run(self, plan: Plan, n_samples: int, resume: bool = False) -> None:
         """Note where a run begins, unless it resumes another one, whose samples and batches must be the same."""
+        start = RunStart(self.step, self.epoch, n_samples, plan.n_batch, plan.by_steps)
         if not resume or self.run_start is None:
             self.run_start, self.best, self.used = start, None, 0
             if not start.by_steps:

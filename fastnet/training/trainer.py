@@ -14,7 +14,7 @@ from fastnet.optimizers import Adam, Optimizer
 from fastnet.training import samples, stopping
 from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import History
-from fastnet.training.loop import Layers, Task, TrainingLoop, start_run
+from fastnet.training.loop import Layers, Task, TrainingLoop
 from fastnet.training.plan import Plan, make_plan
 from fastnet.training.samples import PreparedData, Sampler
 from fastnet.training.schedules import Schedule
@@ -230,7 +230,7 @@ class Trainer(Inference):
         told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
         start = time.perf_counter()
         self.state.parameters = self.network.parameters
-        start_run(self.state, plan, data.samples, resume)
+        self.state.start_run(plan, len(data.samples.y), resume)
         loop = self._loop(data, plan, told)
         history = History(compile_seconds=time.perf_counter() - start)
         for epoch in loop:

@@ -15,7 +15,7 @@ from fastnet.estimators.fitting.held_out import HeldOut
 from fastnet.estimators.fitting.schedules import EpochRates
 from fastnet.estimators.fitting.tasks import Tasks
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
-from fastnet.training.loop import Layers, Task, TrainingLoop, start_run
+from fastnet.training.loop import Layers, Task, TrainingLoop
 from fastnet.training.plan import Plan
 from fastnet.training.samples import Samples
 from fastnet.training.settings import TrainingSettings
@@ -97,7 +97,7 @@ def descend(model: Any, samples: Samples, rows: Array, held_out: HeldOut | None,
     assert settings.batch_size is not None
     plan = Plan(False, settings.batch_size, len(rows), 1 if incremental else int(model.max_iter), 1)
     state.epoch = 0
-    start_run(state, plan, samples)
+    state.start_run(plan, len(samples.y))
     tasks = None if incremental else Tasks.of(model, samples)
     loop = TrainingLoop(
         Task(layers, settings, state, samples._replace(y=model._smoothed(samples.y))), plan,
