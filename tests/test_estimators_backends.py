@@ -8,6 +8,7 @@ from test_estimators import BACKENDS, each_estimator, pair_for, problem
 from tiers import tiered
 
 from fastnet import MLPClassifier
+from fastnet.estimators.constraints import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -18,7 +19,6 @@ SETTINGS = {
     "batch_size": 32,
     "random_state": 0,
 }
-ACTIVATIONS = ["identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
 
 OF_BOTH = [
     *[{"activation": name} for name in ACTIVATIONS],

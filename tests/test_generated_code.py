@@ -9,7 +9,7 @@ import pytest
 
 from fastnet import kernels
 from fastnet.compiler import policy
-from fastnet.kernels import activations, dropout, losses, optimizers, rectifiers, regression_losses, softmax
+from fastnet.kernels import activations, dropout, gated, losses, optimizers, regression_losses, softmax
 from fastnet.kernels.tile import plain
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS, lanes
 from fastnet.kernels.tile.operands import PanelEpilogue, Panels
@@ -71,7 +71,7 @@ def test_the_tile_is_fused_multiply_adds_on_whole_vectors(dtype, kind):
     [
         (activations._activate, "sigmoid_forward"),
         (activations._differentiate, "tanh_backward"),
-        (rectifiers._differentiate_at, "gelu_backward"),
+        (gated._differentiate_at, "gelu_backward"),
         (softmax._softmax, "softmax_forward"),
         (losses._mean_difference, "squared_error_backward"),
         (regression_losses._absolute_error_backward, "absolute_error_backward"),
@@ -89,7 +89,7 @@ def test_softmax_backward_of_float32_holds_no_double():
     for kernel, operation in (
         (softmax._softmax_backward, "softmax_backward"),
         (softmax._log_softmax_backward, "log_softmax_backward"),
-        (plain._differentiate_stack, "linear_backward"),
+        (plain._plain_gradients, "linear_backward"),
     ):
         assert not any("double" in one for one in functions_of(kernel, operation))
 

@@ -75,7 +75,9 @@ def test_any_product_has_the_bits_of_the_tile_on_panels(m, k, n, batch, turns_a,
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(80, 300, 260), (32, 700, 130), (65, 129, 611), (700, 800, 90), (610, 60, 1100)])
+@pytest.mark.parametrize(
+    "shape", [(80, 300, 260), (32, 700, 130), (65, 129, 611), (700, 800, 90), (610, 60, 1100), (90, 300, 300)]
+)
 def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
     m, k, n = shape
     rng = np.random.default_rng(0)
@@ -91,10 +93,12 @@ def test_packing_and_transposing_change_no_bit(shape, dtype, monkeypatch):
 
 
 def test_panels_are_packed_for_some_rows_of_a_large_matrix_only():
-    assert direct.room_for((32, 1000, 1000), 4) > 0
-    assert direct.room_for((31, 1000, 1000), 4) == 0
-    assert direct.room_for((1000, 80, 80), 4) == 0
-    assert direct.room_for((1000, 100_000, 2), 4) == 0
+    assert direct.room_for((400, 1000, 1000), 4, False) > 0
+    assert direct.room_for((31, 1000, 1000), 4, True) == 0
+    assert direct.room_for((100, 300, 300), 4, False) == 0
+    assert direct.room_for((32, 1000, 1000), 4, True) > 0
+    assert direct.room_for((1000, 80, 80), 4, False) == 0
+    assert direct.room_for((1000, 100_000, 2), 4, False) == 0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -140,12 +140,14 @@ def test_rectifiers_worked_by_hand():
         "selu": ([a * 1.05070098735548, -1.758099340847377 / 2, 0], [1.05070098735548, 1.758099340847377 / 2] * 2),
         "softplus": ([math.log(3), math.log(1.5), a], [2 / 3, 1 / 3, 1 / 2]),
         "silu": ([2 * a / 3, -a / 3, 0], [2 / 3 + 2 * a / 9, 1 / 3 - 2 * a / 9, 1 / 2]),
+        # n = e (e + 2) is 8, 5/4 and 3: tanh(softplus(x)) is 4/5, 5/13 and 3/5
+        "mish": ([4 * a / 5, -5 * a / 13, 0], [4 / 5 + 2 * a / 3 * 9 / 25, 5 / 13 - a / 3 * 144 / 169, 3 / 5]),
     }
     expected["selu"][1][2:] = [1.758099340847377]  # the slope from the left at 0
     for name, (y, slope) in expected.items():
         actual = getattr(reference, f"{name}_forward")(x)
         np.testing.assert_allclose(actual, y, rtol=0, atol=1e-14)
-        actual = getattr(reference, f"{name}_backward")(np.full(3, 2.0), x if name == "silu" else actual)
+        actual = getattr(reference, f"{name}_backward")(np.full(3, 2.0), x if name in ("silu", "mish") else actual)
         np.testing.assert_allclose(actual, 2 * np.array(slope), rtol=0, atol=1e-14)
 
 

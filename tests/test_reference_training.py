@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from fastnet import reference
+from fastnet.validation import activations
 
 SIZES, ACTIVATIONS = (3, 6, 5, 2), ("tanh", "softplus")
 N_SAMPLES = 11
 EPS = float(np.finfo(np.float64).eps)
 LOSSES = ["cross_entropy", ("cross_entropy", 0.3), "binary_cross_entropy", "squared_error", "poisson", "huber"]
 LOSSES += [("huber", 0.4), "absolute_error", "softmax_squared_error"]
-SMOOTH = ["identity", "sigmoid", "tanh", "elu", "gelu", "silu", "softplus", "relu", "leaky_relu", "selu"]
 
 
 def answers(loss, rng):
@@ -73,7 +73,7 @@ def test_loss_gradient_is_that_of_differences(loss, weighted):
     assert np.abs(expected).max() > 0.1
 
 
-@pytest.mark.parametrize("activation", SMOOTH)
+@pytest.mark.parametrize("activation", list(activations.ACTIVATIONS))
 def test_gradients_of_activations_in_a_network_are_those_of_differences(activation):
     arguments = batch(activations=(activation, activation))
     _, actual = reference.loss_gradient(**arguments)

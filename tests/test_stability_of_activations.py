@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from rounding import LONG, assert_close, tiny, units
 
+from fastnet.validation.activations import FROM_INPUT
+
 INF, NAN = np.inf, np.nan
 
 
@@ -40,7 +42,14 @@ def test_saturated_units_have_no_gradient(implementation, name):
         np.testing.assert_array_equal(getattr(implementation, f"{name}_backward")(dy, y), [0, 0])
 
 
-RECTIFIERS = ["leaky_relu", "elu", "selu", "softplus", "gelu", "silu"]
+RECTIFIERS = ["leaky_relu", "elu", "selu", "softplus", *FROM_INPUT]
+
+
+def mish(x, s):
+    t = np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+    e = np.exp(np.minimum(x, 40))
+    steepness = np.where(x < 5000, x, 0) * s * (4 * (e * e + 2 * e + 1) / (e * e + 2 * e + 2) ** 2)
+    return x * t, t + steepness
 
 
 def exact_rectifier(name, x):
@@ -62,6 +71,7 @@ def exact_rectifier(name, x):
         "selu": lambda: (scale * np.where(x > 0, x, alpha * below), scale * np.where(x > 0, 1, alpha * (below + 1))),
         "softplus": lambda: (np.maximum(x, 0) + np.log1p(e), s),
         "silu": lambda: (x * s, s * (1 + x * rest)),
+        "mish": lambda: mish(x, s),
     }[name]()
 
 
@@ -75,7 +85,7 @@ def test_rectifiers_of_hard_numbers(implementation, name):
         # `tiny` may be lost to subnormal numbers, times |x|.
         n_units = 3 * 100 + 7 if name == "gelu" else 4 + 4
         assert_close(actual, expected, dtype, n_units, atol=120 * tiny(dtype))
-        given = x if name in ("gelu", "silu") else actual
+        given = x if name in FROM_INPUT else actual
         actual = getattr(implementation, f"{name}_backward")(np.ones_like(x), given)
         # From the output, a slope is known to a unit of the output's largest value: 1.76.
         assert_close(actual, slopes, dtype, n_units, atol=units(dtype, 12))
@@ -91,7 +101,7 @@ def test_rectifiers_end_as_zero_a_constant_or_their_input(implementation, name):
         y = getattr(implementation, f"{name}_forward")(x)
         with np.errstate(over="ignore"):
             np.testing.assert_array_equal(y, [*low.get(name, [0] * 3), *(scale * x[3:])])
-        actual = getattr(implementation, f"{name}_backward")(np.ones_like(x), x if name in ("gelu", "silu") else y)
+        actual = getattr(implementation, f"{name}_backward")(np.ones_like(x), x if name in FROM_INPUT else y)
         slope = dtype(0.01) if name == "leaky_relu" else 0
         np.testing.assert_array_equal(actual, [slope] * 3 + [scale] * 2)
 
@@ -108,7 +118,7 @@ def test_nan_stays_nan_and_spoils_nothing_else(implementation, name):
             y = forward(x)
             assert np.isnan(y[position])
             np.testing.assert_array_equal(y[others], forward(clean)[others])
-            given, usual = (x, clean) if name in ("gelu", "silu") else (y, forward(clean))
+            given, usual = (x, clean) if name in FROM_INPUT else (y, forward(clean))
             if name != "identity":
                 assert np.isnan(backward(dy, given)[position])
             np.testing.assert_array_equal(backward(dy, given)[others], backward(dy, usual)[others])

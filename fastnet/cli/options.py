@@ -11,20 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from fastnet.validation.activations import ACTIVATIONS
 
-class Activation(StrEnum):
-    """Activations of hidden layers."""
-
-    relu = "relu"
-    sigmoid = "sigmoid"
-    tanh = "tanh"
-    identity = "identity"
-    leaky_relu = "leaky_relu"
-    elu = "elu"
-    selu = "selu"
-    gelu = "gelu"
-    silu = "silu"
-    softplus = "softplus"
+Activation = StrEnum("Activation", list(ACTIVATIONS))  # type: ignore[misc]
+"""Activations of hidden layers."""
 
 
 class Init(StrEnum):

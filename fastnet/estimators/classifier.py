@@ -33,7 +33,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         Units of each hidden layer.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
-        and "leaky_relu", "elu", "selu", "gelu", "silu", "softplus".
+        or any other name of `fastnet.validation.activations.ACTIVATIONS`, such as "gelu".
     solver : {"adam", "adamw", "sgd", "lbfgs"}, default="adam"
         L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
     alpha : float, default=0.0001

@@ -9,20 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from fastnet.validation import activations
 from fastnet.validation.settings import SCHEDULES, hidden_dropout
 
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "elu": "elu",
-    "selu": "selu",
-    "gelu": "gelu",
-    "silu": "silu",
-    "softplus": "softplus",
-}
+ACTIVATIONS = {(activation.sklearn or name): name for name, activation in activations.ACTIVATIONS.items()}
 """scikit-learn's names of activations, and ours after them, with what the backends call them."""
 
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")

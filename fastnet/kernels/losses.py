@@ -18,6 +18,15 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray, IntArray
 
+__all__ = [
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
+]
+
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR, SOFTMAX_SQUARED_ERROR = range(7)
 CODES = {
     "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,

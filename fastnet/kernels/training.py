@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.activations import CODES
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.arrays import read_only
 from fastnet.kernels.step.block import PHASES
 from fastnet.kernels.step.driver.epochs import Data, Epochs

@@ -10,9 +10,9 @@ import functools
 from typing import Any
 
 from fastnet.compiler.policy import inlined, stage
-from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
-from fastnet.kernels.activations import RELU as RELU_CODE
 from fastnet.kernels.codegen.elementary import choose
+from fastnet.kernels.codegen.scalar_activations import RELU as RELU_CODE
+from fastnet.kernels.codegen.scalar_activations import SLOPED, activate, activate_with_slope, differentiate
 from fastnet.kernels.dropout import drop_run, key_of
 from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.runtime.claims import partition
@@ -190,7 +190,7 @@ def make_activation(code: int, keeps: int) -> Any:
             y = values[begin:end]
             if keeps != 0:
                 slope = slopes[begin:end]
-                if code in (GELU, SILU):
+                if code in SLOPED:
                     activate_with_slope(code, y, slope)
                 else:
                     activate(code, y)

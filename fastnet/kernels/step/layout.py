@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnet.compiler.policy import inlined
-from fastnet.kernels.activations import CODES
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.first_layer.few_outputs import PANELS, FewOutputs, pack_rows, packed_size, unpack_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, panel_width, tall_rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels import losses
-from fastnet.kernels.codegen import reductions, scalar_rectifiers
+from fastnet.kernels.codegen import reductions, scalar_activations
 from fastnet.kernels.codegen.reductions import LANE_BITS
 from fastnet.kernels.losses import (
     ABSOLUTE_ERROR,
@@ -150,14 +150,14 @@ def _poisson(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
 def _huber(targets: Any, delta: float, logits: Any, dlogits: Any, columns: int) -> float:
     end = logits.dtype.type(delta)
     for j in range(columns):
-        dlogits[j] = scalar_rectifiers.within(logits[j] - targets[j], end)
+        dlogits[j] = scalar_activations.within(logits[j] - targets[j], end)
     return losses.huber_row(logits, targets, delta, columns)
 
 
 @inlined
 def _absolute_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
     for j in range(columns):
-        dlogits[j] = scalar_rectifiers.sign(logits[j] - targets[j])
+        dlogits[j] = scalar_activations.sign(logits[j] - targets[j])
     return losses.absolute_error_row(logits, targets, columns)
 
 

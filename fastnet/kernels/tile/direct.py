@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.compiler.policy import inlined, kernel, vector_bits
+from fastnet.kernels.codegen.vectors import HALF_BITS
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square
 from fastnet.kernels.tile.operands import Epilogue, Operand
@@ -19,6 +20,7 @@ from fastnet.kernels.tile.strided import (
     rows_by_1,
     rows_by_2,
     rows_by_3,
+    rows_by_half,
     rows_by_part,
 )  # fmt: skip
 
@@ -37,6 +39,9 @@ MOST_ROWS = 16
 
 DIRECT_BYTES = 256 * 1024 if VECTOR_BYTES == 64 else 32 * 1024
 """Bytes of B up to which micro-panels of it are not packed: wide ones may lie far apart for longer."""
+
+BRIEF_ROWS, BRIEF_BYTES = (384, 4 * 1024 * 1024) if VECTOR_BYTES == 64 else (128, 400 * 1024)
+"""Rows for which packing never pays, and bytes of B up to which that is so: they read B too few times."""
 
 FEWEST_ROWS = 32
 """Rows for which a micro-panel is packed, at least."""
@@ -59,11 +64,21 @@ def depth_steps(depth: int, is_transposed: bool) -> int:
 _depth_steps = inlined(depth_steps)
 
 
-def room_for(shape: tuple[int, ...], itemsize: int) -> int:
-    """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not."""
+def is_direct(n_rows: int, n_bytes: int) -> bool:
+    """Tell whether a B of so many bytes is read as it lies, if it lies row by row."""
+    return n_rows < FEWEST_ROWS or n_bytes <= DIRECT_BYTES or (n_rows <= BRIEF_ROWS and n_bytes <= BRIEF_BYTES)
+
+
+def room_for(shape: tuple[int, ...], itemsize: int, is_turned: bool) -> int:
+    """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not.
+
+    A B that is turned, so that its columns lie one after the other, is transposed as a whole instead if it is small.
+    """
     n_rows, depth, n_columns = shape
-    is_short = n_columns * itemsize < VECTOR_BYTES
-    if is_short or n_rows < FEWEST_ROWS or depth * n_columns * itemsize <= DIRECT_BYTES:
+    n_bytes = depth * n_columns * itemsize
+    if n_columns * itemsize < VECTOR_BYTES or n_rows < FEWEST_ROWS or n_bytes <= DIRECT_BYTES:
+        return 0
+    if is_direct(n_rows, n_bytes) and not is_turned:
         return 0
     lanes = VECTOR_BYTES // itemsize
     n_vectors = -(-min(n_columns, MOST_COLUMNS) // lanes) if n_rows > LONG_ROWS else MOST_VECTORS
@@ -119,7 +134,10 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
     n_rows, n_columns = shape
     lanes = VECTOR_BYTES // c.array.itemsize
     if n_columns < lanes:
-        rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
+        if HALF_BITS < 8 * VECTOR_BYTES and n_columns <= lanes // 2:
+            rows_by_half(a, b, depth, c, n_rows, n_columns, epilogue)
+        else:
+            rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
         return
     n_vectors = (n_columns + lanes - 1) // lanes
     n_panels = (n_vectors + MOST_VECTORS - 1) // MOST_VECTORS

@@ -13,12 +13,13 @@ import numpy as np
 
 from fastnet.compiler.policy import called, inlined, kernel
 from fastnet.kernels.codegen import elementary
-from fastnet.kernels.tile.direct import DIRECT_BYTES, FEWEST_ROWS, Room, multiply_matrix, transpose
+from fastnet.kernels.tile.direct import Room, is_direct, multiply_matrix, transpose
 from fastnet.kernels.tile.operands import Operand
+from fastnet.kernels.tile.products import FLOP_PER_THREAD
 from fastnet.validation.operations import FLOAT32, FLOAT64
 
-MOST_PRODUCTS = 8_000_000
-"""Multiply-adds up to which a call is plain: a tenth of a millisecond, for which nobody else is asked to help."""
+MOST_PRODUCTS = FLOP_PER_THREAD - 1
+"""Multiply-adds up to which a call is plain: for more, two threads would be worth it."""
 
 ndarray = np.ndarray
 
@@ -102,6 +103,9 @@ def _are_like(arrays: Any, others: Any, dtype: Any) -> bool:
     return True
 
 
+_is_direct = inlined(is_direct)
+
+
 @inlined
 def _overlap(x: Any, y: Any) -> bool:
     first, second = x.ctypes.data, y.ctypes.data
@@ -117,7 +121,7 @@ def _overlap_any(x: Any, dc: Any, a: Any, b: Any, y: Any) -> bool:
 def _is_plain(n_items: int, shape: tuple[int, int, int], itemsize: int) -> bool:
     """Tell whether products are few, and no B is one of which micro-panels would be packed."""
     m, k, n = shape
-    return 0 < n_items * m * k * n <= MOST_PRODUCTS and (m < FEWEST_ROWS or k * n * itemsize <= DIRECT_BYTES)
+    return 0 < n_items * m * k * n <= MOST_PRODUCTS and _is_direct(m, k * n * itemsize)
 
 
 @called

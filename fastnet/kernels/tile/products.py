@@ -59,7 +59,7 @@ def multiply(
 def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
     """Cut the work into items, make room for each thread, and have it done."""
     items, m, k, n = shape
-    n_packed = room_for((m, k, n), c.itemsize)
+    n_packed = room_for((m, k, n), c.itemsize, b[3] != 1)
     pieces = 1 if team == 1 else PIECES_PER_THREAD * team
     groups, per_matrix = min(items, pieces), -(-pieces // items)
     blocks, splits = max(1, min(per_matrix, m // TILE_ROWS)), 1

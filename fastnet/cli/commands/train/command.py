@@ -36,7 +36,7 @@ def train(
     context: typer.Context,
     data: options.TrainingData = None,
     hidden: options.Hidden = "128,64",
-    activation: options.ActivationOption = Activation.relu,
+    activation: options.ActivationOption = Activation["relu"],
     init: options.InitOption = Init.auto,
     dtype: options.DtypeOption = Dtype.float32,
     epochs: options.Epochs = 60,

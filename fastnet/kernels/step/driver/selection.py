@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.kernels.activations import IDENTITY, RELU
 from fastnet.kernels.codegen import optimizer_formulas
+from fastnet.kernels.codegen.scalar_activations import IDENTITY, RELU
 from fastnet.kernels.step import block, clipping, layers, loss, turns, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
 from fastnet.kernels.step.inference import stages as inference
@@ -51,10 +51,11 @@ def _is_apart(code: int, keeps: int) -> bool:
 
 def _activations(asked: Layers, first_is_apart: bool) -> tuple[Any, ...]:
     """Return the stages of activations forward, for those that products do not apply: of a sparse first layer, none."""
-    return tuple(
-        layers.make_activation(*layer) if _is_apart(*layer) or (i == 0 and first_is_apart and any(layer)) else None
-        for i, layer in enumerate(asked)
-    )
+
+    def is_stage(i: int, layer: tuple[int, int]) -> bool:
+        return _is_apart(*layer) or (i == 0 and first_is_apart and layer != (IDENTITY, 0))
+
+    return tuple(layers.make_activation(*layer) if is_stage(i, layer) else None for i, layer in enumerate(asked))
 
 
 def training_stages(asked: Training) -> Stages:

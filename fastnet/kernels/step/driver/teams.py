@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.kernels import losses
-from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.codegen import optimizer_formulas
+from fastnet.kernels.codegen.scalar_activations import CODES, IDENTITY, SLOPED
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.runtime import arrays, claims
 from fastnet.kernels.runtime.arrays import flat, read_only
@@ -150,7 +150,7 @@ def _layers(task: Task) -> Layers:
     """Return for each layer the code of the activation after it, and whether its slopes are kept for the way back."""
     rates = task.dropout or [0.0] * len(task.activations)
     hidden = [(CODES[name], int(rate > 0)) for name, rate in zip(task.activations, rates, strict=True)]
-    return (*((code, int(keeps or code in (GELU, SILU))) for code, keeps in hidden), (IDENTITY, 0))
+    return (*((code, int(keeps or code in SLOPED)) for code, keeps in hidden), (IDENTITY, 0))
 
 
 def training_state(
