@@ -12,7 +12,7 @@ from fastnet.training.loop import Layers, Task
 from fastnet.training.samples import Samples
 from fastnet.training.state import TrainingState
 from fastnet.training.trainer import Trainer
-from fastnet.validation import training as training_checks
+from fastnet.validation import settings as checks
 
 SMOOTHING = 0.9
 """Share of the running mean of the losses that the next step keeps."""
@@ -80,9 +80,7 @@ def find_lr(
     >>> 0.01 < find_lr(trainer, digits.X, digits.y).suggestion < 10
     True
     """
-    if not 0 < low < high < math.inf:
-        raise ValueError(f"low and high must be rates with 0 < low < high, got {low} and {high}")
-    training_checks.whole("steps", steps, 10)
+    checks.rate_range(low, high, steps)
     samples = trainer.prepare(X, y).samples
     rates = np.geomspace(low, high, steps)
     losses = _losses(trainer, samples, rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +68,13 @@ def length(epochs: Any, steps: Any, every: Any) -> None:
         checks.whole("steps", steps, 0)
     if every is not None:
         checks.whole("every", every, 1)
+
+
+def rate_range(low: float, high: float, steps: Any) -> None:
+    """Check the learning rates of a range test."""
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"low and high must be rates with 0 < low < high, got {low} and {high}")
+    checks.whole("steps", steps, 10)
 
 
 def indices(name: str, values: npt.NDArray[Any], n_samples: int) -> None:

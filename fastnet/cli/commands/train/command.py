@@ -86,7 +86,7 @@ def train(
     --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
     early and saves what there is.
     """
-    return _run(context, SimpleNamespace(**context.params), options.given(context))
+    return _run(context, SimpleNamespace(**locals()), options.given(context))
 
 
 def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any]) -> int:
