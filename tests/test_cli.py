@@ -16,8 +16,7 @@ from fastnet.cli import main, options
 from fastnet.datasets import load, load_digits, stratified_split
 from fastnet.machine import cores
 from fastnet.network import ACTIVATIONS, INITS
-from fastnet.training.trainer import BACKENDS
-from fastnet.validation.training import HYPERPARAMETERS
+from fastnet.validation.training import BACKENDS, HYPERPARAMETERS
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

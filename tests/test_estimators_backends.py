@@ -27,7 +27,7 @@ OF_BOTH = [
     {"dropout": 0.3},
     {"dropout": [0.0, 0.5], "solver": "sgd", "clip_norm": 0.5},
     {"clip_value": 0.01, "solver": "adamw", "weight_decay": 0.5},
-    {"learning_rate": "onecycle", "warmup": 3},
+    {"learning_rate": "one_cycle", "warmup": 3},
     {"early_stopping": True},
     {"batch_size": "auto", "shuffle": False},
 ]
@@ -46,7 +46,7 @@ OF_EVERY_CHANGE = [
     ("two outputs", {"activation": ["silu", "tanh"], "solver": "lbfgs", "alpha": 1.0}),
     ("two outputs", {"dropout": [0.0, 0.5], "solver": "sgd", "clip_norm": 0.5}),
     ("multiclass", {"clip_value": 0.01, "solver": "adamw", "weight_decay": 0.5}),
-    ("multiclass", {"learning_rate": "onecycle", "warmup": 3}),
+    ("multiclass", {"learning_rate": "one_cycle", "warmup": 3}),
     ("two outputs", {"early_stopping": True}),
     ("multiclass", {"batch_size": "auto", "shuffle": False}),
     ("multiclass", {"label_smoothing": 0.2}),

@@ -6,7 +6,7 @@ from test_estimators import BACKENDS, each_estimator, problem
 from test_estimators_training import SETTINGS, Watch, split
 
 from fastnet import MLPClassifier, load_model
-from fastnet.training.callbacks import Callback, Checkpoint, Record, StopWhen
+from fastnet.training.callbacks import Callback, Record, SaveModel, StopWhen
 
 pytestmark = [
     pytest.mark.parametrize("backend", BACKENDS),
@@ -41,7 +41,7 @@ def test_a_callback_stops_training(estimator, solver, backend):
 
 
 def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend, monkeypatch):
-    monkeypatch.setattr("fastnet.estimators.fitting.stochastic.CHUNK_FLOP", 1)
+    monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     X, y = problem("binary")
 
     class Parts(Callback):
@@ -63,7 +63,7 @@ def test_a_callback_is_told_of_parts_of_an_epoch_and_may_stop_within_it(backend,
 def test_a_checkpoint_holds_the_model_of_its_epoch(estimator, backend, tmp_path):
     X, y = problem("binary")
     watch, path = Watch(lambda model: model.coefs_[0].copy()), tmp_path / "model.safetensors"
-    checkpoint = Checkpoint(path, every=5)
+    checkpoint = SaveModel(path, every=5)
     model = estimator(backend=backend, callbacks=(watch, checkpoint), **SETTINGS).fit(X, y)
     kept = load_model(path)
     assert kept.metrics["epoch"] == 10
@@ -73,9 +73,9 @@ def test_a_checkpoint_holds_the_model_of_its_epoch(estimator, backend, tmp_path)
 
 def test_a_checkpoint_of_the_best_keeps_the_epoch_of_the_highest_score(backend, tmp_path):
     X, y, X_val, y_val = split("binary")
-    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
+    checkpoint = SaveModel(tmp_path / "model.safetensors", best_only=True)
     model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y, X_val=X_val, y_val=y_val)
     assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmax(model.validation_scores_)
-    checkpoint = Checkpoint(tmp_path / "model.safetensors", best_only=True)
+    checkpoint = SaveModel(tmp_path / "model.safetensors", best_only=True)
     model = MLPClassifier(backend=backend, callbacks=(checkpoint,), **SETTINGS).fit(X, y)
     assert load_model(checkpoint.path).metrics["epoch"] == 1 + np.argmin(model.loss_curve_) > 1

@@ -191,7 +191,7 @@ def test_ctrl_c_during_a_long_fit_keeps_a_usable_model(digits, backend):
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_sparse_input_is_never_made_dense_as_a_whole(backend, solver, monkeypatch):
-    monkeypatch.setattr("fastnet.estimators.fitting.samples.DENSE_BYTES", 4 << 20)
+    monkeypatch.setattr("fastnet.training.samples.DENSE_BYTES", 4 << 20)
     rng = np.random.default_rng(0)
     places = rng.integers(0, 6000, 48_000), rng.integers(0, 4000, 48_000)
     X = scipy.sparse.coo_array((rng.random(48_000), places), (6000, 4000)).tocsr()
@@ -220,7 +220,7 @@ def test_sparse_input_in_any_form(backend, monkeypatch):
         fitted = MLPClassifier(backend=backend, **SETTINGS).fit(given, y)
         np.testing.assert_allclose(fitted.loss_curve_, expected, rtol=1e-12)
     assert twice.nnz == 2 * rows.nnz  # the caller's
-    monkeypatch.setattr("fastnet.estimators.fitting.samples.BITS_BYTES", 100)  # so that batches are made dense
+    monkeypatch.setattr("fastnet.training.samples.BITS_BYTES", 100)  # so that batches are made dense
     fitted = MLPClassifier(backend=backend, **SETTINGS).fit(rows, y)
     np.testing.assert_allclose(fitted.loss_curve_, expected, rtol=1e-12)
 

@@ -63,7 +63,7 @@ def test_a_cosine_falls_from_the_rate_to_nothing(backend):
 
 @each_backend
 def test_one_cycle_rises_to_the_rate_and_falls_to_less_than_it_began_with(backend):
-    actual = rates(backend, learning_rate="onecycle")
+    actual = rates(backend, learning_rate="one_cycle")
     peak = actual.argmax()
     assert 0 < peak < EPOCHS / 2
     assert actual[peak] == pytest.approx(RATE, rel=0.05)
@@ -71,7 +71,7 @@ def test_one_cycle_rises_to_the_rate_and_falls_to_less_than_it_began_with(backen
     assert (np.diff(actual[peak:]) < 0).all()
     assert actual[0] == pytest.approx(RATE / 25)
     assert actual[-1] == pytest.approx(RATE / 25e4, abs=1e-12)
-    assert rates(backend, learning_rate="onecycle", min_learning_rate=0.001)[-1] == pytest.approx(0.001)
+    assert rates(backend, learning_rate="one_cycle", min_learning_rate=0.001)[-1] == pytest.approx(0.001)
 
 
 @each_backend

@@ -22,7 +22,7 @@ def images():
 
 
 def shortened(name):
-    """Return a recipe for a few steps on three hundred images, with looks as often as it has them."""
+    """Return a recipe for a few steps on three hundred images, with metrics as often as it has them."""
     recipe = RECIPES[name]
     if recipe.steps is None:
         return replace(recipe, hidden=tuple(24 for _ in recipe.hidden), epochs=2)
@@ -38,7 +38,7 @@ def test_both_backends_tell_the_same_story(images, name, better):
         recipe = replace(recipe, dtype="float64")
     expected, actual = (run_recipe(recipe, images, backend, seed=3) for backend in ("numpy", "numba"))
     np.testing.assert_allclose(actual.history.loss, expected.history.loss, rtol=2e-4)
-    assert [look.number for look in actual.looks] == [look.number for look in expected.looks]
+    assert [epoch.step for epoch in actual.history.epochs] == [epoch.step for epoch in expected.history.epochs]
     n_samples = {part: len(y) for part, (_, y) in prepare(recipe, images, 3).items()}
     assert list(n_samples) == list(actual.accuracies) == list(expected.accuracies)
     for part, accuracy in expected.accuracies.items():  # a sample on the boundary may fall on either side
@@ -78,10 +78,10 @@ def test_only_the_first_rows_are_used(images):
 
 def test_accuracies_come_at_the_interval_of_the_notebook(images):
     recipe, heard = replace(RECIPES["sigmoid-128-sgd"], steps=12, every=2, print_every=4), []
-    result = run_recipe(recipe, images, "numpy", on_look=heard.append)
-    assert [look.number for look in result.looks] == [2, 4, 6, 8, 10, 12]
-    assert [look.number for look in heard] == [4, 8, 12]
-    assert result.looks[-1].accuracies["validation"] == result.accuracies["validation"]
+    result = run_recipe(recipe, images, "numpy", callbacks=[heard.append])
+    assert [epoch.step for epoch in result.history.epochs] == [2, 4, 6, 8, 10, 12]
+    assert heard == result.history.epochs
+    assert heard[-1].validation.accuracy == result.accuracies["validation"]
 
 
 def test_networks_without_biases_and_unscaled_pixels_stay_so(images):

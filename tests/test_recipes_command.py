@@ -160,7 +160,7 @@ def test_training_by_a_recipe_is_what_the_library_does(capsys, tmp_path, tiny):
     assert model.metrics == {f"{part}_accuracy": share for part, share in expected.accuracies.items()}
     assert (model.settings["recipe"], model.settings["seed"]) == ("kaggle-relu", 2)
     printed = [line.split()[1] for line in lines if line.startswith("step ")]
-    assert len([line for line in lines if line.startswith("step")]) == len(expected.looks) == 50
+    assert len([line for line in lines if line.startswith("step")]) == len(expected.history.epochs) == 50
     assert printed[-1] == "500/500"
     assert f"dev {100 * expected.accuracies['dev']:.2f} %" in lines[-4]
     assert lines[-3].endswith("83-85 % train")
@@ -207,15 +207,16 @@ def test_options_that_do_not_fit_a_recipe_are_refused(capsys, tmp_path, argv, sa
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_ends_training_and_saves_what_there_is(capsys, tmp_path, tiny, monkeypatch):
-    def interrupt(recipe, look):
-        signal.raise_signal(signal.SIGINT)
-        return True
+    def interrupt(plan, epoch):
+        if epoch.step == 10:
+            signal.raise_signal(signal.SIGINT)
+        return "step", epoch.step
 
-    monkeypatch.setattr("fastnet.cli.commands.train.recipe_job.is_printed", interrupt)
+    monkeypatch.setattr("fastnet.cli.commands.train.recipe.number_of", interrupt)
     out = tmp_path / "model.safetensors"
     argv = ["train", "--recipe", "kaggle-relu", str(tiny), "--backend", "numpy", "--out", str(out)]
     assert main(argv) == 130
     captured = capsys.readouterr()
-    assert captured.err == "fastnet: interrupted; saved what there is\n"
+    assert captured.err == "fastnet: interrupted after 10 steps; saved what there is\n"
     assert sum(line.startswith("step") for line in captured.out.splitlines()) == 1
     assert load_model(out).metrics.keys() == {"train_accuracy", "dev_accuracy"}

@@ -10,7 +10,6 @@ from fastnet.training.schedules import SCHEDULES, cosine, linear, one_cycle, pro
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 PEAK = 0.02
-NAMES = {"constant": "constant", "cosine": "cosine", "one_cycle": "onecycle"}  # the estimators' names
 
 
 @pytest.fixture
@@ -64,12 +63,12 @@ def test_one_cycle_begins_no_lower_than_it_ends():
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 9, 40])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_trainer_and_estimators_have_the_same_rates(name, epochs, used):
     run_trainer(name, epochs)
     by_trainer = used.copy()
     used.clear()
-    run_estimator(NAMES[name], epochs)
+    run_estimator(name, epochs)
     assert len(by_trainer) == epochs
     np.testing.assert_allclose(used, by_trainer, rtol=1e-12)
 
@@ -98,14 +97,14 @@ def test_rates_of_many_steps_each_begin_and_end_where_those_of_single_steps_do(u
     assert (np.diff(used[peak:]) < 0).all()
 
 
-@pytest.mark.parametrize(("kind", "first"), [("cosine", PEAK), ("onecycle", PEAK / 10)])
+@pytest.mark.parametrize(("kind", "first"), [("cosine", PEAK), ("one_cycle", PEAK / 10)])
 def test_the_last_epoch_of_an_estimator_has_the_least_rate(kind, first, used):
     run_estimator(kind, 12, min_learning_rate=PEAK / 10)
     np.testing.assert_allclose([used[0], used[-1]], [first, PEAK / 10])
     assert min(used) >= PEAK / 10
 
 
-@pytest.mark.parametrize("kind", ["cosine", "onecycle", "step"])
+@pytest.mark.parametrize("kind", ["cosine", "one_cycle", "step"])
 def test_no_rate_of_an_estimator_is_below_the_least(kind, used):
     run_estimator(kind, 12, min_learning_rate=2 * PEAK)
     assert used == [2 * PEAK] * 12

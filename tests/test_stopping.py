@@ -1,9 +1,8 @@
 """Training that ends early: for want of improvement, or of time."""
 
-import itertools
-
 import numpy as np
 import pytest
+from chunk_ends import ChunkEnd
 
 from fastnet import SGD, Adam, Network, Trainer
 from fastnet.datasets import load_digits
@@ -22,7 +21,7 @@ def a_trainer(**settings):
 def test_training_ends_where_validation_stalls_and_leaves_the_best_parameters():
     trainer, seen = a_trainer(), []
     history = trainer.fit(
-        X, Y, HELD_OUT, 200, on_epoch=lambda epoch: seen.append(trainer.network.parameters.copy()), patience=4
+        X, Y, HELD_OUT, 200, callbacks=[lambda epoch: seen.append(trainer.network.parameters.copy())], patience=4
     )
     losses = history.validation_loss
     best = int(np.argmin(losses))
@@ -49,7 +48,7 @@ def test_a_resumed_run_stalls_where_the_whole_one_does(stop, tmp_path):
         if epoch.number == min(stop, len(expected.epochs)):
             save_checkpoint(path, stopped)
 
-    stopped.fit(X, Y, HELD_OUT, stop, on_epoch=keep, patience=4)
+    stopped.fit(X, Y, HELD_OUT, stop, callbacks=[keep], patience=4)
     resumed, _ = load_checkpoint(path)
     actual = resumed.fit(X, Y, HELD_OUT, 200, patience=4, resume=True)
     np.testing.assert_array_equal(resumed.network.parameters, whole.network.parameters)
@@ -72,8 +71,7 @@ def test_time_that_is_up_ends_training_within_an_epoch_that_can_be_gone_on_with(
     whole = a_trainer(**settings)
     whole.fit(X, Y, **length)
     stopped = a_trainer(**settings)
-    clock = itertools.count()
-    monkeypatch.setattr("fastnet.training.loop.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("time.monotonic", lambda: stopped.state.step)
     history = stopped.fit(X, Y, max_time=chunks - 0.5, **length)
     assert history.epochs[-1].step == chunks
     if "epochs" in length:
@@ -84,7 +82,7 @@ def test_time_that_is_up_ends_training_within_an_epoch_that_can_be_gone_on_with(
 
 
 def test_whoever_is_told_of_an_epoch_may_end_training():
-    history = a_trainer().fit(X, Y, epochs=9, on_epoch=lambda epoch: epoch.number == 3)
+    history = a_trainer().fit(X, Y, epochs=9, callbacks=[lambda epoch: epoch.number == 3])
     assert [epoch.number for epoch in history.epochs] == [1, 2, 3]
 
 
@@ -93,7 +91,8 @@ def test_whoever_is_told_of_a_chunk_may_end_training_within_an_epoch(monkeypatch
     whole, stopped, told = a_trainer(), a_trainer(), []
     whole.fit(X, Y, epochs=3)
     stopped.fit(X, Y, epochs=1)
-    stopped.fit(X, Y, epochs=3, resume=True, on_chunk=lambda *chunk: told.append(chunk) or chunk[0] >= 60)
+    stop = ChunkEnd(lambda *chunk: told.append(chunk) or chunk[0] >= 60)
+    stopped.fit(X, Y, epochs=3, resume=True, callbacks=[stop])
     assert told == [(30, 300), (60, 300)]
     assert stopped.fit(X, Y, epochs=3, resume=True).epochs[0].step == 20
     np.testing.assert_array_equal(stopped.network.parameters, whole.network.parameters)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from chunk_ends import ChunkEnd
 from tiers import tiered
 
 from fastnet import SGD, Adam, AdamW, Network, Trainer, kernels
@@ -14,7 +15,7 @@ OPTIMIZERS = [SGD(0.1), SGD(0.05, 0.9), SGD(0.05, 0.9, nesterov=True), Adam(0.00
 
 def digits_trainer(backend, optimizer, dtype=np.float32, loss="cross_entropy", **settings):
     network = Network([64, 32, 20, 10], ["relu", "tanh"], seed=1, dtype=dtype, input_scale=1 / 16)
-    return Trainer(network, optimizer, loss, batch_size=48, backend=backend, seed=2, **settings)
+    return Trainer(network, optimizer, loss, **{"batch_size": 48, "backend": backend, "seed": 2, **settings})
 
 
 def targets_of(labels, loss):
@@ -91,9 +92,8 @@ def test_a_clipped_step_is_as_long_as_asked_for(backend, dtype, sizes):
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_no_element_of_a_clipped_step_is_larger_than_asked_for(digits, backend):
-    trainer = digits_trainer(backend, SGD(0.5), np.float64, clip_value=0.002)
+    trainer = digits_trainer(backend, SGD(0.5), np.float64, clip_value=0.002, batch_size=1797)
     before = trainer.network.parameters.copy()
-    trainer.batch_size = 1797
     trainer.fit(digits.X, digits.y, epochs=1)
     steps = np.abs(trainer.network.parameters - before)
     assert steps.max() == pytest.approx(0.5 * 0.002)
@@ -103,7 +103,7 @@ def test_no_element_of_a_clipped_step_is_larger_than_asked_for(digits, backend):
 def test_history_has_a_figure_for_each_epoch(digits):
     seen = []
     trainer = digits_trainer("numba", SGD(0.1))
-    history = trainer.fit(digits.X, digits.y, epochs=3, on_epoch=seen.append)
+    history = trainer.fit(digits.X, digits.y, epochs=3, callbacks=[seen.append])
     assert seen == history.epochs
     assert [epoch.number for epoch in seen] == [1, 2, 3]
     for figures in (history.loss, history.accuracy, history.seconds, history.samples_per_second):
@@ -126,7 +126,7 @@ def test_an_epoch_in_chunks_gives_the_same_bits(digits, monkeypatch):
     whole.fit(digits.X, digits.y, epochs=2)
     monkeypatch.setattr("fastnet.training.loop.CHUNK_FLOP", 1)
     calls = []
-    chunked.fit(digits.X, digits.y, epochs=2, on_chunk=lambda done, total: calls.append((done, total)))
+    chunked.fit(digits.X, digits.y, epochs=2, callbacks=[ChunkEnd(lambda *chunk: calls.append(chunk))])
     np.testing.assert_array_equal(whole.network.parameters, chunked.network.parameters)
     assert len(calls) == 2 * int(np.ceil(1797 / 48))
     assert calls[-1] == (1797, 1797)
@@ -142,7 +142,7 @@ def test_an_interrupt_leaves_a_usable_network(digits, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trainer.fit(digits.X, digits.y, epochs=2, on_chunk=interrupt)
+        trainer.fit(digits.X, digits.y, epochs=2, callbacks=[ChunkEnd(interrupt)])
     assert (trainer.network.parameters != before).any()
     assert np.isfinite(trainer.predict_proba(digits.X)).all()
 

@@ -7,7 +7,7 @@ import pytest
 
 from fastnet import SGD, Adam, Network, Trainer
 from fastnet.datasets import load_digits
-from fastnet.training.sampler import Sampler
+from fastnet.training.samples import Sampler
 from fastnet.training.schedules import SCHEDULES, one_cycle
 
 DIGITS = load_digits()

@@ -12,18 +12,16 @@ import numpy.typing as npt
 
 from fastnet.cli.data import load
 from fastnet.datasets import Dataset
+from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.models import Model, load_model
-from fastnet.training.history import Evaluation
-from fastnet.training.targets import loss_name
-from fastnet.training.trainer import Trainer
 from fastnet.validation.training import LABELLED
 
 
-class SavedModel(Trainer):
+class SavedModel(Inference):
     """A model that predicts and evaluates; what it is given is prepared as its training data was."""
 
     def __init__(self, model: Model, backend: str, threads: int | None) -> None:
-        super().__init__(model.network, loss=model.loss, backend=backend, n_threads=threads)
+        super().__init__(model.network, model.loss, backend, threads)
         self.model = model
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -88,7 +88,7 @@ def profile(
     rng = np.random.default_rng(0)
     network = Network(sizes, activation, seed=0, dtype=dtype)
     settings = OPTIMIZERS[optimizer]
-    slots = tuple(np.zeros_like(network.parameters) for _ in range(settings.n_slots))
+    slots = tuple(np.zeros_like(network.parameters) for _ in settings.state_names)
     x = rng.integers(0, 256, (n_samples, sizes[0]), np.uint8) if pixels else rng.random((n_samples, sizes[0]))
     x = x if pixels else x.astype(dtype)
     y, order = rng.integers(0, sizes[-1], n_samples).astype(np.int32), rng.permutation(n_samples)

@@ -23,6 +23,7 @@ HYPERPARAMETERS = {
     "adam": ("lr", "beta1", "beta2", "eps"),
     "adamw": ("lr", "beta1", "beta2", "eps", "weight_decay"),
 }
+BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
 N_STATE = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 
 
@@ -48,6 +49,12 @@ def vectors(writes: Sequence[str], **arrays: FloatArray) -> None:
         checks.disjoint(name, arrays[name], [arrays[other] for other in names[:i]])
         if name in writes:
             checks.writable(name, arrays[name])
+
+
+def instance(name: str, value: object, kind: type, expected: str) -> None:
+    """Check the type of an object."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
 
 
 def whole(name: str, value: int, least: int) -> None:

@@ -41,7 +41,7 @@ def evaluate(
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
     from fastnet.cli.data import test_part
     from fastnet.cli.model import load_data, open_model
-    from fastnet.training.targets import loss_name
+    from fastnet.inference import loss_name
     from fastnet.validation.training import LABELLED
 
     trainer = open_model(model, backend, threads)

@@ -65,7 +65,7 @@ def training_of_peak(workload: Workload) -> Runs:
     X, y = workload.data()
     network = Network(workload.sizes, workload.activation, seed=0)
     optimizer = SGD(LEARNING_RATE) if workload.optimizer == "sgd" else Adam(LEARNING_RATE)
-    state = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
+    state = tuple(np.zeros_like(network.parameters) for _ in optimizer.state_names)
     epoch = prepare_training(
         network.parameters, state, X, y, network.sizes, network.activations, "cross_entropy", optimizer.as_tuple(),
         workload.batch,
