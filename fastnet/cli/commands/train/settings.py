@@ -15,15 +15,24 @@ RATES = ("lr", "momentum", "weight_decay")
 
 
 def training_settings(options: Any) -> TrainingSettings:
-    """Return the settings that the options of a run without a recipe ask for."""
+    """Return the settings that the options of a run without a recipe ask for: most have the names of fields."""
+    from dataclasses import fields
+
     from fastnet.training.settings import TrainingSettings
 
-    return TrainingSettings(
-        make_optimizer(str(options.optimizer), {name: getattr(options, name) for name in RATES}),
-        _loss(str(options.loss), options.label_smoothing), samples_per_step(options.batch_size), str(options.backend),
-        options.threads, options.seed, options.clip_norm, options.clip_value, options.l2, options.dropout,
-        str(options.sampling), str(options.schedule),
-    )  # fmt: skip
+    understood = {
+        "optimizer": make_optimizer(str(options.optimizer), {name: getattr(options, name) for name in RATES}),
+        "loss": _loss(str(options.loss), options.label_smoothing),
+        "batch_size": samples_per_step(options.batch_size),
+        "n_threads": options.threads,
+    }
+    others = [field.name for field in fields(TrainingSettings) if field.name not in understood]
+    return TrainingSettings(**understood, **{name: _plain(getattr(options, name)) for name in others})
+
+
+def _plain(value: Any) -> Any:
+    """Return a name of an enumeration as text."""
+    return str(value) if isinstance(value, str) else value
 
 
 def make_network(options: Any, n_features: int, n_classes: int, input_scale: float) -> Network:
