@@ -122,9 +122,28 @@ def test_the_reference_and_the_kernels_are_twins():
 
 
 def test_a_file_can_be_read_at_a_sitting():
-    files = [*MODULES.values(), *TESTS.glob("*.py")]
-    lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in files}
+    files = [*MODULES.values(), *TESTS.rglob("*.py")]
+    lines = {str(path): len(path.read_text("utf-8").splitlines()) for path in files}
     assert {name: n for name, n in lines.items() if n > MOST_LINES} == {}
+
+
+def names_of_tests(folder: Path) -> set[str]:
+    """Return what tests in a folder may be called after: the modules of its room, and the room as a whole."""
+    package = ".".join(("fastnet", *folder.relative_to(TESTS).parts))
+    above, _, own = package.rpartition(".")
+    inside = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package}
+    return inside | {own} if above and inside else inside
+
+
+def test_a_test_is_named_after_the_module_that_it_tests():
+    paths = [path for path in TESTS.rglob("test_*.py") if not path.is_relative_to(TESTS / "whole")]
+    assert len(paths) > 50, "tests are found"
+    names = {path: path.stem.removeprefix("test_") for path in paths}
+    assert [
+        str(path.relative_to(TESTS))
+        for path, name in names.items()
+        if not any(f"{name}_".startswith(f"{module}_") for module in names_of_tests(path.parent))
+    ] == []
 
 
 def test_public_names_are_those_that_dir_lists():
