@@ -90,6 +90,11 @@ class Parts:
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
+def load(path: Path | None, label: str | None, **options: Any) -> Dataset:
+    """Read data whose column of labels has the usual name if none is given."""
+    return datasets.load(path, label=LABEL if label is None else label, **options)
+
+
 def load_parts(
     path: Path | None,
     label: str | None,
@@ -107,7 +112,7 @@ def load_parts(
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
-    data = datasets.load(path, label=LABEL if label is None else label, cache=cache, mmap=mmap)
+    data = load(path, label, cache=cache, mmap=mmap)
     y = _checked_labels(data)
     if data.X_test is not None and data.y_test is not None:
         if fraction is not None or count is not None:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet import datasets
-from fastnet.cli.data import LABEL
+from fastnet.cli.data import load
 from fastnet.datasets import Dataset
 from fastnet.models import Model, load_model
 from fastnet.training.history import Evaluation
@@ -48,7 +47,7 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
 
 def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool) -> Dataset:
     """Read data and see that it has the features that a model takes, and if labels are required, its classes."""
-    data = datasets.load(path, label=LABEL if label is None else label, require_labels=require_labels)
+    data = load(path, label, require_labels=require_labels)
     expected, found = trainer.network.sizes[0], data.X.shape[1]
     if found != expected:
         raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")

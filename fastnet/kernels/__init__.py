@@ -3,10 +3,10 @@
 Each module here holds operations and is the twin of the reference's file of that name. What they are made of lies in
 folders, each on those before it: `codegen` (what emits LLVM code, the optimizers' formulas too), `runtime` (arrays as
 kernels see them, stages and their addresses, claims of work, teams that change size), `tile` (the register tile, its
-operands and epilogues, products of whole arrays) and `step` (the stages of a training step, with first layers of few
-outputs or sparse inputs in `first_layer`, inference in `inference`, and what a call makes ready in `driver`). A step
-applies activations, losses and dropout as their twins here do, by the functions that these have for one row; `training`
-and `gradients` stand on top of it.
+operands and epilogues, products of whole arrays) and `step` (the stages of a training step, with the kinds of first
+layer in `first_layer`, inference in `inference`, and what a call makes ready in `driver`). A step applies activations,
+losses and dropout as their twins here do, by the functions that these have for one row; `training` and `gradients`
+stand on top of it.
 
 Where NUMBA_DISABLE_JIT is set nothing is compiled: this package then offers the functions of `fastnet.reference`
 themselves, which a debugger can step through.

@@ -76,13 +76,13 @@ def binary_cross_entropy_row(logits: Any, targets: Any, probs: Any, columns: int
 @inlined
 def squared_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return half the sum of squared differences."""
-    return 0.5 * reductions.squared_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
+    return 0.5 * reductions.squared_distance(predictions, targets, columns)  # type: ignore[no-any-return]
 
 
 @inlined
 def absolute_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return the sum of absolute differences; their signs, `units.sign`, are the gradient."""
-    return reductions.absolute_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
+    return reductions.absolute_distance(predictions, targets, columns)  # type: ignore[no-any-return]
 
 
 @inlined

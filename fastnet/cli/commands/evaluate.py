@@ -30,16 +30,12 @@ def evaluate(
 
     Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
     """
-    from fastnet.cli.output import print_json
+    from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
 
     check_threads(backend, threads)
     document = {"model": str(model), "data": str(data), **_measured(model, data, label, backend, threads)}
-    if json:
-        print_json(document)
-    else:
-        _print(document)
-    return 0
+    return answer(document, json, _print)
 
 
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:

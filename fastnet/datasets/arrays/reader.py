@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastnet.datasets.arrays.npy import decode_npy, map_npy
@@ -106,6 +108,16 @@ class Archive:
         return map_npy(self._path, where, info.header_offset + 30 + n_name + n_extra, info.file_size)
 
 
+@contextmanager
+def _opened(path: Path, mmap: bool) -> Iterator[Archive]:
+    """Open a file; whatever its damage leads to is a ValueError."""
+    try:
+        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
+            yield Archive(opened, path, mmap)
+    except _ZIP_ERRORS as error:
+        raise ValueError(f"{path}: damaged .npz (zip) file: {one_line(error)}") from error
+
+
 def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     """Read ``x_train, y_train, x_test, y_test`` (Keras) or ``X, y`` (optionally ``X_test, y_test``).
 
@@ -113,17 +125,13 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     """
     with open_binary(path):
         pass  # errors of opening keep their type: below, an OSError means a damaged archive
-    try:
-        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
-            archive = Archive(opened, path, mmap)
-            keys = next((row for row in _KEYS if row[0] in archive.keys), None)
-            if keys is None:
-                listed = one_line(", ".join(sorted(archive.keys)) or "nothing")
-                raise ValueError(f"{path}: expected arrays x_train, y_train, x_test, y_test or X, y, found {listed}")
-            X, y, X_test, y_test = map(archive.read, keys)
-            label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
-    except _ZIP_ERRORS as error:
-        raise ValueError(f"{path}: damaged .npz (zip) file: {one_line(error)}") from error
+    with _opened(path, mmap) as archive:
+        keys = next((row for row in _KEYS if row[0] in archive.keys), None)
+        if keys is None:
+            listed = one_line(", ".join(sorted(archive.keys)) or "nothing")
+            raise ValueError(f"{path}: expected arrays x_train, y_train, x_test, y_test or X, y, found {listed}")
+        X, y, X_test, y_test = map(archive.read, keys)
+        label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
     assert X is not None
     return checked_dataset(
         str(path), X, y, X_test, y_test, name=stem(path), require_labels=require_labels,
@@ -133,8 +141,5 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
 
 def read_text(path: Path, key: str) -> Names | None:
     """Return one array of text from a ``.npz`` file."""
-    try:
-        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
-            return Archive(opened, path, False).names(key)
-    except _ZIP_ERRORS as error:
-        raise ValueError(f"{path}: damaged .npz (zip) file: {one_line(error)}") from error
+    with _opened(path, False) as archive:
+        return archive.names(key)

@@ -17,6 +17,7 @@ from fastnet.kernels.tile.micro_panels import (
     TILE_ROWS,
     TILE_VECTORS,
     WIDE_ROWS,
+    weight_rows,
     weight_tile_half,
     weight_tile_tall,
     weight_tile_wide,
@@ -159,6 +160,9 @@ def make_update(code: int, penalised: int) -> Any:
             prefetched = rows_to_prefetch(s, following, thread, n_threads)
         at_once = _lines_per_tile(s, prefetched, n_threads)
         for layer in range(first_layer, s.layout.n_in.size):
+            if code != NONE and n_rows == 1 and accumulate == 0:
+                _update_rows(code, penalised, s, layer, thread, n_threads)
+                continue
             prefetched = _update_layer(
                 code, penalised, s, layer, thread, n_threads, n_rows, accumulate != 0, at_once, prefetched
             )
@@ -193,6 +197,24 @@ def _update_layer(
                 _refresh_transposed(layout, layer, tile, weights)
             row += tile.rows
     return prefetched
+
+
+@inlined
+def _update_rows(code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int) -> None:
+    """Update a thread's weights of a layer after a single sample, and W transposed with them."""
+    layout, weights, values, n_in = s.layout, s.weights, s.memory.values, s.layout.n_in[layer]
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
+    own = own_partition(layout, layer, s.run.output_parallel[layer] != 0, thread, n_threads, values.itemsize)
+    for panel in range(own.first_panel, own.last_panel):
+        start = layout.packed[layer] + panel * layout.depth[layer] * width
+        for row in range(own.first, min(own.last, n_in + 1), width):
+            a = Panels(values, v0 + row * s.run.capacity, width)
+            b = Panels(s.memory.gradients, v1 + panel * s.run.capacity * width, width)
+            update = Update(s.memory.coefficients[thread], weights.packed, weights.m, weights.v, start + row * width)
+            rows = min(width, n_in + 1 - row)
+            weight_rows(a, b, rows, code, penalised, update, n_in - row)
+            _refresh_transposed(layout, layer, Tile(panel, row, update.start, rows, True, False), weights)
 
 
 @inlined

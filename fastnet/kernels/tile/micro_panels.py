@@ -17,10 +17,10 @@ from typing import Any
 from numba.core import types
 
 from fastnet.compiler.policy import emitted, is_x86, vector_bits
-from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
+from fastnet.kernels.codegen.ir import BIT, call_intrinsic, lanes, llvm_float, loop, whole
 from fastnet.kernels.codegen.optimizer_formulas import NONE
 from fastnet.kernels.codegen.optimizer_vectors import VectorUpdate, fields
-from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.codegen.vectors import HALF_BITS, Vectors
 from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify, rectify_backward
 
@@ -48,10 +48,6 @@ def tall_rows(itemsize: int) -> int:
     """
     return min(2 * TILE_ROWS, panel_width(itemsize))
 
-
-HALF_BITS = vector_bits() // 2 if vector_bits() == 512 else vector_bits()
-"""Bits of the vectors of tiles whose columns fill half a vector of 512 bits: a processor that computes with two vectors
-of 256 bits at once, as Zen 4 does instead of one of 512, takes half the time."""
 
 UNROLLED = 8
 """Steps of a reduction that are emitted one after the other, with constant offsets."""
@@ -192,6 +188,38 @@ def _make_weight_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) ->
         return types.void(a, b, i64, gradient, types.boolean, code, penalised, update, i64), codegen
 
     return weight_tile
+
+
+@emitted
+def weight_rows(
+    _typing: Any, a: Any, b: Any, count: Any, code: Any, penalised: Any, update: Any, n_penalised: Any
+) -> Any:
+    """Update `count` rows of a micro-panel of weights after a single sample: its inputs, one after the other, times b.
+
+    Tiles would have a reduction of one step each, and more to do around it than in it.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS, vector_bits()))
+        vec, (first, _), (upstream, _) = own.vec, own.argument(0), own.argument(1)
+        coefficients, state = fields(vec, context, signature.args[5], args[5])
+        update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+        offsets = [v * vec.lanes for v in range(TILE_VECTORS)]
+        d = [vec.load(vec.at(upstream, offset)) for offset in offsets]
+
+        def body(now: list[Any]) -> list[Any]:
+            row, at, *pointers = now
+            x, has_penalty = vec.broadcast(at), builder.icmp_signed("<", row, args[6])
+            for offset, slope in zip(offsets, d, strict=True):
+                gradient = call_intrinsic(builder, "fma", x, slope, vec.constant(0.0))
+                update_vector([vec.at(pointer, offset) for pointer in pointers], gradient, has_penalty)
+            following = [vec.at(pointer, own.width) for pointer in pointers]
+            return [builder.add(row, whole(1)), vec.at(at, 1), *following]
+
+        loop(builder, args[2], [whole(0), first, *state], body)
+        return context.get_dummy_value()
+
+    return types.void(a, b, types.int64, code, penalised, update, types.int64), codegen
 
 
 def _wide_rows(_itemsize: int) -> int:

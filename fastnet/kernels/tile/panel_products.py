@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastnet.compiler.policy import inlined
+from fastnet.kernels.codegen.vectors import HALF_BITS
 from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.tile.micro_panels import (
-    HALF_BITS,
     THIN_PANELS,
     TILE_ROWS,
     TILE_VECTORS,

@@ -11,8 +11,8 @@ from fastnet.cli import main
 from fastnet.measure import page, results
 from fastnet.measure.peers import PEERS, Unavailable, own
 from fastnet.measure.plots import draw
-from fastnet.measure.suites import inference, suite
-from fastnet.measure.timing import spread
+from fastnet.measure.suites import inference, networks
+from fastnet.measure.timing import Harness, spread
 from fastnet.measure.workloads import QUICK, Workload
 
 SMALL = ["bench", "--networks", "12-8-3", "--batch-sizes", "32", "--peers", "sklearn", "--rounds", "2"]
@@ -82,15 +82,15 @@ def document_with(ratio, **row):
     )  # fmt: skip
     peers = {
         "fastnet": {"label": "fastnet", "version": "0.1", "seconds": 0.1, "warm_up_seconds": 0.2},
-        "jax": {"label": "JAX", "version": "1", "seconds": 0.1, "warm_up_seconds": 1.5, "ratio": ratio._asdict()},
+        "jax": {"label": "JAX", "version": "1", "seconds": 0.1, "warm_up_seconds": 1.5, "ratio": ratio},
         "torch": {"label": "PyTorch", "missing": "PyTorch is not installed"},
     }
-    fraction = spread([0.5])._asdict()
+    fraction = spread([0.5])
     workload = Workload((8, 2), 4)
     document["networks"] = [
         {
             **workload.to_dict(), "name": workload.name, "flop": workload.flop, "seconds": 0.1, "gflops": 1.0,
-            "fraction_of_peak": fraction, "peak_gflops": 2.0, "rounds": ratio.n, "clock_moved": 1.0, "peers": peers,
+            "fraction_of_peak": fraction, "peak_gflops": 2.0, "rounds": ratio["n"], "clock_moved": 1.0, "peers": peers,
             **row,
         }
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def test_losses_are_published_beside_wins():
 def test_a_noisy_machine_is_told():
     def said(ratio, **row):
         (one,) = document_with(ratio, **row)["networks"]
-        return suite.noise(one)
+        return networks.doubts(one)
 
     assert said(spread([2.0] * 9)) == []
     (unclear,) = said(spread([0.5, 0.6, 0.9, 1.0, 1.0, 1.2, 1.3, 2.0, 3.0]))
@@ -141,7 +141,7 @@ def test_times_to_accuracy_have_a_table():
 
 def test_operations_have_a_table():
     document = document_with(spread([2.0] * 9))
-    ratio = spread([4.0] * 9)._asdict()
+    ratio = spread([4.0] * 9)
     head = {"size": "8x8", "dtype": "float32", "reference_seconds": 0.02, "compiled_seconds": 0.005}
     document["operations"] = [
         {"operation": "relu_forward", "ratio": ratio, **head},
@@ -171,7 +171,9 @@ def test_libraries_that_cannot_run_are_left_out_and_named(monkeypatch):
     monkeypatch.setitem(PEERS, "numpy", replace(PEERS["numpy"], start=Failing))
     monkeypatch.setitem(PEERS, "sklearn", replace(PEERS["sklearn"], module="no_such_module"))
     said = []
-    row = suite.measure(Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy", "sklearn"], 2, 1.0, 1, said.append)
+    row = networks.measure(
+        Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy", "sklearn"], Harness(2, 1.0, 1, said.append)
+    )
     assert row["peers"]["numpy"]["missing"] == "no compiler"
     assert row["peers"]["sklearn"]["missing"] == "scikit-learn: scikit-learn is not installed"
     assert (row["rounds"], row["gflops"] > 0) == (2, True)
@@ -179,7 +181,7 @@ def test_libraries_that_cannot_run_are_left_out_and_named(monkeypatch):
 
 
 def test_no_round_begins_when_the_time_is_up():
-    row = suite.measure(Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy"], 50, 0.0, 1, lambda text: None)
+    row = networks.measure(Workload((12, 8, 3), 32, samples=64), ["fastnet", "numpy"], Harness(50, 0.0, 1))
     assert row["rounds"] == 2
 
 

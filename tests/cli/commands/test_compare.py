@@ -17,7 +17,7 @@ ONE = ["compare", "--operations", "sigmoid_forward", "--dtype", "float32", "--bu
 BOTH = ["compare", "--operations", "sigmoid_forward,tanh_forward", "--dtype", "float32", "--budget", "0.01"]
 
 
-SOUND = measured(exactly(1.0)).to_dict()
+SOUND = measured(exactly(1.0))
 
 
 @pytest.fixture
@@ -234,9 +234,9 @@ def test_damaged_results_are_misuse(text, words, capsys, tmp_path):
         {"operation": "relu_forward"},
         "relu_forward",
         {**SOUND, "ratio": 2.0},
-        {**SOUND, "ratio": exactly(float("nan"))._asdict()},
-        {**SOUND, "ratio": exactly(-1.0)._asdict()},
-        {**SOUND, "ratio": {**exactly(1.0)._asdict(), "low": "0.5"}},
+        {**SOUND, "ratio": exactly(float("nan"))},
+        {**SOUND, "ratio": exactly(-1.0)},
+        {**SOUND, "ratio": {**exactly(1.0), "low": "0.5"}},
         {**SOUND, "size": []},
     ],
     ids=str,

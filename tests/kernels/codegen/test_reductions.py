@@ -51,10 +51,10 @@ def kernels_of_rows():
         return reductions.dot_of_slopes(p, label, n)
 
     def squared(x, y, n):
-        return reductions.squared_distance(x, y, n, 0.0)
+        return reductions.squared_distance(x, y, n)
 
     def absolute(x, y, n):
-        return reductions.absolute_distance(x, y, n, 0.0)
+        return reductions.absolute_distance(x, y, n)
 
     def huber(x, y, n, delta):
         return reductions.huber_distance(x, y, n, delta)

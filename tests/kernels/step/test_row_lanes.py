@@ -11,14 +11,14 @@ pytestmark = pytest.mark.skipif(not policy.COMPILES, reason="nothing is compiled
 if policy.COMPILES:
     from fastnet.kernels import losses
     from fastnet.kernels.codegen.reductions import count_larger
-    from fastnet.kernels.step.row_lanes import cross_entropy_rows, scratch_size
+    from fastnet.kernels.step.row_lanes import Expected, cross_entropy_rows, scratch_size
+    from fastnet.kernels.tile.operands import Operand
 
     @numba.njit
     def at_once(logits, labels, weights, order, smoothing, divisor, columns, pitch, n_rows, outputs):
         gradients, scratch, row_losses = outputs
-        return cross_entropy_rows(
-            logits, 0, pitch, columns, gradients, labels, weights, order, 0, smoothing, divisor, scratch, row_losses, 0
-        )
+        rows, expected = Operand(logits, 0, pitch, 1), Expected(labels, weights, order, 0)
+        return cross_entropy_rows(rows, columns, gradients, expected, smoothing, divisor, scratch, row_losses, 0)
 
     @numba.njit
     def one_by_one(logits, labels, weights, order, smoothing, divisor, columns, pitch, n_rows, outputs):

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from fastnet.cli import main
-from fastnet.measure import page, results
+from fastnet.measure import page, results, timing
 from fastnet.measure.peers import PEERS
 from fastnet.measure.peers.protocol import Run, Task
 from fastnet.measure.roofline import Roofline
-from fastnet.measure.suites import busy, company, inference
-from fastnet.measure.timing import spread
+from fastnet.measure.suites import busy, company, estimators, inference, networks, targets
+from fastnet.measure.timing import Harness, spread
 from fastnet.measure.workloads import Workload
 
 TINY = Workload((6, 5, 3), 8, optimizer="adam", samples=24)
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.filterwarnings("default:::torch"), pytest.mark.filterw
 def short(monkeypatch):
     """Take next to no time for each measurement, beside no process and one."""
     monkeypatch.setattr(company, "SECONDS", 0.002)
-    monkeypatch.setattr(company, "PAUSE", 0.0)
+    monkeypatch.setattr(timing, "PAUSE", 0.0)
     monkeypatch.setattr(company, "BUSY", (0, 1))
     monkeypatch.setattr(inference, "MANY_ROWS", 200)
     monkeypatch.setattr("fastnet.measure.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
@@ -53,7 +53,7 @@ def made_up(**peers):
     rows = {
         key: {"label": PEERS[key].name, "version": "1"} | (
             {"missing": rates} if isinstance(rates, str)
-            else {"samples_per_second": [spread([rate, 1.5 * rate, rate / 2])._asdict() for rate in rates]}
+            else {"samples_per_second": [spread([rate, 1.5 * rate, rate / 2]) for rate in rates]}
         )
         for key, rates in peers.items()
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_who_takes_part_depends_on_the_processors(cores, expected, monkeypatch):
 @pytest.mark.usefixtures("short")
 def test_everyone_who_is_installed_trains_beside_busy_processes(begun, monkeypatch):
     monkeypatch.setattr(company, "available_cores", lambda: 2)
-    row = company.measure(TINY, ["sklearn", "torch", "jax"], 9, 0.0, lambda text: None)
+    row = company.measure(TINY, ["sklearn", "torch", "jax"], Harness(9, 0.0))
     assert json.loads(json.dumps(row)) == row
     assert row["rounds"] == 2  # the time was up
     assert [len(group.processes) for group in begun] == [0, 1, 1, 0]  # forwards, then backwards
@@ -145,7 +145,7 @@ def test_company_that_was_lost_is_told(begun, monkeypatch):
         return 1.0
 
     monkeypatch.setattr(company.ChoosingRun, "train_for", train_for)
-    row = company.measure(TINY, [], 2, 0.0, lambda text: None)
+    row = company.measure(TINY, [], Harness(2, 0.0))
     (doubt,) = row["doubts"]
     assert doubt.startswith("in company, 6-5-3, batch 8, adam, 24 rows: 1 of 1 busy processes ended before")
 
@@ -185,19 +185,22 @@ def test_anything_can_be_measured_beside_busy_processes(begun, tmp_path, capsys)
 def test_the_full_suite_has_a_section_in_company_unless_all_of_it_is(monkeypatch):
     asked = []
 
-    def measure_all(workloads, keys, rounds, seconds, progress):
-        asked.append((workloads, keys, rounds, seconds))
-        return []
+    def measure(workload, keys, harness):
+        asked.append((workload, keys, harness))
+        return {"doubts": []}
 
-    monkeypatch.setattr(company, "measure_all", measure_all)
-    monkeypatch.setattr("fastnet.cli.commands.bench._sections", lambda *arguments: {})
+    monkeypatch.setattr(company, "measure", measure)
+    monkeypatch.setattr(page, "as_text", lambda document: "")
+    for module, name in ((networks, "measure"), (estimators, "measure_all"), (inference, "measure_all")):
+        monkeypatch.setattr(module, name, lambda *_: [])
+    monkeypatch.setattr(networks, "doubts", lambda row: [])
+    monkeypatch.setattr(targets, "measure_all", lambda *_: [])
     monkeypatch.setattr("fastnet.cli.commands.bench._splits", lambda suite, data: [])
     for arguments in (["--suite", "full"], ["--suite", "full", "--busy", "1"], ["--suite", "quick"]):
         assert main(["bench", *arguments]) == 0
-    ((workloads, keys, rounds, seconds),) = asked
-    assert (workloads, rounds) == (company.WORKLOADS, 9)
-    assert set(company.OTHERS) <= set(keys)
-    assert seconds <= 150
+    assert tuple(workload for workload, _, _ in asked) == company.WORKLOADS
+    assert all(set(company.OTHERS) <= set(keys) for _, keys, _ in asked)
+    assert all(harness.rounds == 9 and harness.seconds <= 150 for _, _, harness in asked)
 
 
 class Halves(Run):

@@ -7,13 +7,14 @@ import pytest
 
 from fastnet import kernels
 from fastnet.cli import main
-from fastnet.measure import page, results
+from fastnet.measure import page, results, timing
 from fastnet.measure.peers import PEERS, own
 from fastnet.measure.roofline import Roofline
 from fastnet.measure.suites import target_runs, targets
 from fastnet.measure.suites.estimators import Fit
 from fastnet.measure.suites.operations import realistic_cases
 from fastnet.measure.suites.targets import KINDS, TARGETS, Target, row_of
+from fastnet.measure.timing import Harness
 from fastnet.measure.workloads import Workload
 
 TINY = Workload((6, 5, 3), 8, samples=24)
@@ -26,7 +27,7 @@ def short(monkeypatch):
     """Take next to no time for each measurement."""
     monkeypatch.setattr(target_runs, "SHORTEST", 0.0)
     monkeypatch.setattr(target_runs, "PEAK_SECONDS", 0.0005)
-    monkeypatch.setattr(target_runs, "PAUSE", 0.0)
+    monkeypatch.setattr(timing, "PAUSE", 0.0)
     monkeypatch.setattr("fastnet.measure.roofline.roofline", lambda threads: Roofline(2, 100.0, 50.0, 80.0, 20.0))
 
 
@@ -46,12 +47,8 @@ def few(monkeypatch):
     return chosen
 
 
-def quiet(message):
-    """Do nothing with what is said of the progress."""
-
-
 def measured(target, rounds=1):
-    row = targets.measure(target, rounds, 0.0, quiet)
+    row = targets.measure(target, Harness(rounds, 0.0))
     assert json.loads(json.dumps(row)) == row
     assert row["value"]["low"] > 0
     return row
@@ -110,21 +107,21 @@ def test_jax_is_held_against_fastnet_where_it_is_installed(monkeypatch):
     monkeypatch.setitem(PEERS, "jax", stand_in)
     assert measured(Target("jax", TINY, 1.5))["met"]
     monkeypatch.setitem(PEERS, "jax", replace(stand_in, module="no_such_module"))
-    row = targets.measure(Target("jax", TINY, 1.5), 3, 1.0, quiet)
+    row = targets.measure(Target("jax", TINY, 1.5), Harness(3, 1.0))
     assert row["missing"] == "JAX is not installed"
     assert "value" not in row
-    assert targets.noise(row) == []
+    assert targets.doubts(row) == []
 
 
 def test_no_round_begins_when_the_time_is_up_and_two_are_taken():
     target = BY_THEMSELVES[0]
     assert measured(target, 50)["value"]["n"] == 2
-    assert targets.measure(target, 3, 60.0, quiet)["value"]["n"] == 3
+    assert targets.measure(target, Harness(3, 60.0))["value"]["n"] == 3
 
 
 def test_rows_of_libraries_that_were_not_asked_for_are_left_out(few):
     said = []
-    rows = targets.measure_all(few, ["fastnet", "numpy"], 1, 0.0, said.append)
+    rows = targets.measure_all(few, ["fastnet", "numpy"], Harness(1, 0.0, progress=said.append))
     assert [row["name"] for row in rows] == [target.name for target in few[:-1]]
     assert said == [f"targets: {row['name']}" for row in rows]
 
@@ -170,8 +167,8 @@ def test_a_page_counts_what_is_met_and_missed():
 
 def test_a_noisy_machine_is_told():
     target = BY_THEMSELVES[0]
-    assert targets.noise(row_of(target, [2.0, 2.1, 1.9])) == []
-    (doubt,) = targets.noise(row_of(target, [2.0, 3.0, 1.0]))
+    assert targets.doubts(row_of(target, [2.0, 2.1, 1.9])) == []
+    (doubt,) = targets.doubts(row_of(target, [2.0, 3.0, 1.0]))
     assert doubt == f"target {target.name}: np.matmul / fastnet is uncertain"
 
 
@@ -202,14 +199,13 @@ def test_the_suite_of_targets_measures_those_alone(few, tmp_path, capsys):
 def test_the_full_suite_has_targets_unless_it_is_of_other_networks(monkeypatch):
     asked = []
     monkeypatch.setattr(targets, "measure_all", lambda *arguments: asked.append(arguments) or [])
-    for name in ("suite.run_all", "estimators.measure_all", "company.measure_all"):
+    for name in ("networks.measure", "company.measure", "estimators.measure_all", "inference.measure_all"):
         monkeypatch.setattr(f"fastnet.measure.suites.{name}", lambda *arguments: [])
-    for name in ("one_row", "many_rows"):
-        monkeypatch.setattr(
-            f"fastnet.measure.suites.inference.{name}", lambda *_, **__: {"name": "rows", "seconds": {}}
-        )
+    for name in ("networks", "company"):
+        monkeypatch.setattr(f"fastnet.measure.suites.{name}.doubts", lambda row: [])
+    monkeypatch.setattr(page, "as_text", lambda document: "")
     monkeypatch.setattr("fastnet.cli.commands.bench._splits", lambda suite, data: [])
     for arguments in (["full"], ["full", "--networks", "6-5-3"], ["quick"], ["company"]):
         assert main(["bench", "--suite", *arguments]) == 0
-    ((which, keys, rounds, _, _),) = asked
-    assert (which, rounds, "jax" in keys) == (TARGETS, 9, True)
+    ((which, keys, harness),) = asked
+    assert (which, harness.rounds, "jax" in keys) == (TARGETS, 9, True)

@@ -113,8 +113,11 @@ def test_the_command_names_every_purpose():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--for", "cooking"], "--for takes names of classifier, regressor, train, predict, operations, got 'cooking'"),
-        (["--for", ""], "got ''"),
+        (
+            ["--for", "cooking"],
+            "--for: 'cooking' is not known, expected some of classifier, regressor, train, predict, operations",
+        ),
+        (["--for", ""], "'' is not known"),
         (["--level", "x86-64-v9"], "--level must be one of"),
         (["--for", "predict", "--out", "{file}/below"], "{file}/below"),
     ],

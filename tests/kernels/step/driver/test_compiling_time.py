@@ -62,20 +62,20 @@ def prepare():
 parameters, epoch = prepare()
 epoch(np.empty(0, np.int64))
 epoch(np.arange(60))
-print(epoch._sparse is not None)
+print(epoch._described is not None)
 epoch._seconds = epochs.WORTH_COMPILING  # as if it had trained for so long
 epoch(np.arange(60))
 deadline = time.monotonic() + 120
 while not epoch._is_compiled and time.monotonic() < deadline:
     time.sleep(0.01)
 epoch(np.arange(60))
-print(epoch._sparse is not None)
+print(epoch._described is not None)
 
 epochs.WORTH_COMPILING = 0
 at_once, epoch = prepare()
 for _ in range(3):
     epoch(np.arange(60))
-print(epoch._sparse is not None, at_once.tobytes() == parameters.tobytes())
+print(epoch._described is not None, at_once.tobytes() == parameters.tobytes())
 """
 
 

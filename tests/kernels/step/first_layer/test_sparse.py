@@ -176,8 +176,8 @@ def test_description_of_samples_that_differ(n_threads):
 
 def uses(epoch, n_samples):
     """Tell whether an epoch over so many samples goes through the non-zeros."""
-    found = epoch._sparse is not None
-    assert found == (epoch.team(n_samples).state.samples.sparse.n_bitmasks > 0)
+    found = epoch._described is not None
+    assert found == (epoch.team(n_samples).state.first_layer.sparse.samples.n_bitmasks > 0)
     return found
 
 
