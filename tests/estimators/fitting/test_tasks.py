@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from estimators.test_base import each_estimator, problem
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_estimators import each_estimator, problem
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
