@@ -160,7 +160,7 @@ def test_what_is_no_fitted_network_of_scikit_learn_is_named(estimator, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (a_model("gelu"), "has one of sigmoid, relu, tanh, identity for all layers, got .'gelu'"),
+        (a_model("gelu"), "has one of relu, sigmoid, tanh, identity for all layers, got .'gelu'"),
         (a_model("relu", "huber"), "have no loss huber"),
         (a_model(n_out=1), "two classes apart or more, got one output"),
         (Model(a_model().network, labels=("a", "b", "a")), "classes of different names"),
