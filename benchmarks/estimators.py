@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from fastnet.measure.suites.estimators import LABELS, ONE_ROW, QUICK, Fit, measure_fit, measure_one_row
+from fastnet.measure.timing import Harness
 
 FITS = {f"{fit.name}, {fit.dtype}": fit for fit in (*QUICK, Fit(4_000, 784, 2), Fit(1_000, 20, 20, "lbfgs", "float64"))}
 """Short ones, of every kind in `fastnet bench`."""
@@ -60,8 +61,8 @@ class Compared:
     params = ([*FITS, "predict_proba"],)
 
     def setup_cache(self) -> dict[str, dict[str, Any]]:
-        rows = {name: measure_fit(fit, ROUNDS, SECONDS, None, lambda message: None) for name, fit in FITS.items()}
-        return {**rows, "predict_proba": measure_one_row(ROUNDS, None)}
+        rows = {name: measure_fit(fit, Harness(ROUNDS, SECONDS)) for name, fit in FITS.items()}
+        return {**rows, "predict_proba": measure_one_row(Harness(ROUNDS))}
 
     setup_cache.timeout = 300
 

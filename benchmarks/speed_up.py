@@ -20,9 +20,9 @@ class _SpeedUp:
 
     def track_speed_up(self, size: str, dtype: str) -> float:
         row = measure(self.cases[size], dtype, lambda ratio: True, BUDGET, (reference, kernels))
-        if row.ratio is None:
-            raise ArithmeticError(row.disagreement)
-        return round(row.ratio.median, 3)
+        if row["ratio"] is None:
+            raise ArithmeticError(row["disagreement"])
+        return round(row["ratio"]["median"], 3)
 
     track_speed_up.unit = "times"
 

@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks._table import PEER_KEYS
 from fastnet.measure.peers import PEERS, Run
 from fastnet.measure.suites.accuracy import GRIDS, digits
-from fastnet.measure.suites.suite import measure
+from fastnet.measure.suites.networks import measure
+from fastnet.measure.timing import Harness
 from fastnet.measure.workloads import FULL, OPTIMIZERS, QUICK, Workload
 
 FLOP, FEWEST_SAMPLES, MOST_SAMPLES = 4e9, 512, 4096
@@ -81,7 +82,7 @@ class Compared:
 
     def setup_cache(self) -> dict[str, dict[str, Any]]:
         keys = list(PEER_KEYS.values())
-        return {name: measure(one, keys, ROUNDS, SECONDS, None, lambda message: None) for name, one in NETWORKS.items()}
+        return {name: measure(one, keys, Harness(ROUNDS, SECONDS)) for name, one in NETWORKS.items()}
 
     setup_cache.timeout = 600
 

@@ -78,9 +78,9 @@ show("before", lambda: plots.samples(X_dev, y_dev, trainer.predict(X_dev), image
 # %%
 history = trainer.fit(
     X, y, validation=(X_dev, y_dev), steps=2000, every=200,
-    on_epoch=lambda now: print(
+    callbacks=[lambda now: print(
         f"step {now.step:>5}: loss {now.loss:.4f}, accuracy {now.accuracy:.1%}, dev {now.validation.accuracy:.1%}"
-    ),
+    )],
 )  # fmt: skip
 print(f"{sum(history.seconds):.2f} s, and {history.compile_seconds:.1f} s to compile or load the kernels")
 figures = {"step": [now.step for now in history.epochs], "loss": history.loss, "accuracy": history.accuracy}

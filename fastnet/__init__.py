@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
     from fastnet.optimizers import SGD, Adam, AdamW
     from fastnet.predictor import Predictor
-    from fastnet.training.history import Epoch, Evaluation, History
+    from fastnet.training.history import Epoch, History
+    from fastnet.training.settings import TrainingSettings
     from fastnet.training.trainer import Trainer
 
 __version__ = "0.1.0"
@@ -21,8 +23,9 @@ _HOME = {
     "Adam": "optimizers",
     "AdamW": "optimizers",
     "Epoch": "training.history",
-    "Evaluation": "training.history",
+    "Evaluation": "inference",
     "History": "training.history",
+    "Inference": "inference",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "models",
@@ -30,6 +33,7 @@ _HOME = {
     "Predictor": "predictor",
     "SGD": "optimizers",
     "Trainer": "training.trainer",
+    "TrainingSettings": "training.settings",
     "load_model": "models",
     "save_model": "models",
 }
@@ -45,12 +49,14 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "History",
+    "Inference",
     "MLPClassifier",
     "MLPRegressor",
     "Model",
     "Network",
     "Predictor",
     "Trainer",
+    "TrainingSettings",
     "load_model",
     "save_model",
 ]

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from fastnet.reference.training import layer_slices
 from fastnet.validation import training as training_checks
+from fastnet.validation.activations import ACTIVATIONS
 from fastnet.validation.operations import FloatArray
-
-ACTIVATIONS = training_checks.ACTIVATIONS
 
 Draw = Callable[[np.random.Generator, int, int], tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]
 
@@ -71,8 +70,8 @@ class Network:
     sizes : sequence of int
         Layer sizes (in, hidden..., out), at least two.
     activations : str or sequence of str, default "relu"
-        "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu" or "softplus" for each hidden
-        layer; one name stands for all of them.
+        A name of `fastnet.validation.activations.ACTIVATIONS` for each hidden layer, such as "relu", "tanh" or "gelu";
+        one name stands for all of them.
     bias : bool, default True
         Whether layers have biases. If not, their places in `parameters` hold zeros, in training too.
     init : {"auto", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "uniform", "scaled_uniform"}
@@ -125,9 +124,9 @@ class Network:
         self.sizes: tuple[int, ...] = tuple(int(size) for size in sizes)
         n_hidden = len(self.sizes) - 2
         if isinstance(activations, str):
-            training_checks.choice("activations", activations, ACTIVATIONS)
+            training_checks.choice("activations", activations, tuple(ACTIVATIONS))
             activations = [activations] * n_hidden
-        training_checks.names("activations", activations, n_hidden, ACTIVATIONS)
+        training_checks.names("activations", activations, n_hidden, tuple(ACTIVATIONS))
         self.activations: tuple[str, ...] = tuple(activations)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):

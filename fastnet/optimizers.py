@@ -12,8 +12,8 @@ from fastnet.validation import training as training_checks
 class Optimizer:
     """What all optimizer settings share: they are checked once, when made, and cannot change."""
 
-    n_slots: ClassVar[int]
-    """Vectors of state that the optimizer keeps, each as long as the parameter vector."""
+    state_names: ClassVar[tuple[str, ...]]
+    """Names of the vectors of state that the optimizer keeps, each as long as the parameter vector."""
 
     def __post_init__(self) -> None:
         training_checks.hyperparameters(**{field.name: getattr(self, field.name) for field in fields(self)})
@@ -47,9 +47,9 @@ class SGD(Optimizer):
     nesterov: bool = False
 
     @property
-    def n_slots(self) -> int:  # type: ignore[override]
-        """One vector with momentum, none without."""
-        return 1 if self.momentum else 0
+    def state_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The velocity with momentum, nothing without."""
+        return ("velocity",) if self.momentum else ()
 
     def as_tuple(self) -> tuple[str | float | bool, ...]:
         """Return ("sgd", lr) without momentum, ("momentum", lr, momentum, nesterov) with it."""
@@ -77,7 +77,7 @@ class Adam(Optimizer):
     ('adam', 0.001, 0.9, 0.999, 1e-08)
     """
 
-    n_slots: ClassVar[int] = 2
+    state_names: ClassVar[tuple[str, ...]] = ("m", "v")
     lr: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
@@ -103,7 +103,7 @@ class AdamW(Optimizer):
     ('adamw', 0.01, 0.9, 0.999, 1e-08, 0.1)
     """
 
-    n_slots: ClassVar[int] = 2
+    state_names: ClassVar[tuple[str, ...]] = ("m", "v")
     lr: float = 0.001
     weight_decay: float = 0.01
     beta1: float = 0.9

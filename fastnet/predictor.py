@@ -86,7 +86,7 @@ class Predictor:
 
 def _compiled(network: Network, row: npt.NDArray[Any], logits: npt.NDArray[Any]) -> Callable[[], int]:
     """Return what writes the logits of a row; it returns the class with the largest, -1 for a NaN."""
-    from fastnet.kernels.activations import CODES
+    from fastnet.kernels.codegen.scalar_activations import CODES
     from fastnet.kernels.runtime.arrays import read_only
     from fastnet.kernels.step.inference.few_rows import predict_rows
 

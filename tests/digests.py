@@ -16,8 +16,9 @@ import numpy as np
 from fastnet import kernels
 from fastnet.kernels.step.driver import epochs
 from fastnet.measure.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
-from fastnet.measure.cases.activations import ACTIVATIONS, GATED
+from fastnet.measure.cases.activations import NAMES
 from fastnet.measure.cases.networks import samples
+from fastnet.validation.activations import FROM_INPUT
 
 epochs.WORTH_COMPILING = 0  # runs with many zeros leave them out, be they ever so short
 
@@ -93,9 +94,9 @@ def activate(dtype):
     ordinary = 4 * Words(7).normal((4, 35))
     x = np.concatenate([ordinary, np.resize([*ends, *(-end for end in ends)], (1, 35))]).astype(dtype)
     dy, results = np.flip(x[:4]).copy(), []
-    for name in ACTIVATIONS:
+    for name in NAMES:
         y = getattr(kernels, f"{name}_forward")(x)
-        results += [y, getattr(kernels, f"{name}_backward")(dy, x[:4] if name in GATED else y[:4])]
+        results += [y, getattr(kernels, f"{name}_backward")(dy, x[:4] if name in FROM_INPUT else y[:4])]
     return results
 
 

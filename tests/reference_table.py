@@ -3,11 +3,11 @@
 import numpy as np
 
 from fastnet import reference
+from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
 
 DTYPES = (np.float32, np.float64)
 LABELS = np.array([1, 0, 2, 1, 2])
-FROM_OUTPUT = ("relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "softplus")
-FROM_INPUT = ("gelu", "silu")
+FROM_OUTPUT = tuple(name for name in ACTIVATIONS if name not in FROM_INPUT)
 ELEMENTWISE = (*FROM_OUTPUT, *FROM_INPUT)
 
 # name -> (shapes of the floating-point arguments, further arguments, shapes of what `out` receives)

@@ -11,28 +11,12 @@ from typing import Annotated
 import typer
 
 from fastnet import __version__
-from fastnet.cli.commands.bench import EXAMPLES as BENCH_EXAMPLES
-from fastnet.cli.commands.bench import bench
-from fastnet.cli.commands.cache.build import EXAMPLES as BUILD_EXAMPLES
-from fastnet.cli.commands.cache.build import build
+from fastnet.cli.commands import bench, compare, evaluate, formats, info, plot, predict, recipes, report, show
+from fastnet.cli.commands.cache import build
 from fastnet.cli.commands.cache.command import cache_app
-from fastnet.cli.commands.compare import EXAMPLES as COMPARE_EXAMPLES
-from fastnet.cli.commands.compare import compare
 from fastnet.cli.commands.data import data_app
-from fastnet.cli.commands.evaluate import evaluate
-from fastnet.cli.commands.formats import EXPORT_EXAMPLES, IMPORT_EXAMPLES, export, import_
-from fastnet.cli.commands.info import info
-from fastnet.cli.commands.plot import EXAMPLES as PLOT_EXAMPLES
-from fastnet.cli.commands.plot import plot
-from fastnet.cli.commands.predict import EXAMPLES as PREDICT_EXAMPLES
-from fastnet.cli.commands.predict import predict
-from fastnet.cli.commands.recipes import EXAMPLES as RECIPES_EXAMPLES
-from fastnet.cli.commands.recipes import recipes
-from fastnet.cli.commands.report import write_page
-from fastnet.cli.commands.show import EXAMPLES as SHOW_EXAMPLES
-from fastnet.cli.commands.show import show
 from fastnet.cli.commands.train.command import EXAMPLES, train
-from fastnet.cli.errors import USAGE_ERROR, discard_output, report, report_warning
+from fastnet.cli.errors import USAGE_ERROR, discard_output, report_error, report_warning
 from fastnet.cli.signals import INTERRUPTED, endings
 
 EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
@@ -44,19 +28,19 @@ COMPLETE = "_FASTNET_COMPLETE"
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command(epilog=EXAMPLES)(train)
-app.command(epilog=PREDICT_EXAMPLES)(predict)
-for command in (evaluate, info):
-    app.command()(command)
-app.command(epilog=PLOT_EXAMPLES)(plot)
-app.command(epilog=SHOW_EXAMPLES)(show)
-app.command(epilog=RECIPES_EXAMPLES)(recipes)
-app.command(epilog=EXPORT_EXAMPLES)(export)
-app.command("import", epilog=IMPORT_EXAMPLES)(import_)
-app.command("report")(write_page)
-app.command(epilog=BENCH_EXAMPLES)(bench)
-app.command(epilog=COMPARE_EXAMPLES)(compare)
+app.command(epilog=predict.EXAMPLES)(predict.predict)
+app.command()(evaluate.evaluate)
+app.command()(info.info)
+app.command(epilog=plot.EXAMPLES)(plot.plot)
+app.command(epilog=show.EXAMPLES)(show.show)
+app.command(epilog=recipes.EXAMPLES)(recipes.recipes)
+app.command(epilog=formats.EXPORT_EXAMPLES)(formats.export)
+app.command("import", epilog=formats.IMPORT_EXAMPLES)(formats.import_)
+app.command("report")(report.write_page)
+app.command(epilog=bench.EXAMPLES)(bench.bench)
+app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(data_app, name="data")
-cache_app.command(epilog=BUILD_EXAMPLES)(build)
+cache_app.command(epilog=build.EXAMPLES)(build.build)
 app.add_typer(cache_app, name="cache")
 
 
@@ -109,9 +93,9 @@ def _reported(argv: Sequence[str]) -> int:
         print("fastnet: interrupted", file=sys.stderr)
         return INTERRUPTED
     except FloatingPointError as error:
-        return report(error, 1)
+        return report_error(error, 1)
     except (USAGE_ERROR, ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-        return report(error, 2)
+        return report_error(error, 2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

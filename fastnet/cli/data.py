@@ -41,7 +41,7 @@ class Parts:
 
     @property
     def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-        """What figures are taken of as training goes: samples that it may choose by, or else the test part."""
+        """What metrics are taken of as training goes: samples that it may choose by, or else the test part."""
         return self.validation or (self.X_test, self.y_test)
 
     @property
@@ -94,40 +94,42 @@ class Parts:
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
-def load_parts(
-    path: Path | None,
-    label: str | None,
-    fraction: float | None,
-    seed: int,
-    *,
-    count: int | None = None,
-    cache: bool = False,
-    mmap: bool = False,
-    dtype: str = "float64",
-) -> Parts:
-    """Read labelled data and see that it has a test part; `count` or else a `fraction` of the samples is held out.
+def load(path: Path | None, label: str | None, **options: Any) -> Dataset:
+    """Read data whose column of labels has the usual name if none is given."""
+    return datasets.load(path, label=LABEL if label is None else label, **options)
 
-    Features must be finite in `dtype`.
-    """
-    given = {"--label": label is not None, "--cache-data": cache, "--mmap": mmap}
-    if path is None and any(given.values()):
+
+def load_data(options: Any) -> Dataset:
+    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone."""
+    given = {"--label": options.label is not None, "--cache-data": options.cache_data, "--mmap": options.mmap}
+    if options.data is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
+    return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap)
+
+
+def load_parts(options: Any) -> Parts:
+    """Read labelled data and see that it has a test part; `--test-samples` or else a share of them is held out.
+
+    Features must be finite in the dtype that they are prepared in.
+    """
+    fraction, count = options.test_fraction, options.test_samples
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
-    data = datasets.load(path, label=LABEL if label is None else label, cache=cache, mmap=mmap)
+    data = load_data(options)
     y = _checked_labels(data)
-    check_ranges(data, dtype, path)
+    is_scaled = str(options.preprocess) in ("none", "scale")  # others compute in float64
+    check_ranges(data, str(options.dtype) if is_scaled else "float64", options.data)
     if data.X_test is not None and data.y_test is not None:
         if fraction is not None or count is not None:
             option = "--test-samples" if fraction is None else "--test-fraction"
-            raise ValueError(f"{option} does not fit {path}, which has a test part of its own")
+            raise ValueError(f"{option} does not fit {options.data}, which has a test part of its own")
         return _parts(data, (data.X, y), (data.X_test, data.y_test), held_out=False)
     share = FRACTION if fraction is None and count is None else fraction
-    if mmap:
+    if options.mmap:
         n_train = _rows_before_test(y, share, count)
         return _parts(data, (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:]), held_out=True)
-    train, test = datasets.stratified_split(y, share, seed, count=count)
+    train, test = datasets.stratified_split(y, share, options.seed, count=count)
     return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out=True)
 
 

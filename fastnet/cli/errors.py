@@ -22,7 +22,7 @@ def _explain(error: BaseException) -> str:
     return str(error if format_message is None else format_message())
 
 
-def report(error: BaseException, code: int) -> int:
+def report_error(error: BaseException, code: int) -> int:
     """Print an error as one line and return the exit code."""
     try:
         print(end="", flush=True)

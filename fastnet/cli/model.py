@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy.typing as npt
 
-from fastnet import datasets
 from fastnet.cli.classes import with_classes_of
-from fastnet.cli.data import LABEL, check_ranges
+from fastnet.cli.data import check_ranges, load
 from fastnet.datasets import Dataset
+from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.models import Model, load_model
-from fastnet.training.history import Evaluation
-from fastnet.training.targets import loss_name
-from fastnet.training.trainer import Trainer
 from fastnet.validation.training import LABELLED
 
 
-class SavedModel(Trainer):
+class SavedModel(Inference):
     """A model that predicts and evaluates; what it is given is prepared as its training data was."""
 
     def __init__(self, model: Model, backend: str, threads: int | None) -> None:
-        super().__init__(model.network, loss=model.loss, backend=backend, n_threads=threads)
+        super().__init__(model.network, model.loss, backend, threads)
         self.model = model
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -48,7 +45,7 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
 
 def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool) -> Dataset:
     """Read data and see that it has the features that a model takes, and if labels are required, its classes."""
-    data = datasets.load(path, label=LABEL if label is None else label, require_labels=require_labels)
+    data = load(path, label, require_labels=require_labels)
     expected, found = trainer.network.sizes[0], data.X.shape[1]
     if found != expected:
         raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")

@@ -5,71 +5,39 @@ The names stand here again because the library, which checks them, would load Nu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fastnet.validation.activations import ACTIVATIONS
 
-class Activation(StrEnum):
-    """Activations of hidden layers."""
+Activation = StrEnum("Activation", list(ACTIVATIONS))  # type: ignore[misc]
+"""Activations of hidden layers."""
 
-    relu = "relu"
-    sigmoid = "sigmoid"
-    tanh = "tanh"
-    identity = "identity"
-    leaky_relu = "leaky_relu"
-    elu = "elu"
-    selu = "selu"
-    gelu = "gelu"
-    silu = "silu"
-    softplus = "softplus"
+Init = StrEnum(
+    "Init", ["auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "uniform", "scaled_uniform"]
+)
+"""Ways to draw the first parameters."""
 
+OptimizerName = StrEnum("OptimizerName", ["sgd", "momentum", "nesterov", "adam", "adamw"])
+"""Optimizers."""
 
-class Init(StrEnum):
-    """Ways to draw the first parameters."""
+Dtype = StrEnum("Dtype", ["float32", "float64"])
+"""Precisions."""
 
-    auto = "auto"
-    glorot_uniform = "glorot_uniform"
-    glorot_normal = "glorot_normal"
-    he_uniform = "he_uniform"
-    he_normal = "he_normal"
-    uniform = "uniform"
-    scaled_uniform = "scaled_uniform"
+Backend = StrEnum("Backend", ["numba", "numpy"])
+"""Implementations."""
+
+Preprocess = StrEnum("Preprocess", ["none", "scale", "standardize", "minmax"])
+"""What is done to features before a network sees them."""
 
 
-class OptimizerName(StrEnum):
-    """Optimizers."""
-
-    sgd = "sgd"
-    momentum = "momentum"
-    nesterov = "nesterov"
-    adam = "adam"
-    adamw = "adamw"
-
-
-class Dtype(StrEnum):
-    """Precisions."""
-
-    float32 = "float32"
-    float64 = "float64"
-
-
-class Backend(StrEnum):
-    """Implementations."""
-
-    numba = "numba"
-    numpy = "numpy"
-
-
-class Preprocess(StrEnum):
-    """What is done to features before a network sees them."""
-
-    none = "none"
-    scale = "scale"
-    standardize = "standardize"
-    minmax = "minmax"
+def optional(metavar: str, help: str, *names: str, **more: Any) -> Any:
+    """Declare an option that may be left out; its help says what then happens."""
+    return typer.Option(*names, metavar=metavar, help=help, show_default=False, **more)
 
 
 FORMATS = (
@@ -81,37 +49,22 @@ ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file t
 DataPath = Annotated[Path, typer.Argument(metavar="DATA", help=FORMATS)]
 TrainingData = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="DATA",
-        help=f"{FORMATS} Without it, scikit-learn's embedded digits.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="DATA", help=f"{FORMATS} Without it, scikit-learn's embedded digits.", show_default=False),
 ]
 Label = Annotated[
     str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
+    optional(
+        "COLUMN",
+        "Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
         "[default: label]",
-        show_default=False,
     ),
 ]
 TestFraction = Annotated[
     float | None,
-    typer.Option(
-        metavar="SHARE",
-        help="Share of every class to hold out as the test part, where the data has none.  [default: 0.2]",
-        show_default=False,
-    ),
+    optional("SHARE", "Share of every class to hold out as the test part, where the data has none.  [default: 0.2]"),
 ]
 TestSamples = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Samples to hold out instead of a share: of every class in proportion, N in all.",
-        show_default=False,
-    ),
+    int | None, optional("N", "Samples to hold out instead of a share: of every class in proportion, N in all.", min=1)
 ]
 CacheData = Annotated[
     bool,
@@ -129,7 +82,7 @@ PreprocessOption = Annotated[
     Preprocess,
     typer.Option(
         help="What is done to features, and kept with the model: integers divided by the largest (scale), mean 0 and "
-        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing.",
+        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing."
     ),
 ]
 Hidden = Annotated[
@@ -140,8 +93,7 @@ Hidden = Annotated[
 ]
 ActivationOption = Annotated[Activation, typer.Option(help="Activation of the hidden layers.")]
 InitOption = Annotated[
-    Init,
-    typer.Option(help="How the first parameters are drawn; auto is he_uniform before relu, else glorot_uniform."),
+    Init, typer.Option(help="How the first parameters are drawn; auto is he_uniform before relu, else glorot_uniform.")
 ]
 DtypeOption = Annotated[Dtype, typer.Option(help="Precision of parameters and arithmetic.")]
 Epochs = Annotated[
@@ -151,76 +103,59 @@ Epochs = Annotated[
 BatchSize = Annotated[str, typer.Option(metavar="N|full", help="Samples per step, or all of them.")]
 OptimizerOption = Annotated[OptimizerName, typer.Option(help="How steps are made.")]
 LearningRate = Annotated[
-    float | None,
-    typer.Option(
-        metavar="RATE",
-        help="Learning rate.  [default: 0.001 for adam and adamw, else 0.1]",
-        show_default=False,
-    ),
+    float | None, optional("RATE", "Learning rate.  [default: 0.001 for adam and adamw, else 0.1]")
 ]
 Momentum = Annotated[
     float | None,
-    typer.Option(
-        metavar="SHARE",
-        help="Share of the last step that the next one keeps; for momentum and nesterov.  [default: 0.9]",
-        show_default=False,
-    ),
+    optional("SHARE", "Share of the last step that the next one keeps; for momentum and nesterov.  [default: 0.9]"),
 ]
 WeightDecay = Annotated[
     float | None,
-    typer.Option(
-        metavar="RATE",
-        help="Share of a parameter, per unit of learning rate, that a step takes away; for adamw.  [default: 0.01]",
-        show_default=False,
+    optional(
+        "RATE", "Share of a parameter, per unit of learning rate, that a step takes away; for adamw.  [default: 0.01]"
     ),
 ]
 ClipNorm = Annotated[
-    float | None,
-    typer.Option(
-        metavar="NORM",
-        help="Scale each step's gradient down to this norm if its own is larger.",
-        show_default=False,
-    ),
+    float | None, optional("NORM", "Scale each step's gradient down to this norm if its own is larger.")
 ]
 ClipValue = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SIZE",
-        help="Limit the elements of each step's gradient to this size, before --clip-norm.",
-        show_default=False,
-    ),
+    float | None, optional("SIZE", "Limit the elements of each step's gradient to this size, before --clip-norm.")
 ]
 Seed = Annotated[
     int,
-    typer.Option(
-        min=0,
-        metavar="N",
-        help="Seed of the first parameters, the order of samples and the held-out part.",
-    ),
+    typer.Option(min=0, metavar="N", help="Seed of the first parameters, the order of samples and the held-out part."),
 ]
 BackendOption = Annotated[Backend, typer.Option(help="Compiled kernels (numba), or the reference (numpy).")]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Threads of the kernels; results are the same bits for any number.  "
+    optional(
+        "N",
+        "Threads of the kernels; results are the same bits for any number.  "
         "[default: as many as are available and pay]",
-        show_default=False,
+        min=1,
     ),
 ]
-Report = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Also write a page about the training, in HTML.", show_default=False),
-]
+Report = Annotated[Path | None, optional("FILE", "Also write a page about the training, in HTML.")]
+JsonFile = Annotated[Path | None, optional("FILE", "Write the results here.", "--json")]
+MarkdownFile = Annotated[Path | None, optional("FILE", "Write a page of them here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe", metavar="NAME", help="Train as a recipe says, which fastnet recipes lists.", show_default=False
-    ),
-]
+RecipeName = Annotated[str | None, optional("NAME", "Train as a recipe says, which fastnet recipes lists.", "--recipe")]
 Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+
+
+def names_in(option: str, text: str | None, known: Sequence[str]) -> list[str]:
+    """Read names with commas between, each of which must be known; all that are known if none are given.
+
+    Examples
+    --------
+    >>> names_in("--backends", "numba, numba", ["numpy", "numba"])
+    ['numba']
+    """
+    names = list(known) if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{option}: {name!r} is not known, expected some of {', '.join(known)}")
+    return list(dict.fromkeys(names))
 
 
 def given(context: typer.Context) -> dict[str, Any]:

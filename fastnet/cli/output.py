@@ -6,13 +6,16 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fastnet.output.atomic import check_target
 from fastnet.output.json_values import standard
 from fastnet.output.targets import behind_links, descriptor, is_special
+
+PICTURES = (".png", ".svg", ".pdf")
+"""Endings of pictures, which stand in `fastnet.plots.figure`, too: that loads matplotlib."""
 
 
 def percent(share: float | None) -> str:
@@ -28,6 +31,12 @@ def rate(samples_per_second: float) -> str:
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as JSON."""
     print(json.dumps(standard(document), indent=2))
+
+
+def answer(document: dict[str, Any], json: bool, show: Callable[[dict[str, Any]], object]) -> int:
+    """Print what a command found, as JSON or as `show` does for people; return the exit code."""
+    (print_json if json else show)(document)
+    return 0
 
 
 def print_rows(rows: dict[str, str]) -> None:
@@ -50,8 +59,8 @@ def _looks_like_model(path: Path) -> bool:
     return not head or head[8:] == b"{"  # safetensors: the length of the header, then its JSON
 
 
-def check_writable(path: Path, model: Path | None, data: Path | None, option: str = "--out") -> None:
-    """Make sure, before any work is done, that `path` can be written and replaces nothing that is read.
+def check_writable(path: Path | None, model: Path | None, data: Path | None, option: str = "--out") -> None:
+    """Make sure, before any work is done, that `path`, if given, can be written and replaces nothing that is read.
 
     Where `path` is standard output, everything else that is printed goes to standard error from now on.
 
@@ -62,6 +71,8 @@ def check_writable(path: Path, model: Path | None, data: Path | None, option: st
     OSError
         If its folder does not exist or cannot be written, nor what is there.
     """
+    if path is None:
+        return
     if path.is_dir():
         raise ValueError(f"{option} {path}: is a folder, expected the name of a file")
     if path.is_socket():
@@ -85,6 +96,18 @@ def _check_file(path: Path, model: Path | None, data: Path | None, option: str) 
         _check_replaceable(path, model, data, option)
 
 
+def check_picture(path: Path | None, option: str) -> None:
+    """Make sure, before any work is done, that a picture, if there is to be one, can be drawn."""
+    from importlib.util import find_spec
+
+    if path is None:
+        return
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(f"{option} {path}: must end in {', '.join(PICTURES)}")
+    if find_spec("matplotlib") is None:
+        raise ValueError(f"{option} {path}: needs matplotlib, which `pip install 'fastnet[plot]'` brings")
+
+
 def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None]) -> None:
     """Make sure that a model can be written to `out`, and what options name to files of their own.
 
@@ -96,9 +119,9 @@ def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None
     check_writable(out, None, data)
     taken = {out.resolve(): "the model"}
     for option, path in others.items():
+        check_writable(path, None, data, option)
         if path is None:
             continue
-        check_writable(path, None, data, option)
         if path.resolve() in taken and not is_special(path):
             raise ValueError(f"{option} {path}: would overwrite {taken[path.resolve()]}")
         taken[path.resolve()] = f"that of {option}"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from fastnet.cli.output import percent, rate
+from fastnet.training.callbacks import Callback
 from fastnet.training.history import Epoch
+from fastnet.training.plan import Plan
 
 COMPILING = "loading kernels (compiling them, once per machine, takes some seconds)"
 
 
-def _figures(epoch: Epoch, watched: str) -> str:
+def _metrics(epoch: Epoch, watched: str) -> str:
     text = f"loss {epoch.loss:.4f}  accuracy {percent(epoch.accuracy)}"
     if epoch.validation is not None:
         text += f"  {watched} accuracy {percent(epoch.validation.accuracy)}"
@@ -40,39 +43,55 @@ def steps(count: int | None, what: str) -> Iterator[Callable[[str], object]]:
         yield lambda name: status.update(line(name))
 
 
-class Lines(AbstractContextManager["Lines"]):
-    """A line for each epoch, or for so many steps."""
+class Lines(Callback, AbstractContextManager["Lines"]):
+    """A line for each logging interval: a log is read later.
 
-    def __init__(self, unit: str, total: int, watched: str, stream: TextIO) -> None:
-        self._unit, self._total, self._watched, self._stream = unit, total, watched, stream
+    Parameters
+    ----------
+    plan : Plan
+        How long the run is, and whether it is counted in steps or in epochs.
+    text : callable
+        Given an epoch, what its line says; none is printed if that is empty.
+    stream : file
+        Where to.
+    """
+
+    def __init__(self, plan: Plan, text: Callable[[Epoch], str], stream: TextIO) -> None:
+        self._plan, self._text, self._stream = plan, text, stream
 
     def __exit__(self, *_: object) -> None:
         """Do nothing: every line is out."""
 
-    def compiled(self, n_done: int) -> None:
-        """Do nothing: it is a figure of the end."""
-
-    def chunk(self, done: int, n_samples: int) -> None:
-        """Do nothing: a log is read later."""
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Print an epoch's figures."""
-        number = epoch.step if self._unit == "step" else epoch.number
-        count = f"{number:>{len(str(self._total))}}/{self._total}"
-        print(f"{self._unit} {count}  {_figures(epoch, self._watched)}", file=self._stream, flush=True)
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
+        """Print an epoch's metrics."""
+        text, total = self._text(epoch), self._plan.n_rounds
+        if text:
+            unit, number = number_of(self._plan, epoch)
+            print(f"{unit} {number:>{len(str(total))}}/{total}  {text}", file=self._stream, flush=True)
 
 
-class Bar(AbstractContextManager["Bar"]):
-    """A bar over the samples of all epochs on standard error, with the figures of the last epoch below."""
+class Bar(Callback, AbstractContextManager["Bar"]):
+    """A bar over the samples of all epochs on standard error, with the metrics of the last epoch below.
 
-    def __init__(self, n_epochs: int, n_samples: int, compiles: bool, unit: str, total: int, watched: str) -> None:
+    Parameters
+    ----------
+    plan : Plan
+        How long the run is.
+    text : callable
+        Given an epoch, what is said of it.
+    compiles : bool
+        Whether kernels are compiled first.
+    n_before : int, default 0
+        Logging intervals of a run that is resumed.
+    """
+
+    def __init__(self, plan: Plan, text: Callable[[Epoch], str], compiles: bool, n_before: int = 0) -> None:
         from rich.console import Console, Group
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.text import Text
 
-        self._n_samples, self._done, self._unit, self._total, self._number = n_samples, 0, unit, total, 0
-        self._watched = watched
+        self._plan, self._say, self._n_before, self._done, self._number = plan, text, n_before, 0, 0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -80,7 +99,9 @@ class Bar(AbstractContextManager["Bar"]):
             TimeRemainingColumn(compact=True),
             expand=True,
         )
-        self._task = self._progress.add_task("", total=n_epochs * n_samples, start=False)
+        self._task = self._progress.add_task(
+            "", total=math.ceil(plan.n_rounds / plan.every) * plan.interval, start=False
+        )
         self._text = Text(COMPILING if compiles else "")
         console = Console(stderr=True, highlight=False)
         self._live = Live(
@@ -99,27 +120,33 @@ class Bar(AbstractContextManager["Bar"]):
         """Leave the bar as it is."""
         self._live.stop()
 
-    def compiled(self, n_done: int) -> None:
-        """Begin to count time, after so many epochs of a run that is gone on with."""
+    def on_train_begin(self, model: Any) -> None:
+        """Begin to count time: kernels are compiled."""
         self._text.plain = ""
-        self._done = n_done * self._n_samples
+        self._done = self._n_before * self._plan.interval
         self._progress.update(self._task, completed=self._done)
         self._progress.start_task(self._task)
 
-    def chunk(self, done: int, n_samples: int) -> None:
+    def on_chunk_end(self, model: Any, n_done: int, n_samples: int) -> None:
         """Move the bar."""
-        self._progress.update(self._task, completed=self._done + done)
+        self._progress.update(self._task, completed=self._done + n_done)
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Show an epoch's figures."""
-        self._done += self._n_samples
-        self._text.plain = _figures(epoch, self._watched)
-        self._number = epoch.step if self._unit == "step" else epoch.number
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
+        """Show an epoch's metrics."""
+        self._done += self._plan.interval
+        self._text.plain = self._say(epoch)
+        self._number = number_of(self._plan, epoch)[1]
         self._describe()
 
     def _describe(self) -> None:
-        number = min(self._number + 1, self._total)
-        self._progress.update(self._task, description=f"{self._unit} {number}/{self._total}")
+        number = min(self._number + 1, self._plan.n_rounds)
+        unit = "step" if self._plan.by_steps else "epoch"
+        self._progress.update(self._task, description=f"{unit} {number}/{self._plan.n_rounds}")
+
+
+def number_of(plan: Plan, epoch: Epoch) -> tuple[str, int]:
+    """Return in what a run is counted, and how far it has come."""
+    return ("step", epoch.step) if plan.by_steps else ("epoch", epoch.number)
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -127,10 +154,12 @@ def _is_terminal(stream: TextIO) -> bool:
     return stream is not None and stream.isatty() and not dumb and not os.environ.get("CI")
 
 
-def make_progress(
-    n_epochs: int, n_samples: int, compiles: bool, json: bool, unit: str, total: int, watched: str
-) -> Bar | Lines:
+def make_progress(plan: Plan, watched: str, compiles: bool, json: bool, n_before: int) -> Bar | Lines:
     """Return a bar where standard error is a terminal, else lines, which leave standard output alone for JSON."""
+
+    def text(epoch: Epoch) -> str:
+        return _metrics(epoch, watched)
+
     if _is_terminal(sys.stderr):
-        return Bar(n_epochs, n_samples, compiles, unit, total, watched)
-    return Lines(unit, total, watched, sys.stderr if json else sys.stdout)
+        return Bar(plan, text, compiles, n_before)
+    return Lines(plan, text, sys.stderr if json else sys.stdout)

@@ -15,10 +15,6 @@ ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasat
 """Those that end a command as Ctrl-C does."""
 
 
-class Stopped(Exception):  # noqa: N818, it is no error
-    """The user has asked for the end of training."""
-
-
 class Endings:
     """What the first of `ENDINGS` does: what Ctrl-C would do at that time. Further ones come from the same cause.
 
@@ -87,8 +83,8 @@ def endings() -> Iterator[Endings]:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the function yielded is called, which raises `Stopped`; the second one is at once.
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Hold Ctrl-C back, and yield a function that tells whether it came; the second one is at once.
 
     The other signals of `endings` are held back too, but none of them is ever at once.
     """
@@ -103,9 +99,8 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
         ask()
 
-    def check() -> None:
-        if asked:
-            raise Stopped
+    def was_asked() -> bool:
+        return asked
 
     if _endings is not None:
         _endings.act = ask
@@ -114,7 +109,7 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
     if mine:
         signal.signal(signal.SIGINT, remember)
     try:
-        yield check
+        yield was_asked
     finally:
         if mine:
             signal.signal(signal.SIGINT, signal.default_int_handler)

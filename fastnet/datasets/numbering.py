@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastnet.datasets.labels import Array, Labels, Names
+from fastnet.datasets.labels import MAX_LABEL, Array, Labels, Names
 
 
 def without_gaps(
@@ -70,7 +70,8 @@ def check_same_width(parts: Sequence[Array | None], where: str) -> None:
 
 def are_numbers(names: Names) -> bool:
     """Whether names of classes are the numbers that `without_gaps` made names of."""
-    return all(name.isascii() and name.isdigit() and str(int(name)) == name for name in names)
+    digits = all(name.isascii() and name.isdigit() and len(name) <= len(str(MAX_LABEL)) for name in names)
+    return digits and all(str(int(name)) == name and int(name) <= MAX_LABEL for name in names)
 
 
 def original_labels(y: Labels, names: Names | None) -> Array:
@@ -80,9 +81,3 @@ def original_labels(y: Labels, names: Names | None) -> Array:
     if are_numbers(names):
         return np.array([int(name) for name in names], np.int64)[y]
     return np.array(names, np.str_)[y]
-
-
-def counted_together(first: Names, second: Names) -> Names:
-    """Return the classes of two parts: numbers in their order, else text in its own."""
-    both = {*first, *second}
-    return tuple(sorted(both, key=int) if are_numbers(tuple(both)) else sorted(both))

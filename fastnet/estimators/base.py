@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from operator import is_
 from types import ModuleType
 from typing import Any, ClassVar
@@ -18,19 +17,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastnet.estimators import constraints
 from fastnet.estimators.fitting import lbfgs
 from fastnet.estimators.fitting.held_out import HeldOut, check_scorer, split
-from fastnet.estimators.fitting.samples import Samples, inputs
-from fastnet.estimators.fitting.stochastic import Descent, OptimizerState
+from fastnet.estimators.fitting.stochastic import Solver, descend
+from fastnet.estimators.fitting.tasks import CallbackSupportMixin, with_callbacks
 from fastnet.estimators.inference import forward
 from fastnet.estimators.parameters import gather, glorot, sizes_of, views
-from fastnet.estimators.validation import SPARSE, inputs_to_predict, weights_of
+from fastnet.estimators.validation import SPARSE, inputs, inputs_to_predict, weights_of
+from fastnet.inference import backend_module
 from fastnet.output import notices
 from fastnet.reference.training import layer_slices
+from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
-_BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
 
 
-class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,  # type: ignore[misc]
+):  # fmt: skip
     """A network behind scikit-learn's interface. Classes derived from it say what its outputs mean."""
 
     __metadata_request__transform: ClassVar[dict[str, str]] = {"layer": UNUSED}  # nothing to route
@@ -41,6 +43,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             if name != "self":
                 setattr(self, name, value)
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None,
@@ -151,12 +154,12 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Reject what does not go together, before anything is changed."""
         n_hidden = len(constraints.hidden_sizes(self.hidden_layer_sizes))
         constraints.hidden_activations(self.activation, n_hidden)
-        dropout = constraints.dropout_rates(self.dropout, n_hidden)
+        dropout = constraints.dropout(self.dropout, n_hidden)
         X_val, y_val, weights_val = validation
         if (X_val is None) != (y_val is None) or (X_val is None and weights_val is not None):
             raise ValueError("X_val and y_val must be given together, and sample_weight_val only with them")
         check_scorer(self)
-        if self.solver == "lbfgs" and (X_val is not None or dropout):
+        if self.solver == "lbfgs" and (X_val is not None or np.any(dropout)):
             raise ValueError("solver='lbfgs' takes neither X_val nor dropout, which belong to epochs")
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -182,7 +185,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.validation_loss_curve_: list[float] | None = None
             self.best_validation_score_: float | None = None
         if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = OptimizerState.of(self)
+            self._optimizer = Solver.of(self)
         if validation[0] is not None:
             held_out = self._own_validation(*validation)
         elif self.early_stopping:
@@ -194,8 +197,7 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.best_validation_score_ = -np.inf
         if not self.early_stopping and self.best_loss_ is None:
             self.best_loss_ = np.inf
-        training = samples._replace(y=self._smoothed(samples.y))
-        Descent(self, training, rows, held_out).run(incremental)
+        descend(self, samples, rows, held_out, incremental)
 
     def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> HeldOut:
         X = validate_data(self, X_val, accept_sparse=SPARSE, reset=False)
@@ -225,8 +227,6 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _own_parameters(self) -> None:
         """Take over layers that were put in place of the vector's, and leave read-only memory."""
-        if hasattr(self, "_optimizer"):
-            self._optimizer.own_slots()
         parameters = self._flat()
         if parameters is not self._parameters or not parameters.flags.writeable:
             self._set_parameters(np.array(parameters), self._sizes())
@@ -248,11 +248,11 @@ class BaseMLP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _activations(self) -> tuple[str, ...]:
         return constraints.hidden_activations(self.activation, len(self.coefs_) - 1)
 
-    def _dropout_rates(self) -> tuple[float, ...] | None:
-        return constraints.dropout_rates(self.dropout, len(self.coefs_) - 1)
+    def _dropout(self) -> float | tuple[float, ...]:
+        return constraints.dropout(self.dropout, len(self.coefs_) - 1)
 
     def _backend(self) -> ModuleType:
-        return import_module(_BACKENDS[self.backend])
+        return backend_module(self.backend)
 
     def _logits(self, X: Any, layer: int | None = None) -> Array:
         """Run checked inputs through all layers, or through the hidden ones up to an index."""

@@ -15,6 +15,7 @@ from fastnet.estimators.base import BaseMLP, is_stochastic
 from fastnet.estimators.constraints import CONSTRAINTS
 from fastnet.estimators.labels import ClassLabels
 from fastnet.estimators.validation import inputs_to_predict
+from fastnet.inference import probabilities
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +33,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         Units of each hidden layer.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
-        and "leaky_relu", "elu", "selu", "gelu", "silu", "softplus".
+        or any other name of `fastnet.validation.activations.ACTIVATIONS`, such as "gelu".
     solver : {"adam", "adamw", "sgd", "lbfgs"}, default="adam"
         L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
     alpha : float, default=0.0001
@@ -42,10 +43,10 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     learning_rate : str, default="constant"
         How the rate changes from epoch to epoch. "invscaling" and "adaptive", for "sgd" alone, are scikit-learn's:
         `learning_rate_init / (t + 1)**power_t` after t samples, and a fifth of the rate where training would stop.
-        For every stochastic solver: "cosine" falls along half a wave to `min_learning_rate` in `max_iter` epochs;
-        "onecycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and falls to a 10,000th of
-        that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every `decay_every` epochs;
-        "plateau" does so after as many epochs without improvement.
+        For every stochastic solver: "linear" falls along a line and "cosine" along half a wave, to `min_learning_rate`
+        in `max_iter` epochs; "one_cycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and
+        falls to a 10,000th of that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every
+        `decay_every` epochs; "plateau" does so after as many epochs without improvement.
     learning_rate_init : float, default=0.001
         The rate, or its start or peak.
     power_t : float, default=0.5
@@ -99,13 +100,15 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     decay_every : int, default=5
         Epochs between the steps of "step" and without improvement of "plateau".
     min_learning_rate : float, default=0.0
-        Least rate of "cosine", "onecycle", "step" and "plateau". The last epoch of "cosine" has it, unless it is 0.
+        Least rate of "linear", "cosine", "one_cycle", "step" and "plateau". The last epoch of "cosine" has it,
+        unless it is 0.
     scoring : str, callable or None, default=None
         Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
         minus the validation loss, or None for the accuracy. Functions and metrics that take `sample_weight` get the
         weights of the samples, if there are any.
-    callbacks : tuple of fastnet.training.callbacks.Callback, default=()
-        Called after each epoch, and within long ones; they may stop the fit.
+    callbacks : tuple of fastnet.training.callbacks.Callback or functions, default=()
+        Called as the fit goes on; functions after each epoch, with its metrics. They may stop the fit. Those of
+        scikit-learn (1.9) are given to `set_callbacks`.
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
     class_weight : dict, "balanced" or None, default=None
@@ -241,12 +244,8 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             Rows add up to 1, but for indicator matrices, whose labels have a probability each.
         """
         self._require_fitted()
-        logits, backend = self._logits(inputs_to_predict(self, X)), self._backend()
-        if self.out_activation_ == "softmax":
-            probs: Array = backend.softmax_forward(logits)
-            return probs
-        positive: Array = backend.sigmoid_forward(logits)
-        return _both(1 - positive, positive) if self.n_outputs_ == 1 else positive
+        probs = probabilities(self._backend(), self._loss(), self._logits(inputs_to_predict(self, X)))
+        return _both(1 - probs, probs) if self.n_outputs_ == 1 and self.out_activation_ == "logistic" else probs
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, from the logits: they are finite where a probability underflows to 0.

@@ -9,18 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "elu": "elu",
-    "selu": "selu",
-    "gelu": "gelu",
-    "silu": "silu",
-    "softplus": "softplus",
-}
+from fastnet.validation import activations
+from fastnet.validation.settings import SCHEDULES, hidden_dropout
+
+ACTIVATIONS = {(activation.sklearn or name): name for name, activation in activations.ACTIVATIONS.items()}
 """scikit-learn's names of activations, and ours after them, with what the backends call them."""
 
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
@@ -37,7 +29,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "alpha": [_NOT_NEGATIVE],
     "batch_size": [StrOptions({"auto"}), _AT_LEAST_ONE],
     "learning_rate": [
-        StrOptions({"constant", "invscaling", "adaptive", "cosine", "onecycle", "step", "plateau"}),
+        StrOptions({*SCHEDULES, "invscaling", "adaptive", "step", "plateau"}),
     ],
     "learning_rate_init": [_POSITIVE],
     "power_t": [_NOT_NEGATIVE],
@@ -95,12 +87,8 @@ def hidden_activations(value: Any, n_hidden: int) -> tuple[str, ...]:
     return tuple(ACTIVATIONS[name] for name in names)
 
 
-def dropout_rates(value: Any, n_hidden: int) -> tuple[float, ...] | None:
-    """Return the rate of each hidden layer; None where nothing is dropped."""
-    rates = (float(value),) * n_hidden if isinstance(value, Real) else tuple(float(rate) for rate in value)
-    if len(rates) != n_hidden:
-        raise ValueError(f"dropout must be one rate, or {n_hidden} for as many hidden layers, got {len(rates)}")
-    for rate in rates:
-        if not 0 <= rate < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {rate}")
-    return rates if any(rates) else None
+def dropout(value: Any, n_hidden: int) -> float | tuple[float, ...]:
+    """Return one rate, or that of each hidden layer."""
+    rates = float(value) if isinstance(value, Real) else tuple(float(rate) for rate in value)
+    hidden_dropout(rates, n_hidden)
+    return rates

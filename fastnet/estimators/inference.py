@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from fastnet.compiler.policy import COMPILES
-from fastnet.estimators.fitting.samples import dense_parts, inputs
+from fastnet.estimators.validation import inputs
+from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
 
@@ -26,3 +29,13 @@ def forward(model: Any, X: Any, parameters: Array, sizes: tuple[int, ...], activ
         backend.predict_logits(parameters, x, sizes, activations, n_threads=model.n_threads) for x in dense_parts(X)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def dense_parts(X: Any) -> Iterator[Array]:
+    """Yield inputs as dense arrays, all at once if they are one already."""
+    if not sparse.issparse(X):
+        yield X
+        return
+    step = Samples(X, np.empty(0)).most_rows()
+    for start in range(0, max(X.shape[0], 1), step):
+        yield X[start : start + step].toarray()

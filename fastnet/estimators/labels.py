@@ -12,8 +12,9 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.class_weights import Weights, weigh_classes
-from fastnet.estimators.fitting.samples import Samples
 from fastnet.estimators.validation import SPARSE, weights_of
+from fastnet.inference import predictions
+from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +28,7 @@ class ClassLabels:
     class_weight: Any
     warm_start: bool
     _input_dtype: Any
+    _loss: Any
 
     def _take_classes(self, classes: Any, y: Any) -> None:
         """Learn the classes in the first call of `partial_fit`; hold later calls to them."""
@@ -92,11 +94,8 @@ class ClassLabels:
 
     def _decide(self, logits: Array) -> Array:
         """Return the targets that logits come to."""
-        if self.out_activation_ == "softmax":
-            best: Array = logits.argmax(axis=1)
-            return best
         # there is nothing to decide about a single class, whose target is 0
-        return np.greater(logits, 0) if len(self.classes_) > 1 else np.zeros(logits.shape, bool)
+        return predictions(self._loss(), logits) if len(self.classes_) > 1 else np.zeros(logits.shape, np.int32)
 
     def _stratification(self, targets: Array) -> Array | None:
         return targets if targets.ndim == 2 and targets.shape[1] == 1 else None

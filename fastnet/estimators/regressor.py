@@ -15,8 +15,10 @@ from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.base import BaseMLP, is_stochastic
 from fastnet.estimators.constraints import _POSITIVE, CONSTRAINTS
-from fastnet.estimators.fitting.samples import Samples
 from fastnet.estimators.validation import SPARSE, inputs_to_predict, weights_of
+from fastnet.inference import predictions
+from fastnet.training.samples import Samples
+from fastnet.validation.inputs import not_negative
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +39,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Units of each hidden layer.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, or one for each: "identity", "logistic", "tanh", "relu" as in scikit-learn,
-        and "leaky_relu", "elu", "selu", "gelu", "silu", "softplus".
+        or any other name of `fastnet.validation.activations.ACTIVATIONS`, such as "gelu".
     solver : {"adam", "adamw", "sgd", "lbfgs"}, default="adam"
         L-BFGS on all samples, or minibatch descent: with momentum, by Adam, or by Adam with decoupled weight decay.
     alpha : float, default=0.0001
@@ -47,10 +49,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     learning_rate : str, default="constant"
         How the rate changes from epoch to epoch. "invscaling" and "adaptive", for "sgd" alone, are scikit-learn's:
         `learning_rate_init / (t + 1)**power_t` after t samples, and a fifth of the rate where training would stop.
-        For every stochastic solver: "cosine" falls along half a wave to `min_learning_rate` in `max_iter` epochs;
-        "onecycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and falls to a 10,000th of
-        that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every `decay_every` epochs;
-        "plateau" does so after as many epochs without improvement.
+        For every stochastic solver: "linear" falls along a line and "cosine" along half a wave, to `min_learning_rate`
+        in `max_iter` epochs; "one_cycle" rises from a 25th of `learning_rate_init` in the first 30 % of `max_iter` and
+        falls to a 10,000th of that 25th, or `min_learning_rate` (Smith, 2018); "step" multiplies by `decay` every
+        `decay_every` epochs; "plateau" does so after as many epochs without improvement.
     learning_rate_init : float, default=0.001
         The rate, or its start or peak.
     power_t : float, default=0.5
@@ -104,13 +106,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     decay_every : int, default=5
         Epochs between the steps of "step" and without improvement of "plateau".
     min_learning_rate : float, default=0.0
-        Least rate of "cosine", "onecycle", "step" and "plateau". The last epoch of "cosine" has it, unless it is 0.
+        Least rate of "linear", "cosine", "one_cycle", "step" and "plateau". The last epoch of "cosine" has it,
+        unless it is 0.
     scoring : str, callable or None, default=None
         Score of the validation data: the name of a scorer of scikit-learn, a function of model, X and y, "loss" for
         minus the validation loss, or None for R squared. Functions and metrics that take `sample_weight` get the
         weights of the samples, if there are any.
-    callbacks : tuple of fastnet.training.callbacks.Callback, default=()
-        Called after each epoch, and within long ones; they may stop the fit.
+    callbacks : tuple of fastnet.training.callbacks.Callback or functions, default=()
+        Called as the fit goes on; functions after each epoch, with its metrics. They may stop the fit. Those of
+        scikit-learn (1.9) are given to `set_callbacks`.
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
     huber_delta : float, default=1.0
@@ -218,7 +222,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             The predictions.
         """
         self._require_fitted()
-        outputs = self._outputs(self._logits(inputs_to_predict(self, X)))
+        outputs = predictions(self._loss(), self._logits(inputs_to_predict(self, X)))
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
@@ -234,8 +238,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         """Return the targets as columns of floating-point numbers."""
         columns = np.asarray(column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y)
         columns = columns.reshape(len(columns), -1).astype(np.float64, copy=False)
-        if self.loss == "poisson" and columns.min() < 0:
-            raise ValueError(f"{name} must not be negative for loss='poisson', got {columns.min()}")
+        not_negative(name, columns, self.loss)
         if hasattr(self, "coefs_") and name == "y_val" and columns.shape[1] != self.n_outputs_:
             raise ValueError(f"{name} must have {self.n_outputs_} outputs, got {columns.shape[1]}")
         return columns
@@ -245,9 +248,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
-
-    def _outputs(self, logits: Array) -> Array:
-        return np.exp(logits, out=logits) if self.out_activation_ == "exp" else logits
 
     def _labels(self, targets: Array) -> Array:
         return targets[:, 0] if targets.shape[1] == 1 else targets
@@ -269,7 +269,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _score(self, logits: Array, samples: Samples) -> float:
         """R squared; NaN for predictions that are not finite."""
-        outputs = self._outputs(logits)
+        outputs = predictions(self._loss(), logits)
         if not np.isfinite(outputs).all():
             return float("nan")
         return float(r2_score(samples.y, outputs, sample_weight=samples.weights))

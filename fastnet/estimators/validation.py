@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -55,3 +56,14 @@ def _is_finite(X: npt.NDArray[Any]) -> bool:
     It is asked, too, where a finite sum of squares is too large for the dtype.
     """
     return X.size <= 4096 and bool(np.vdot(X, X) < math.inf)
+
+
+def inputs(X: Any, dtype: Any) -> Any:
+    """Return a C-contiguous array, or CSR in canonical format, of the dtype."""
+    if sparse.issparse(X):
+        rows = X.tocsr().astype(dtype, copy=False)
+        if not rows.has_canonical_format:
+            rows = rows.copy()  # the caller's stay as they are
+            rows.sum_duplicates()
+        return rows
+    return np.ascontiguousarray(X, dtype=dtype)

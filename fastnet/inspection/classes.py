@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.training.targets import loss_name
-from fastnet.training.trainer import Trainer
+from fastnet.inference import Inference, loss_name
 from fastnet.validation.training import LABELLED
 
 Array = npt.NDArray[Any]
@@ -95,9 +94,9 @@ def most_confident_mistakes(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> n
     return wrong[np.argsort(-values[wrong].max(axis=1), kind="stable")].astype(np.int64)
 
 
-def n_classes_of(trainer: Trainer, what: str) -> int:
+def n_classes_of(model: Inference, what: str) -> int:
     """Return how many classes a model tells apart; ValueError, which begins with `what`, if it does no such thing."""
-    name, n_outputs = loss_name(trainer.loss), trainer.network.sizes[-1]
+    name, n_outputs = loss_name(model.loss), model.network.sizes[-1]
     if name in LABELLED:
         return n_outputs
     if name == "binary_cross_entropy" and n_outputs == 1:
@@ -106,9 +105,7 @@ def n_classes_of(trainer: Trainer, what: str) -> int:
     raise ValueError(f"{what} needs a model that tells classes apart, got one with the loss {name} and {outputs}")
 
 
-def class_probabilities(trainer: Trainer, X: Array) -> Array:
+def class_probabilities(model: Inference, X: Array) -> Array:
     """Return the probabilities of all classes, shape (n_samples, n_classes), two of them for a single sigmoid."""
-    values = trainer.predict_proba(X)
-    return (
-        np.hstack([1 - values, values]) if values.shape[1] == 1 and loss_name(trainer.loss) not in LABELLED else values
-    )
+    values = model.predict_proba(X)
+    return np.hstack([1 - values, values]) if values.shape[1] == 1 and loss_name(model.loss) not in LABELLED else values

@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-NAMES = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "test_loss": "validation_loss",
-    "test_accuracy": "validation_accuracy",
-}
+NAMES = {"loss": "loss", "accuracy": "accuracy", "test_loss": "validation_loss", "test_accuracy": "validation_accuracy"}
 """Figures of an epoch there, and what a `History` calls them."""
 
 

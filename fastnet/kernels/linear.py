@@ -12,6 +12,8 @@ from fastnet.kernels.tile.products import multiply
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["linear_backward", "linear_forward", "linear_relu_backward", "linear_relu_forward"]
+
 
 @kernel
 def _sum_rows(x: Any, total: Any) -> None:

@@ -18,6 +18,15 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray, IntArray
 
+__all__ = [
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
+]
+
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR, SOFTMAX_SQUARED_ERROR = range(7)
 CODES = {
     "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
@@ -67,13 +76,13 @@ def binary_cross_entropy_row(logits: Any, targets: Any, probs: Any, columns: int
 @inlined
 def squared_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return half the sum of squared differences."""
-    return 0.5 * reductions.squared_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
+    return 0.5 * reductions.squared_distance(predictions, targets, columns)  # type: ignore[no-any-return]
 
 
 @inlined
 def absolute_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return the sum of absolute differences; their signs, `units.sign`, are the gradient."""
-    return reductions.absolute_distance(predictions, targets, columns, 0.0)  # type: ignore[no-any-return]
+    return reductions.absolute_distance(predictions, targets, columns)  # type: ignore[no-any-return]
 
 
 @inlined

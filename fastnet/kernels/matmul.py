@@ -10,6 +10,8 @@ from fastnet.reference.matmul import sum_to_shape
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["matmul_backward", "matmul_forward"]
+
 
 def matmul_forward(a: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """(..., m, k) @ (..., k, n); broadcast matrices are read in place, never repeated in memory."""

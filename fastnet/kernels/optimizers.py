@@ -29,6 +29,8 @@ from fastnet.kernels.runtime.arrays import read_only
 from fastnet.validation import training as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["adam_step", "adamw_step", "momentum_step", "sgd_step"]
+
 
 def _element(formula: Formula) -> Any:
     """Make a formula callable on one element: (p, m, v, g, coefficients) -> (p, m, v)."""

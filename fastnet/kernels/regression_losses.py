@@ -7,12 +7,23 @@ from typing import Any
 import numpy as np
 
 from fastnet.compiler.policy import kernel
-from fastnet.kernels.codegen import elementary, scalar_rectifiers
+from fastnet.kernels.codegen import elementary, scalar_activations
 from fastnet.kernels.losses import absolute_error_row, difference, huber_row, poisson_row, squared_error_row
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray
+
+__all__ = [
+    "absolute_error_backward",
+    "absolute_error_forward",
+    "huber_backward",
+    "huber_forward",
+    "poisson_backward",
+    "poisson_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+]
 
 
 @kernel
@@ -51,14 +62,14 @@ def _poisson_forward(logits: Any, targets: Any, exps: Any) -> float:
 def _absolute_error_backward(predictions: Any, targets: Any, n_samples: int, out: Any) -> None:
     n = predictions.dtype.type(n_samples)
     for i in range(predictions.size):
-        out[i] = scalar_rectifiers.sign(predictions[i] - targets[i]) / n
+        out[i] = scalar_activations.sign(predictions[i] - targets[i]) / n
 
 
 @kernel
 def _huber_backward(predictions: Any, targets: Any, delta: float, n_samples: int, out: Any) -> None:
     n, end = predictions.dtype.type(n_samples), predictions.dtype.type(delta)
     for i in range(predictions.size):
-        out[i] = scalar_rectifiers.within(predictions[i] - targets[i], end) / n
+        out[i] = scalar_activations.within(predictions[i] - targets[i], end) / n
 
 
 @kernel

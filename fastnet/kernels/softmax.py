@@ -12,6 +12,8 @@ from fastnet.kernels.runtime.arrays import fill, read_only
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["log_softmax_backward", "log_softmax_forward", "softmax_backward", "softmax_forward"]
+
 
 @inlined
 def softmax_row(x: Any, y: Any, columns: int) -> Any:

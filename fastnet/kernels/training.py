@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.activations import CODES
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.arrays import read_only
 from fastnet.kernels.step.block import PHASES
 from fastnet.kernels.step.driver.epochs import Data, Epochs
@@ -164,13 +164,11 @@ def prepare_training(
 
 
 def phase_ticks(
-    parameters: FloatArray, state: tuple[FloatArray, ...], x: npt.NDArray[Any], y: npt.NDArray[Any], order: IntArray,
-    sizes: Sequence[int], activations: Sequence[str], loss: str, optimizer: Sequence[Any], batch_size: int,
+    task: Task, parameters: FloatArray, state: tuple[FloatArray, ...], data: Data, order: IntArray,
     n_threads: int | None = None,
 ) -> npt.NDArray[np.int64]:  # fmt: skip
     """Train as `train_epoch` does; return the clock ticks (n_threads, phases) that each of `PHASES` took."""
-    task = Task(sizes, activations, loss, 0.0, tuple(optimizer), batch_size)
-    epochs = Epochs(task, parameters, state, Data(x, y), n_threads)
+    epochs = Epochs(task, parameters, state, data, n_threads)
     epochs(order)
     ticks: npt.NDArray[np.int64] = epochs.team(order.size).state.memory.ticks[:, : len(PHASES)]
     return ticks

@@ -98,10 +98,12 @@ def _blas() -> list[dict[str, Any]]:
 
 
 def _installed() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {package: found for package in PACKAGES if (found := installed_version(package)) is not None}
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of a package that is installed, None if it is not; nothing is imported for it."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,71 +1,63 @@
-"""The gate: whether compiled code is still right, and still as much faster than the reference as it should be."""
+"""The gate: whether compiled code is still right, and still as much faster than the reference as it should be.
+
+Rows are those of `fastnet.measure.suites.operations.measure`, or of other suites brought to their shape.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from fastnet.measure.suites.operations import Key, Measured
+from fastnet.measure.suites.operations import Key, key_of
+from fastnet.measure.tables import duration, ratio_of, text_table
 from fastnet.measure.timing import CONFIDENCE, Spread
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says of one operation."""
-
-    row: Measured
-    limit: float  # the ratio it has to reach
-    passed: bool
-    reason: str  # in words, for whoever reads the table
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {**self.row.to_dict(), "limit": self.limit, "passed": self.passed, "reason": self.reason}
+Row = dict[str, Any]
 
 
 def decides(ratio: Spread, limit: float) -> bool:
     """Tell whether an interval lies on one side of a limit, with confidence."""
-    return ratio.confidence >= CONFIDENCE and (ratio.low >= limit or ratio.high < limit)
+    return ratio["confidence"] >= CONFIDENCE and (ratio["low"] >= limit or ratio["high"] < limit)
 
 
-def judge(row: Measured, limit: float) -> Verdict:
+def judge(row: Row, limit: float) -> Row:
     """Hold one operation against its limit.
 
     Parameters
     ----------
-    row : Measured
+    row : dict
         The operation.
     limit : float
         The least ratio reference / compiled.
 
     Returns
     -------
-    Verdict
-        Passed if the results agree and the ratio reaches the limit; where the interval does not decide within the
-        budget, the median does, and the reason says so. What other work on the machine held up passes by the ratio of
-        the shortest times: a kernel that became slow is slow in its best moments too.
+    dict
+        The row with its limit, whether it passed, and the reason in words. It passes if the results agree and the ratio
+        reaches the limit; where the interval does not decide within the budget, the median does, and the reason says
+        so. What other work on the machine held up passes by the ratio of the shortest times: a kernel that became slow
+        is slow in its best moments too.
 
     Examples
     --------
-    >>> from fastnet.measure.suites.operations import Key, Measured
     >>> from fastnet.measure.timing import spread
-    >>> row = Measured("relu_forward", "128x128", "float32", None, 3e-6, 2e-6, spread([1.5, 1.4, 1.6] * 4))
-    >>> judge(row, 1.2).passed, judge(row, 2.0).passed
+    >>> row = {"operation": "relu_forward", "ratio": spread([1.5, 1.4, 1.6] * 4), "best_ratio": 1.7}
+    >>> judge(row, 1.2)["passed"], judge(row, 2.0)["passed"]
     (True, False)
     """
-    if row.ratio is None:
-        return Verdict(row, limit, False, f"wrong: {row.disagreement}")
-    passed = row.ratio.median >= limit
-    if not passed and row.best >= limit:
-        return Verdict(row, limit, True, f"fast enough, {row.best:.2f} in its best moments")
-    said = "fast enough" if passed else "too slow"
-    how = "" if decides(row.ratio, limit) else ", by the median alone: the budget is spent"
-    return Verdict(row, limit, passed, said + how)
+    ratio = row["ratio"]
+    if ratio is None:
+        return row | {"limit": limit, "passed": False, "reason": f"wrong: {row['disagreement']}"}
+    passed = ratio["median"] >= limit
+    if not passed and row["best_ratio"] >= limit:
+        reason = f"fast enough, {row['best_ratio']:.2f} in its best moments"
+        return row | {"limit": limit, "passed": True, "reason": reason}
+    how = "" if decides(ratio, limit) else ", by the median alone: the budget is spent"
+    return row | {"limit": limit, "passed": passed, "reason": ("fast enough" if passed else "too slow") + how}
 
 
-def compared(document: dict[str, Any]) -> dict[Key, Measured]:
+def compared(document: dict[str, Any]) -> dict[Key, Row]:
     """Return what saved results hold of reference against compiled, or of others against fastnet, by key.
 
     Raises
@@ -74,22 +66,19 @@ def compared(document: dict[str, Any]) -> dict[Key, Measured]:
         For a row that cannot be read.
     """
     try:
-        rows = [Measured.from_dict(row) for row in document["operations"]]
+        rows = [*document["operations"]]
         for row in document["networks"]:
             if "ratio" in row["peers"].get("numpy", {}):
-                rows.append(_other("epoch", row["name"], row["dtype"], row["peers"]["numpy"]["ratio"]))
+                rows.append({**row, "operation": "epoch", "size": row["name"], "ratio": row["peers"]["numpy"]["ratio"]})
         for row in document.get("estimators", []):
-            rows.append(_other("estimator", f"{row['name']}, threads: {row['threads']}", row["dtype"], row["ratio"]))
-        for one in rows:
-            if one.ratio is not None and not 0 < one.ratio.low <= one.ratio.median <= one.ratio.high < math.inf:
-                raise ValueError(f"{one.key} has {one.ratio}")
-        return {row.key: row for row in rows}
+            rows.append({**row, "operation": "estimator", "size": f"{row['name']}, threads: {row['threads']}"})
+        for row in rows:
+            ratio = row["ratio"]
+            if ratio is not None and not 0 < ratio["low"] <= ratio["median"] <= ratio["high"] < math.inf:
+                raise ValueError(f"{key_of(row)} has {ratio}")
+        return {key_of(row): row for row in rows}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"the results hold a row that cannot be read: {error!r}") from None
-
-
-def _other(operation: str, size: str, dtype: str, ratio: dict[str, Any]) -> Measured:
-    return Measured(operation, size, dtype, None, 0.0, 0.0, Spread(**ratio))
 
 
 COPIES = ("identity_forward", "identity_backward")
@@ -110,31 +99,11 @@ def limits_of(document: dict[str, Any], factor: float) -> dict[Key, float]:
 
     Copies have no such limit.
     """
-    rows = {key: row.ratio for key, row in compared(document).items() if row.operation not in COPIES}
-    return {key: ratio.low / factor for key, ratio in rows.items() if ratio is not None}
+    rows = {key: row["ratio"] for key, row in compared(document).items() if row["operation"] not in COPIES}
+    return {key: ratio["low"] / factor for key, ratio in rows.items() if ratio is not None}
 
 
-@dataclass(frozen=True)
-class Change:
-    """An operation in two saved results."""
-
-    key: Key
-    before: Spread | None  # None where its results were wrong, or there were none
-    after: Spread | None  # None where its results are wrong now
-    passed: bool
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        operation, size, dtype = self.key
-        before, after = (None if ratio is None else ratio._asdict() for ratio in (self.before, self.after))
-        return {
-            "operation": operation, "size": size, "dtype": dtype, "before": before, "after": after,
-            "passed": self.passed, "reason": self.reason,
-        }  # fmt: skip
-
-
-def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> list[Change]:
+def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> list[Row]:
     """Compare the ratios reference / compiled of two saved results.
 
     The reference is the yardstick: both implementations were timed in one run, so the ratio hardly depends on how
@@ -149,9 +118,10 @@ def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> lis
 
     Returns
     -------
-    list of Change
-        For everything that stands in both, and for what is wrong in `after`. A change counts as a regression if the
-        median has fallen by more than `factor` and the intervals do not overlap.
+    list of dict
+        The ratios before and after, whether that passes, and why, of everything that stands in both and of what is
+        wrong in `after`; None for a ratio of results that were wrong. A change counts as a regression if the median has
+        fallen by more than `factor` and the intervals do not overlap.
 
     Raises
     ------
@@ -161,20 +131,25 @@ def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> lis
     old, new = compared(before), compared(after)
     if not old.keys() & new.keys():
         raise ValueError("the two results have nothing in common")
-    return [_change(key, old.get(key), row, factor) for key, row in new.items() if key in old or row.ratio is None]
+    found = []
+    for key, row in new.items():
+        if key in old or row["ratio"] is None:
+            then, now = old.get(key, {}).get("ratio"), row["ratio"]
+            passed, reason = (False, f"wrong: {row['disagreement']}") if now is None else _change(then, now, factor)
+            head = dict(zip(("operation", "size", "dtype"), key, strict=True))
+            found.append(head | {"before": then, "after": now, "passed": passed, "reason": reason})
+    return found
 
 
-def _change(key: Key, old: Measured | None, new: Measured, factor: float) -> Change:
-    then, now = None if old is None else old.ratio, new.ratio
-    if now is None:
-        return Change(key, then, None, False, f"wrong: {new.disagreement}")
+def _change(then: Spread | None, now: Spread, factor: float) -> tuple[bool, str]:
+    """Return whether a ratio may have become another, and in words what it became."""
     if then is None:
-        return Change(key, None, now, True, "was wrong before")
-    slower = then.median / now.median
-    apart = now.high < then.low
+        return True, "was wrong before"
+    slower = then["median"] / now["median"]
+    apart = now["high"] < then["low"]
     reason = f"{slower:.2f} times slower" if slower > 1 else f"{1 / slower:.2f} times faster"
-    reason += "" if apart or now.low > then.high else ", within the noise"
-    return Change(key, then, now, not (slower > factor and apart), reason)
+    reason += "" if apart or now["low"] > then["high"] else ", within the noise"
+    return not (slower > factor and apart), reason
 
 
 def unmatched(before: Iterable[Key], after: Iterable[Key]) -> list[str]:
@@ -191,6 +166,32 @@ def unmatched(before: Iterable[Key], after: Iterable[Key]) -> list[str]:
     return lines
 
 
-def fell_short(verdicts: Sequence[Verdict | Change]) -> list[Verdict | Change]:
+def fell_short(rows: Sequence[Row]) -> list[Row]:
     """Return those that did not pass."""
-    return [verdict for verdict in verdicts if not verdict.passed]
+    return [row for row in rows if not row["passed"]]
+
+
+def verdicts_table(rows: Sequence[Row]) -> str:
+    """Show what was judged, those that fell short last, where a reader of a log looks first."""
+    heading = ["operation", "size", "dtype", "reference", "compiled", "ratio", "limit", "verdict"]
+    lines = [
+        [
+            *key_of(row), duration(row["reference_seconds"]), duration(row["compiled_seconds"]), ratio_of(row),
+            f"{row['limit']:.2f}", _said(row),
+        ]
+        for row in sorted(rows, key=lambda row: not row["passed"])
+    ]  # fmt: skip
+    return text_table(heading, lines)
+
+
+def changes_table(rows: Sequence[Row]) -> str:
+    """Show every operation's ratio before and after, those that fell short last."""
+    lines = [
+        [*key_of(row), ratio_of(row, "before"), ratio_of(row, "after"), _said(row)]
+        for row in sorted(rows, key=lambda row: not row["passed"])
+    ]
+    return text_table(["operation", "size", "dtype", "before", "after", "verdict"], lines)
+
+
+def _said(row: Row) -> str:
+    return row["reason"] if row["passed"] else f"FAILED: {row['reason']}"

@@ -6,22 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fastnet.measure.tables import environment_lines
-from fastnet.output.atomic import replacing
-
-FORMATS = (".png", ".svg", ".pdf")
 
 BAR, GAP = 0.16, 0.55
 """Height of a bar, and what a group of them is apart from the next, in inches."""
-
-
-def check_plot_path(path: Path) -> None:
-    """Raise ValueError, before anything is measured, for a picture that could not be drawn."""
-    from importlib.util import find_spec
-
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"--plot {path}: must end in {', '.join(FORMATS)}")
-    if find_spec("matplotlib") is None:
-        raise ValueError(f"--plot {path}: needs matplotlib, which `pip install 'fastnet[plot]'` brings")
 
 
 def draw(document: dict[str, Any], path: Path) -> None:
@@ -39,29 +26,25 @@ def draw(document: dict[str, Any], path: Path) -> None:
     ValueError
         If there is no network to draw.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
+
+    from fastnet.plots.figure import save
 
     rows = document["networks"]
     if not rows:
         raise ValueError(f"--plot {path}: there is no network in the results to draw")
-    peers = _labels(rows)
+    peers = {key: peer["label"] for row in rows for key, peer in _ratios(row).items()}
     height = max(4.5, sum(GAP + BAR * len(_ratios(row)) for row in rows) + 1.2)
     figure = Figure(figsize=(13, height), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_bars(left, rows, peers)
     _draw_roofline(right, rows, document)
     figure.suptitle("\n".join(environment_lines(document["environment"])), fontsize=8)
-    with replacing(path) as file, rc_context({"svg.fonttype": "none"}):  # text that can be searched and read out
-        figure.savefig(file, format=path.suffix[1:].lower(), dpi=110)
+    save(figure, path, dpi=110)
 
 
 def _ratios(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {key: peer for key, peer in row["peers"].items() if "ratio" in peer and key != "fastnet1"}
-
-
-def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
-    return {key: peer["label"] for row in rows for key, peer in _ratios(row).items()}
 
 
 def _draw_bars(axes: Any, rows: list[dict[str, Any]], peers: dict[str, str]) -> None:

@@ -78,6 +78,8 @@ def profile(
     ['gather', 'forward', 'loss']
     """
     from fastnet.kernels.step.block import PHASES
+    from fastnet.kernels.step.driver.epochs import Data
+    from fastnet.kernels.step.driver.teams import Task
     from fastnet.kernels.training import phase_ticks
     from fastnet.machine.threads import resolve_threads
     from fastnet.measure.roofline import fma_peak
@@ -86,15 +88,16 @@ def profile(
     rng = np.random.default_rng(0)
     network = Network(sizes, activation, seed=0, dtype=dtype)
     settings = OPTIMIZERS[optimizer]
-    slots = tuple(np.zeros_like(network.parameters) for _ in range(settings.n_slots))
+    slots = tuple(np.zeros_like(network.parameters) for _ in settings.state_names)
     x = rng.integers(0, 256, (n_samples, sizes[0]), np.uint8) if pixels else rng.random((n_samples, sizes[0]))
     x = x if pixels else x.astype(dtype)
     y, order = rng.integers(0, sizes[-1], n_samples).astype(np.int32), rng.permutation(n_samples)
-    arguments = (network.sizes, network.activations, "cross_entropy", settings.as_tuple(), batch_size, team)
-    phase_ticks(network.parameters, slots, x, y, order[:0], *arguments)  # compiles
+    task = Task(network.sizes, network.activations, "cross_entropy", 0.0, settings.as_tuple(), batch_size)
+    arguments = task, network.parameters, slots, Data(x, y)
+    phase_ticks(*arguments, order[:0], team)  # compiles
     before = fma_peak(dtype, team)
     start = time.perf_counter()
-    ticks = phase_ticks(network.parameters, slots, x, y, order, *arguments).mean(axis=0)
+    ticks = phase_ticks(*arguments, order, team).mean(axis=0)
     seconds = time.perf_counter() - start
     peak = (before + fma_peak(dtype, team)) / 2
     n_steps = -(-n_samples // batch_size)

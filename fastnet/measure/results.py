@@ -23,9 +23,24 @@ def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[
 
 
 def save(document: dict[str, Any], path: Path) -> None:
-    """Write a document, whole or not at all: a row of a section to a line, so that a changed row is a changed line."""
+    """Write a document, whole or not at all: a row of a section to a line, so that a changed row is a changed line.
+
+    Figures keep nine digits, more than any of them is worth; sections without rows are left out.
+    """
+    kept = {name: value for name, value in document.items() if value or name not in SECTIONS}
+    rounded = json.loads(json.dumps(standard(kept)), parse_float=_rounded)
+    write_text(path, "{\n" + ",\n".join(_lines(rounded)) + "\n}\n")
+
+
+def _rounded(text: str) -> float:
+    value = float(text)
+    return value if value.is_integer() else float(f"{value:.9g}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
     with replacing(path, "w", encoding="utf-8") as file:
-        file.write("{\n" + ",\n".join(_lines(standard(document))) + "\n}\n")
+        file.write(text)
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:

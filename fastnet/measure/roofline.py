@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from fastnet.kernels.codegen.speed import FMA_ACCUMULATORS, READ_ACCUMULATORS
 from fastnet.kernels.runtime.claims import share_work
 from fastnet.kernels.runtime.roof import compute, read
 from fastnet.machine.threads import LINE, resolve_threads
+from fastnet.measure.timing import best_of
 
 ROUNDS = 20_000
 
@@ -41,17 +41,6 @@ class Roofline(NamedTuple):
     float64_gflops: float
     l2_gbytes: float
     memory_gbytes: float
-
-
-def _best_of(run: Callable[[], None], seconds: float) -> float:
-    """Return the least time of a run, over some seconds."""
-    run()  # compiles
-    best, end = np.inf, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, seconds: float = 0.05) -> float:
@@ -85,7 +74,16 @@ def fma_peak(dtype: npt.DTypeLike = np.float32, n_threads: int | None = None, se
     rounds = 20 * ROUNDS
     out = np.full(LINE * team, 0.5, dtype)
     flop = 2 * rounds * FMA_ACCUMULATORS * (vector_bits() // (8 * dtype.itemsize)) * team
-    return flop / _best_of(lambda: share_work(compute, team, team, rounds, out, fixed=True), seconds) / 1e9
+    return flop / best_of(lambda: share_work(compute, team, team, rounds, out, fixed=True), seconds) / 1e9
+
+
+def beside_peak(
+    run: Callable[[], float], dtype: npt.DTypeLike = np.float32, n_threads: int | None = None
+) -> tuple[float, tuple[float, float]]:
+    """Call what returns its seconds; return these, and the FMA peak right before and right after."""
+    before = fma_peak(dtype, n_threads, 0.02)
+    passed = run()
+    return passed, (before, fma_peak(dtype, n_threads, 0.02))
 
 
 def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, seconds: float = 0.15) -> float:
@@ -119,7 +117,7 @@ def read_bandwidth(size: int = MEMORY_BYTES, n_threads: int | None = None, secon
         raise ValueError(f"size must be at least {4 * step * team} bytes for {team} threads, got {size}")
     array, out = np.ones(size // (4 * step) * step, np.float32), np.zeros(LINE * team, np.float32)
     times = max(1, 32 * 1024 * 1024 // size)
-    best = _best_of(lambda: share_work(read, team, team, array, times, step, out, fixed=True), seconds)
+    best = best_of(lambda: share_work(read, team, team, array, times, step, out, fixed=True), seconds)
     return float(times * array.nbytes / best / 1e9)
 
 

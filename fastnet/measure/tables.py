@@ -1,12 +1,17 @@
-"""Results as tables of text: for a terminal, and as Markdown."""
+"""What results are written with: tables for a terminal and of Markdown, figures, and sentences that suites share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from fastnet.measure.gate import Change, Verdict
 from fastnet.measure.timing import Spread
+
+NOISY = 0.5
+"""Width of an interval, relative to its median, from which on a ratio says little."""
+
+Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
+"""Writes a table of a heading and lines: `text_table` or `markdown_table`."""
 
 
 def text_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -32,17 +37,17 @@ def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 
 def with_interval(value: Spread, form: str = ".2f") -> str:
     """Write a median with its interval."""
-    return f"{value.median:{form}} ({value.low:{form}}-{value.high:{form}})"
+    return f"{value['median']:{form}} ({value['low']:{form}}-{value['high']:{form}})"
 
 
-def processes(busy: int) -> str:
-    """Write how many busy processes there are."""
-    return f"{busy} busy process{'' if busy == 1 else 'es'}"
+def ratio_of(row: Mapping[str, Any], name: str = "ratio") -> str:
+    """Write the ratio that a row holds, if it holds one."""
+    return with_interval(row[name]) if row.get(name) else "-"
 
 
 def rate(value: Spread) -> str:
     """Write a rate, three digits of it, with its interval."""
-    median, low, high = (f"{float(f'{one:.3g}'):,.0f}" for one in value[:3])
+    median, low, high = (f"{float(f'{one:.3g}'):,.0f}" for one in (value["median"], value["low"], value["high"]))
     return f"{median} ({low}-{high})"
 
 
@@ -54,34 +59,35 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.0f} ns"
 
 
-def _ratio(ratio: Spread | None) -> str:
-    return "-" if ratio is None else with_interval(ratio)
+def is_noisy(value: Spread) -> bool:
+    """Tell whether an interval is too wide to conclude anything from."""
+    return (value["high"] - value["low"]) / value["median"] > NOISY
 
 
-def verdicts_table(verdicts: Sequence[Verdict]) -> str:
-    """Show every operation, those that fell short last, where a reader of a log looks first."""
-    rows = [
-        [
-            verdict.row.operation, verdict.row.size, verdict.row.dtype, duration(verdict.row.reference),
-            duration(verdict.row.compiled), _ratio(verdict.row.ratio), f"{verdict.limit:.2f}", _said(verdict),
-        ]
-        for verdict in sorted(verdicts, key=lambda verdict: not verdict.passed)
-    ]  # fmt: skip
-    heading = ["operation", "size", "dtype", "reference", "compiled", "ratio", "limit", "verdict"]
-    return text_table(heading, rows)
+def too_noisy(what: str, label: str, ratio: Spread | None) -> list[str]:
+    """Say if the interval of a ratio to another library, where there is one, is too wide."""
+    if ratio is None or not is_noisy(ratio):
+        return []
+    if ratio["low"] < 1 < ratio["high"]:
+        return [f"{what}: too noisy to say who is faster, fastnet or {label}"]
+    return [f"{what}: ratio to {label} is uncertain"]
 
 
-def _said(verdict: Verdict | Change) -> str:
-    return verdict.reason if verdict.passed else f"FAILED: {verdict.reason}"
+def wins_of(label: str, what: str, ratio: Spread | None) -> list[str]:
+    """Say if another library is faster: losses are published beside wins."""
+    if ratio is None or ratio["median"] >= 1:
+        return []
+    return [f"{what}: {label} is {1 / ratio['median']:.2f} times faster"]
 
 
-def changes_table(changes: Sequence[Change]) -> str:
-    """Show every operation's ratio before and after, those that fell short last."""
-    rows = [
-        [*change.key, _ratio(change.before), _ratio(change.after), _said(change)]
-        for change in sorted(changes, key=lambda change: not change.passed)
-    ]
-    return text_table(["operation", "size", "dtype", "before", "after", "verdict"], rows)
+def losses(found: Sequence[str]) -> str:
+    """Write what `wins_of` found in all rows."""
+    return f"Losses: {'; '.join(found) or 'none of these'}."
+
+
+def left_out(reasons: Iterable[str]) -> list[str]:
+    """Say who could not be measured, once each."""
+    return [f"Left out: {reason}." for reason in sorted(set(reasons))]
 
 
 def environment_lines(environment: dict[str, Any]) -> list[str]:
@@ -90,12 +96,12 @@ def environment_lines(environment: dict[str, Any]) -> list[str]:
     blas = "; ".join(f"{one['name']} {one['version']} with {one['threads']} threads" for one in environment["blas"])
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     busy = environment.get("busy", 0)  # earlier results do not say
-    company = [f"in company: everything was measured beside {processes(busy)}, which only compute"] if busy else []
+    beside = f"{busy} busy process{'' if busy == 1 else 'es'}"
     return [
         f"{cpu.get('model') or cpu['name']} ({environment['machine']} {cpu['name']}), "
         f"{cpu['vector_bits']}-bit vectors, {environment['threads']} of {environment['cores']} processors used",
         f"{environment['platform']}; {environment['date']}",
         f"threads of fastnet: {environment['threading_layer']}; BLAS of NumPy: {blas or 'unknown'}",
         versions,
-        *company,
+        *([f"in company: everything was measured beside {beside}, which only compute"] if busy else []),
     ]

@@ -13,7 +13,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TypedDict, TypeVar
+
+T = TypeVar("T")
 
 CONFIDENCE = 0.98
 """With which an interval should hold the median."""
@@ -24,8 +27,11 @@ FEWEST_PAIRS = 7
 SHORTEST = 1e-3
 """Seconds that one timing takes at least; shorter calls are repeated in it."""
 
+PAUSE = 0.1
+"""Seconds before a timing in which the threads of the library before it stop spinning."""
 
-class Spread(NamedTuple):
+
+class Spread(TypedDict):
     """The median of some values, and two of them between which it lies with a probability of `confidence`."""
 
     median: float
@@ -33,11 +39,6 @@ class Spread(NamedTuple):
     high: float
     n: int
     confidence: float
-
-    @property
-    def width(self) -> float:
-        """Width of the interval, relative to the median."""
-        return (self.high - self.low) / self.median
 
 
 def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
@@ -54,13 +55,13 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
     Returns
     -------
     Spread
-        Median, interval, count, and the interval's probability.
+        Median, interval, count, and the interval's probability, as JSON has them.
 
     Examples
     --------
     >>> spread([3.0, 1.0, 2.0])
-    Spread(median=2.0, low=1.0, high=3.0, n=3, confidence=0.75)
-    >>> spread([float(i) for i in range(1, 22)]).low
+    {'median': 2.0, 'low': 1.0, 'high': 3.0, 'n': 3, 'confidence': 0.75}
+    >>> spread([float(i) for i in range(1, 22)])["low"]
     5.0
     """
     ordered, n = sorted(values), len(values)
@@ -72,7 +73,13 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Spread:
         if 1 - 2 * outside < confidence:
             break
         chosen, covered = k, 1 - 2 * outside
-    return Spread(statistics.median(ordered), ordered[chosen], ordered[n - 1 - chosen], n, max(covered, 0.0))
+    low, high = ordered[chosen], ordered[n - 1 - chosen]
+    return Spread(median=statistics.median(ordered), low=low, high=high, n=n, confidence=max(covered, 0.0))
+
+
+def ratios_to(own: Sequence[float], others: Sequence[float]) -> Spread:
+    """Return the spread of what others took to what fastnet took in the same rounds."""
+    return spread([other / one for one, other in zip(own, others, strict=True)])
 
 
 def loops_for(call: Callable[[], object], shortest: float = SHORTEST) -> int:
@@ -92,6 +99,21 @@ def seconds_of(call: Callable[[], object], loops: int) -> float:
     for _ in range(loops):
         call()
     return time.perf_counter() - start
+
+
+def best_of(run: Callable[[], object], seconds: float) -> float:
+    """Return the least time of a run, over some seconds."""
+    run()  # compiles
+    best, end = math.inf, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        best = min(best, seconds_of(run, 1))
+    return best
+
+
+def in_loops(call: Callable[[], object], shortest: float = SHORTEST) -> Callable[[], float]:
+    """Return what times a call, so many of them in a row that they take `shortest` seconds."""
+    loops = loops_for(call, shortest)
+    return lambda: seconds_of(call, loops) / loops
 
 
 def pairs(
@@ -121,11 +143,60 @@ def pairs(
         yield one / counts[0], two / counts[1]
 
 
-def alternate(runs: Mapping[str, Callable[[], float]], rounds: int) -> Iterator[dict[str, float]]:
-    """Call several runs, A B C and then C B A; yield what each of them returned in a round."""
-    for i in range(rounds):
-        names = list(runs) if i % 2 == 0 else list(runs)[::-1]
-        yield {name: runs[name]() for name in names}
+def settle() -> None:
+    """Wait until the threads of the library that was timed before have stopped spinning."""
+    time.sleep(PAUSE)
+
+
+@dataclass(frozen=True)
+class Harness:
+    """How measurements are taken, whatever is measured: so often, for so long, with so many threads.
+
+    Attributes
+    ----------
+    rounds : int
+        Timings of everything that is compared.
+    seconds : float
+        After which no further round begins; two are taken in any case, if so many were asked for.
+    n_threads : int, optional
+        For everyone; as many as the kernels take by themselves if not given.
+    progress : callable
+        Is told what runs.
+
+    Examples
+    --------
+    >>> Harness(3).times({"a": lambda: 1.0, "b": lambda: 2.0})
+    {'a': [1.0, 1.0, 1.0], 'b': [2.0, 2.0, 2.0]}
+    >>> [(item, one.seconds <= 0.5) for item, one in Harness(3, 1.0).shares(["x", "y"])]
+    [('x', True), ('y', False)]
+    """
+
+    rounds: int
+    seconds: float = math.inf
+    n_threads: int | None = None
+    progress: Callable[[str], object] = field(default=lambda text: None)
+
+    def turns(self) -> Iterator[int]:
+        """Yield 1 for each round that goes forwards, A B C, and -1 for those that go backwards, C B A."""
+        end = time.perf_counter() + self.seconds
+        for i in range(self.rounds):
+            yield 1 if i % 2 == 0 else -1
+            if i >= 1 and time.perf_counter() > end:
+                return
+
+    def times(self, runs: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+        """Call runs alternately; return what each of them returned, round by round."""
+        found: dict[str, list[float]] = {name: [] for name in runs}
+        for turn in self.turns():
+            for name in list(runs)[::turn]:
+                found[name].append(runs[name]())
+        return found
+
+    def shares(self, work: Sequence[T]) -> Iterator[tuple[T, Harness]]:
+        """Yield what is to be measured one after the other, each with its share of the seconds that are left."""
+        end = time.perf_counter() + self.seconds
+        for i, item in enumerate(work):
+            yield item, replace(self, seconds=max(0.0, end - time.perf_counter()) / (len(work) - i))
 
 
 @contextmanager

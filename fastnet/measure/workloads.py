@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -51,8 +50,6 @@ class Workload:
     >>> X, y = workload.data()
     >>> X.shape, X.dtype.name, y.shape
     ((6000, 784), 'float32', (6000,))
-    >>> Workload.from_dict(workload.to_dict()) == workload
-    True
     """
 
     sizes: tuple[int, ...]
@@ -103,21 +100,6 @@ class Workload:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
         return {**asdict(self), "sizes": list(self.sizes)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Workload:
-        """Make a workload of what `to_dict` returned.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For fields that are unknown, missing or cannot be used.
-        """
-        known = {field.name for field in fields(cls)}
-        wrong = [*sorted(set(values) - known), *sorted({"sizes", "batch_size"} - set(values))]
-        if wrong:
-            raise ValueError(f"workload must have sizes and batch_size, and only known fields; see {', '.join(wrong)}")
-        return cls(**values)
 
 
 QUICK = (

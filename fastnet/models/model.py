@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnet import __version__
+from fastnet.inference import Inference
 from fastnet.network import Network
 from fastnet.preprocessing import Preprocessing
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
-
-if TYPE_CHECKING:
-    from fastnet.training.trainer import Trainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +82,14 @@ class Model:
 
     def predict_logits(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
         """Return the last layer's outputs, shape (n_samples, n_outputs), for inputs as the training data held them."""
-        return self._trainer(backend).predict_logits(self.prepare(X))
+        return self._inference(backend).predict_logits(self.prepare(X))
 
     def predict_proba(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
         """Return probabilities, shape (n_samples, n_outputs); ValueError for a loss that has none."""
-        return self._trainer(backend).predict_proba(self.prepare(X))
+        return self._inference(backend).predict_proba(self.prepare(X))
 
     def predict(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
-        """Predict classes, by name if the model knows names, or what else the loss asks for, as `Trainer.predict`.
+        """Predict classes, by name if the model knows names, or what else the loss asks for, as `Inference.predict`.
 
         Examples
         --------
@@ -100,13 +98,11 @@ class Model:
         >>> Model(network, labels=("above", "below")).predict([[0.5], [-2.0]], backend="numpy")
         array(['above', 'below'], dtype='<U5')
         """
-        predicted = self._trainer(backend).predict(self.prepare(X))
+        predicted = self._inference(backend).predict(self.prepare(X))
         return np.array(self.labels)[predicted] if self.labels and self.loss in LABELLED else predicted
 
-    def _trainer(self, backend: str) -> Trainer:
-        from fastnet.training.trainer import Trainer
-
-        return Trainer(self.network, loss=self.loss, backend=backend)
+    def _inference(self, backend: str) -> Inference:
+        return Inference(self.network, self.loss, backend)
 
 
 def _labels(labels: Any, n_out: int) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastnet.models.document import to_document
 from fastnet.models.model import Model
 from fastnet.output.atomic import replacing
-from fastnet.reference import rectifiers
+from fastnet.reference import gated, rectifiers
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
 
@@ -25,7 +25,7 @@ OPERATORS = {
     "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "identity": "Identity", "leaky_relu": "LeakyRelu",
     "elu": "Elu", "selu": "Selu", "gelu": "Gelu", "softplus": "Softplus",
 }  # fmt: skip
-"""Activations that are one operator, but for GELU with its default settings; SiLU is x * sigmoid(x)."""
+"""Activations that are one operator, but for GELU with its default settings; SiLU and Mish are made of several."""
 
 FLOAT32_ONLY = ("leaky_relu", "elu", "selu", "gelu", "softplus")
 """Those made of other operators in float64, where onnxruntime lacks theirs, or GELU's has constants of float32."""
@@ -140,12 +140,15 @@ def _activation(graph: _Graph, activation: str, x: str, output: str) -> str:
         return _in_float64(graph, activation, x, output)
     if activation == "silu":
         return graph.add("Mul", [x, graph.add("Sigmoid", [x], f"{output}_gate")], output)
+    if activation == "mish":
+        gate = graph.add("Tanh", [_activation(graph, "softplus", x, f"{output}_softplus")], f"{output}_gate")
+        return graph.add("Mul", [x, gate], output)
     attributes = {"approximate": "tanh"} if activation == "gelu" else {}
     return graph.add(OPERATORS[activation], [x], output, **attributes)
 
 
 def _in_float64(graph: _Graph, activation: str, x: str, output: str) -> str:
-    """Add one of `FLOAT32_ONLY` by the formulas of `fastnet.reference.rectifiers`."""
+    """Add one of `FLOAT32_ONLY` by the formulas of the reference."""
 
     def add(operator: str, *inputs: str | float) -> str:
         number = len(graph.nodes)
@@ -156,8 +159,8 @@ def _in_float64(graph: _Graph, activation: str, x: str, output: str) -> str:
         return graph.add(operator, names, f"{output}_{number}")
 
     if activation == "gelu":
-        cubic = add("Add", add("Mul", add("Mul", x, x), rectifiers.GELU_CUBIC), 1.0)
-        return graph.add("Mul", [x, add("Sigmoid", add("Mul", add("Mul", x, rectifiers.GELU_FACTOR), cubic))], output)
+        cubic = add("Add", add("Mul", add("Mul", x, x), gated.GELU_CUBIC), 1.0)
+        return graph.add("Mul", [x, add("Sigmoid", add("Mul", add("Mul", x, gated.GELU_FACTOR), cubic))], output)
     above = add("Max", x, 0.0)
     if activation == "softplus":
         below = add("Log", add("Add", add("Exp", add("Neg", add("Abs", x))), 1.0))

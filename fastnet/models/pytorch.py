@@ -16,11 +16,9 @@ from fastnet.models.folded import folded_layers
 from fastnet.models.model import Model
 from fastnet.network import Network
 from fastnet.output.atomic import replacing
+from fastnet.validation.activations import ACTIVATIONS
 
-MODULES = {
-    "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Identity": "identity", "LeakyReLU": "leaky_relu",
-    "ELU": "elu", "SELU": "selu", "GELU": "gelu", "SiLU": "silu", "Softplus": "softplus",
-}  # fmt: skip
+MODULES = {activation.pytorch: name for name, activation in ACTIVATIONS.items() if activation.pytorch is not None}
 """Names of PyTorch's modules and of our activations."""
 
 SETTINGS = {

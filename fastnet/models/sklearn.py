@@ -11,9 +11,9 @@ from fastnet.models.folded import Layers, folded_layers
 from fastnet.models.model import Model
 from fastnet.network import Network
 from fastnet.preprocessing import Preprocessing
+from fastnet.validation.activations import SKLEARN
 from fastnet.validation.training import LABELLED
 
-ACTIVATIONS = {"logistic": "sigmoid", "relu": "relu", "tanh": "tanh", "identity": "identity"}
 _LOSSES = {
     "softmax": "cross_entropy", "logistic": "binary_cross_entropy", "identity": "squared_error", "exp": "poisson",
 }  # fmt: skip
@@ -60,7 +60,7 @@ def from_sklearn(estimator: Any) -> Model:
     if not hasattr(estimator, "coefs_"):
         raise ValueError("estimator must be fitted, and was not")
     kind, activation = estimator.out_activation_, estimator.activation
-    if kind not in _LOSSES or not isinstance(activation, str) or activation not in ACTIVATIONS:
+    if kind not in _LOSSES or not isinstance(activation, str) or activation not in SKLEARN:
         raise ValueError(f"estimator has activations that scikit-learn's have not: {activation}, {kind}")
     layers: Layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     loss, classes = _LOSSES[kind], getattr(estimator, "classes_", None)
@@ -71,7 +71,7 @@ def from_sklearn(estimator: Any) -> Model:
         loss = "cross_entropy"
     labels = None if classes is None or loss != "cross_entropy" else _names(classes)
     network = Network(
-        [layers[0][0].shape[0], *(W.shape[1] for W, _ in layers)], ACTIVATIONS[activation], dtype=layers[0][0].dtype
+        [layers[0][0].shape[0], *(W.shape[1] for W, _ in layers)], SKLEARN[activation], dtype=layers[0][0].dtype
     )
     for W, b, (coefs, intercepts) in zip(network.weights, network.biases, layers, strict=True):
         W[...], b[...] = coefs, intercepts
@@ -130,7 +130,7 @@ def to_sklearn(model: Model) -> Any:
     network, loss = model.network, "cross_entropy" if model.loss in LABELLED else model.loss
     _check_exportable(model)
     layers, hidden, n_outputs = folded_layers(model), network.sizes[1:-1], network.sizes[-1]
-    theirs = {ours: name for name, ours in ACTIVATIONS.items()}
+    theirs = {ours: name for name, ours in SKLEARN.items()}
     kind = MLPClassifier if loss in _CLASSIFYING else MLPRegressor
     estimator: Any = kind(hidden_layer_sizes=hidden, activation=theirs[(*network.activations, "relu")[0]])
     if loss == "poisson":
@@ -150,7 +150,7 @@ def to_sklearn(model: Model) -> Any:
 
 
 def _check_exportable(model: Model) -> None:
-    names, known = set(model.network.activations), tuple(ACTIVATIONS.values())
+    names, known = set(model.network.activations), tuple(SKLEARN.values())
     if len(names) > 1 or not names <= set(known):
         raise ValueError(f"model: scikit-learn has one of {', '.join(known)} for all layers, got {sorted(names)}")
     if model.loss not in (*LABELLED, *_LOSSES.values()):

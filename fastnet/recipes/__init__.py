@@ -6,6 +6,6 @@ Five follow public notebooks that build a digit recogniser from scratch in NumPy
 
 from fastnet.recipes.catalog import RECIPES, find_recipe
 from fastnet.recipes.recipe import Recipe
-from fastnet.recipes.run import Look, Result, prepare, run_recipe
+from fastnet.recipes.run import Result, prepare, run_recipe
 
-__all__ = ["RECIPES", "Look", "Recipe", "Result", "find_recipe", "prepare", "run_recipe"]
+__all__ = ["RECIPES", "Recipe", "Result", "find_recipe", "prepare", "run_recipe"]

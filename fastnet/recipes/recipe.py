@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fastnet.inference import Loss, loss_name
 from fastnet.optimizers import Optimizer
-from fastnet.training.targets import Loss, loss_name
+from fastnet.training.settings import TrainingSettings
 
 WORDS = {
     "cross_entropy": "softmax, cross-entropy",
@@ -36,9 +37,9 @@ class Recipe:
     steps, epochs : int or None
         How long to train; one of them is None.
     every : int
-        Steps or epochs between two looks at the accuracies.
+        Steps or epochs between which accuracies are taken.
     print_every : int
-        Steps or epochs between two looks that are printed, a multiple of `every`.
+        Steps or epochs between which they are printed, a multiple of `every`.
     scaled : bool
         Whether integers are divided by the largest of them: pixels by 255.
     rows : int or None
@@ -101,6 +102,22 @@ class Recipe:
     def network(self, n_features: int = 784, n_classes: int = 10) -> str:
         """Return the sizes of all layers as text, those of MNIST unless told otherwise."""
         return "-".join(map(str, (n_features, *self.hidden, n_classes)))
+
+    def settings(
+        self, backend: str = "numba", seed: int | None = None, n_threads: int | None = None
+    ) -> TrainingSettings:
+        """Return how it trains.
+
+        Examples
+        --------
+        >>> from fastnet.recipes import RECIPES
+        >>> RECIPES["best"].settings(seed=0).dropout
+        0.4
+        """
+        return TrainingSettings(
+            self.optimizer, self.loss, self.batch_size, backend, n_threads, seed,
+            dropout=self.dropout, sampling=self.sampling, schedule=self.schedule,
+        )  # fmt: skip
 
     def improved(self) -> Recipe:
         """Return the better setting.
@@ -165,9 +182,9 @@ class Recipe:
         length = f"{self.steps:,} steps" if self.steps is not None else f"{self.epochs} epochs"
         extras = "" if self.schedule == "constant" else f", {self.schedule} schedule"
         extras += f", dropout {self.dropout:g}" if self.dropout else ""
-        looks = f"accuracies every {self.every}"
-        looks += f", printed every {self.print_every}" if self.print_every != self.every else ""
-        return f"{batch}{drawn}, {_said(self.optimizer)}{extras}, {length}; {looks}"
+        taken = f"accuracies every {self.every}"
+        taken += f", printed every {self.print_every}" if self.print_every != self.every else ""
+        return f"{batch}{drawn}, {_said(self.optimizer)}{extras}, {length}; {taken}"
 
 
 def _optimizer(optimizer: Optimizer) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Prepare data as a recipe says, train, and look at the accuracies."""
+"""Prepare data as a recipe says, train, and take the accuracies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from fastnet.datasets import Dataset, stratified_split
 from fastnet.network import Network
 from fastnet.recipes.catalog import find_recipe
 from fastnet.recipes.recipe import Recipe
-from fastnet.training.history import Epoch, History
+from fastnet.training.history import History
+from fastnet.training.settings import TrainingSettings
 from fastnet.training.trainer import Trainer
 from fastnet.validation import training as training_checks
 
@@ -21,13 +22,6 @@ FRACTION = 0.2
 """Share of the samples that is the test part, where a recipe needs one and the data has none."""
 
 Part = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]
-
-
-class Look(NamedTuple):
-    """Accuracies after some steps or epochs, by part; that of training is a mean over those since the last look."""
-
-    number: int
-    accuracies: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +35,8 @@ class Result:
     trainer : Trainer
         With the trained network; it predicts.
     history : History
-        Figures of the training run; those of validation are of the second part in `accuracies`.
-    looks : list of Look
-        Accuracies at the notebook's interval.
+        Metrics of the training run at the notebook's interval; those of validation are of the second part in
+        `accuracies`.
     accuracies : dict of str to float
         Accuracies in the end, by part: "train", what the notebook holds out, and "test" where there is one.
     seconds : float
@@ -53,7 +46,6 @@ class Result:
     recipe: Recipe
     trainer: Trainer
     history: History
-    looks: list[Look]
     accuracies: dict[str, float]
     seconds: float
 
@@ -109,19 +101,14 @@ def prepare(recipe: Recipe | str, data: Dataset, seed: int = 0) -> dict[str, Par
     return {"train": (X[train], y[train]), recipe.held_out_name: (X[held_out], y[held_out]), **parts}
 
 
-def make_trainer(
-    recipe: Recipe, X: npt.NDArray[Any], n_classes: int, backend: str, seed: int, n_threads: int | None
-) -> Trainer:
+def make_trainer(recipe: Recipe, X: npt.NDArray[Any], n_classes: int, settings: TrainingSettings) -> Trainer:
     """Return the network and what trains it, for samples like `X`."""
     scale = 1.0 / max(int(X.max()), 1) if recipe.scaled and X.dtype == np.uint8 else 1.0
     network = Network(
-        (X.shape[1], *recipe.hidden, n_classes), recipe.activation, bias=recipe.bias, init=recipe.init, seed=seed,
-        dtype=recipe.dtype, input_scale=scale,
+        (X.shape[1], *recipe.hidden, n_classes), recipe.activation, bias=recipe.bias, init=recipe.init,
+        seed=settings.seed, dtype=recipe.dtype, input_scale=scale,
     )  # fmt: skip
-    return Trainer(
-        network, recipe.optimizer, recipe.loss, recipe.batch_size, backend, n_threads, seed,
-        sampling=recipe.sampling, schedule=recipe.schedule, dropout=recipe.dropout,
-    )  # fmt: skip
+    return Trainer.of(network, settings)
 
 
 def run_recipe(
@@ -132,7 +119,7 @@ def run_recipe(
     *,
     better: bool = False,
     n_threads: int | None = None,
-    on_look: Callable[[Look], object] | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Result:
     """Train a network as a recipe says.
 
@@ -150,8 +137,8 @@ def run_recipe(
         Take the better setting.
     n_threads : int, optional
         Threads of the compiled kernels; as many as are available and pay, if not given.
-    on_look : callable, optional
-        Called with the accuracies that the notebook prints, as they come.
+    callbacks : tuple or list, default ()
+        As `fastnet.Trainer.fit` takes them; told of the metrics at the recipe's interval.
 
     Returns
     -------
@@ -171,52 +158,20 @@ def run_recipe(
     >>> from fastnet.datasets import load_digits
     >>> recipe = replace(find_recipe("kaggle-relu-fast"), steps=40)
     >>> result = run_recipe(recipe, load_digits(), backend="numpy")
-    >>> [look.number for look in result.looks], sorted(result.accuracies)
+    >>> [epoch.step for epoch in result.history.epochs], sorted(result.accuracies)
     ([10, 20, 30, 40], ['dev', 'train'])
     """
     recipe = find_recipe(recipe)
     recipe = recipe.improved() if better else recipe
     training_checks.whole("seed", seed, 0)
     parts = prepare(recipe, data, seed)
-    trainer = make_trainer(recipe, parts["train"][0], data.n_classes, backend, seed, n_threads)
-    looks: list[Look] = []
-
-    def look(seen: Look) -> None:
-        looks.append(seen)
-        if on_look is not None and is_printed(recipe, seen):
-            on_look(seen)
-
-    history = train(recipe, trainer, parts, on_look=look)
-    return Result(recipe, trainer, history, looks, accuracies(trainer, parts), sum(history.seconds))
-
-
-def train(
-    recipe: Recipe,
-    trainer: Trainer,
-    parts: dict[str, Part],
-    on_epoch: Callable[[Epoch], object] = lambda epoch: None,
-    on_look: Callable[[Look], object] = lambda look: None,
-    on_chunk: Callable[[int, int], object] | None = None,
-) -> History:
-    """Train as long as a recipe says, with a look at the accuracies at its interval."""
+    settings = recipe.settings(backend, seed, n_threads)
+    trainer = make_trainer(recipe, parts["train"][0], data.n_classes, settings)
     watched = list(parts)[1]  # what the notebook holds out, else the test part
-
-    def look(epoch: Epoch) -> None:
-        assert epoch.accuracy is not None
-        assert epoch.validation is not None
-        assert epoch.validation.accuracy is not None
-        on_epoch(epoch)
-        number = epoch.step if recipe.steps is not None else epoch.number
-        on_look(Look(number, {"train": epoch.accuracy, watched: epoch.validation.accuracy}))
-
-    return trainer.fit(
-        *parts["train"], parts[watched], recipe.epochs or 0, look, on_chunk, steps=recipe.steps, every=recipe.every
+    history = trainer.fit(
+        *parts["train"], parts[watched], recipe.epochs or 0, callbacks, steps=recipe.steps, every=recipe.every
     )
-
-
-def is_printed(recipe: Recipe, look: Look) -> bool:
-    """Whether the notebook prints a look, or only keeps it."""
-    return look.number % recipe.print_every == 0
+    return Result(recipe, trainer, history, accuracies(trainer, parts), sum(history.seconds))
 
 
 def accuracies(trainer: Trainer, parts: dict[str, Part]) -> dict[str, float]:

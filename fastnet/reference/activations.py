@@ -5,6 +5,17 @@ import numpy as np
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = [
+    "identity_backward",
+    "identity_forward",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "tanh_backward",
+    "tanh_forward",
+]
+
 
 def relu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Rectify, y = max(x, 0); NaN stays NaN.

@@ -13,6 +13,8 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["dropout_backward", "dropout_forward", "dropout_key"]
+
 Words = npt.NDArray[np.uint32]
 
 GOLDEN = 0x9E3779B9  # 2**32 divided by the golden ratio: keeps the hash of the first row, or layer, from being 0

@@ -11,6 +11,8 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["loss_gradient"]
+
 
 def loss_gradient(
     parameters: FloatArray,

@@ -6,6 +6,8 @@ from fastnet.reference.activations import relu_backward, relu_forward
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["linear_backward", "linear_forward", "linear_relu_backward", "linear_relu_forward"]
+
 
 @np.errstate(all="ignore")
 def linear_forward(x: FloatArray, W: FloatArray, b: FloatArray, out: FloatArray | None = None) -> FloatArray:

@@ -9,6 +9,15 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import OUTPUTS, FloatArray, IntArray
 
+__all__ = [
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_forward",
+    "softmax_cross_entropy_backward",
+    "softmax_cross_entropy_forward",
+    "softmax_squared_error_backward",
+    "softmax_squared_error_forward",
+]
+
 
 @np.errstate(all="ignore")
 def softmax_cross_entropy_forward(

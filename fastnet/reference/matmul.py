@@ -5,6 +5,8 @@ import numpy as np
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray, Shape
 
+__all__ = ["matmul_backward", "matmul_forward"]
+
 
 def sum_to_shape(gradient: FloatArray, shape: Shape) -> FloatArray:
     """Add up a gradient over the dimensions along which its operand of `shape` was repeated."""

@@ -7,6 +7,8 @@ import numpy as np
 from fastnet.validation import training as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = ["adam_step", "adamw_step", "momentum_step", "sgd_step"]
+
 
 @np.errstate(all="ignore")
 def sgd_step(p: FloatArray, g: FloatArray, lr: float) -> None:

@@ -1,25 +1,20 @@
-"""Rectifiers other than ReLU: leaky or smooth below zero, close to x above it.
-
-The backward of `gelu` and `silu` needs the forward's input: both fall before they rise, so that an output may
-come from two inputs. That of the others needs only the output.
-"""
-
-from typing import Any
+"""Rectifiers other than ReLU: leaky or smooth below zero, close to x above it; gradients come from the output alone."""
 
 import numpy as np
 
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import FloatArray
 
+__all__ = [
+    "elu_backward", "elu_forward",
+    "leaky_relu_backward", "leaky_relu_forward",
+    "selu_backward", "selu_forward",
+    "softplus_backward", "softplus_forward",
+]  # fmt: skip
+
 LEAKY_SLOPE = 0.01
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
-GELU_FACTOR = 2 * (2 / np.pi) ** 0.5
-GELU_CUBIC = 0.044715
-
-SILU_END, GELU_END = 1000.0, 30.0
-"""Distances from zero beyond which silu and gelu are 0 or x in float64 too: their formulas are cut there, where
-products of 0 and infinity would begin."""
 
 
 @np.errstate(all="ignore")
@@ -156,112 +151,3 @@ def softplus_backward(dy: FloatArray, y: FloatArray, out: FloatArray | None = No
     dx = checks.alike(out, dy=dy, y=y)
     dx[...] = dy * -np.expm1(-y)
     return dx
-
-
-@np.errstate(all="ignore")
-def silu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Sigmoid linear unit, also called swish, y = x * sigmoid(x).
-
-    Parameters and errors as in `relu_forward`; y has x's shape (any) and dtype, float32 or float64.
-    Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network function approximation in
-    reinforcement learning", Neural Networks 107, 2018, equation 8.
-
-    Examples
-    --------
-    >>> silu_forward(np.array([-1e4, 0.0, 1e4])) + 0.0
-    array([    0.,     0., 10000.])
-    """
-    y = checks.alike(out, x=x)
-    y[...] = np.maximum(x, -SILU_END) * _sigmoids(x)[0]
-    return y
-
-
-@np.errstate(all="ignore")
-def silu_backward(dy: FloatArray, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Gradient of the sigmoid linear unit, dx = dy * s * (1 + x * (1 - s)) with s = sigmoid(x).
-
-    Parameters
-    ----------
-    dy : ndarray of float32 or float64, any shape
-        Gradient of the loss with respect to y.
-    x : ndarray of dy's dtype and shape
-        The forward's input: y does not tell on which side of its minimum x lies.
-    out : ndarray of dy's dtype and shape, optional
-        Receives the result; may be `dy` or `x`.
-
-    Returns
-    -------
-    ndarray of dy's dtype and shape
-        dx, which is `out` if that was given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `relu_backward`.
-
-    References
-    ----------
-    Elfwing, Uchibe and Doya, as in `silu_forward`, equation 9.
-
-    Examples
-    --------
-    >>> silu_backward(np.array([4.0]), np.array([0.0]))
-    array([2.])
-    """
-    dx = checks.alike(out, dy=dy, x=x)
-    near = np.clip(x, -SILU_END, SILU_END)
-    s, rest = _sigmoids(near)
-    dx[...] = dy * (s * (1 + near * rest))
-    return dx
-
-
-@np.errstate(all="ignore")
-def gelu_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Gaussian error linear unit in its tanh form, y = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x**3))).
-
-    (1 + tanh(u)) / 2 is sigmoid(2u), which loses no digits where tanh(u) is near -1.
-
-    Parameters and errors as in `relu_forward`; y has x's shape (any) and dtype, float32 or float64.
-    Source: Hendrycks and Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415, section 2.
-
-    Examples
-    --------
-    >>> gelu_forward(np.array([-1e4, 0.0, 1e4])) + 0.0
-    array([    0.,     0., 10000.])
-    """
-    y = checks.alike(out, x=x)
-    s, _ = _sigmoids(_gelu_exponent(np.clip(x, -GELU_END, GELU_END)))
-    y[...] = np.maximum(x, -GELU_END) * s
-    return y
-
-
-@np.errstate(all="ignore")
-def gelu_backward(dy: FloatArray, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Gradient of the tanh form of the Gaussian error linear unit, by the product rule.
-
-    dx = dy * s * (1 + x * (1 - s) * v') with s = sigmoid(v), v = 2 sqrt(2/pi) * (x + 0.044715 x**3).
-
-    Parameters and errors as in `silu_backward`; dx has dy's shape (any) and dtype, float32 or float64.
-    Source: Hendrycks and Gimpel, as in `gelu_forward`.
-
-    Examples
-    --------
-    >>> gelu_backward(np.array([4.0]), np.array([0.0]))
-    array([2.])
-    """
-    dx = checks.alike(out, dy=dy, x=x)
-    near = np.clip(x, -GELU_END, GELU_END)
-    s, rest = _sigmoids(_gelu_exponent(near))
-    slope = GELU_FACTOR * (1 + 3 * GELU_CUBIC * near * near)
-    dx[...] = dy * (s * (1 + near * rest * slope))
-    return dx
-
-
-def _gelu_exponent(x: FloatArray) -> Any:
-    return GELU_FACTOR * x * (1 + GELU_CUBIC * x * x)
-
-
-def _sigmoids(x: Any) -> tuple[FloatArray, FloatArray]:
-    """sigmoid(x) and 1 - sigmoid(x), neither by a difference that cancels."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e), np.where(x >= 0, e, 1) / (1 + e)

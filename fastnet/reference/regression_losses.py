@@ -7,6 +7,17 @@ from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import OUTPUTS, FloatArray
 
+__all__ = [
+    "absolute_error_backward",
+    "absolute_error_forward",
+    "huber_backward",
+    "huber_forward",
+    "poisson_backward",
+    "poisson_forward",
+    "squared_error_backward",
+    "squared_error_forward",
+]
+
 
 @np.errstate(all="ignore")
 def squared_error_forward(predictions: FloatArray, targets: FloatArray) -> float:

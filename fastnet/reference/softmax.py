@@ -5,6 +5,8 @@ import numpy as np
 from fastnet.validation import operations as checks
 from fastnet.validation.operations import ROWS, FloatArray
 
+__all__ = ["log_softmax_backward", "log_softmax_forward", "softmax_backward", "softmax_forward"]
+
 
 @np.errstate(all="ignore")
 def softmax_forward(x: FloatArray, out: FloatArray | None = None) -> FloatArray:

@@ -55,8 +55,7 @@ def predict_logits(
     sizes : sequence of int
         Layer sizes (in, hidden..., out), at least two.
     activations : sequence of str
-        A name for each hidden layer: "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu",
-        "silu" or "softplus"; the last layer has none.
+        A name of `fastnet.validation.activations.ACTIVATIONS` for each hidden layer; the last layer has none.
     scale : float, default 1.0
         Factor on x, say 1 / 255 for pixels.
     out : ndarray of parameters' dtype, shape (n_samples, sizes[-1]), optional

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastnet
+from fastnet.inference import Inference
 from fastnet.inspection.classes import (
     checked_classes,
     class_names,
@@ -26,7 +27,6 @@ from fastnet.report import sections
 from fastnet.report.html import Html, page, section, tag
 from fastnet.report.speed import speed
 from fastnet.report.tables import classes, confusion, percent
-from fastnet.training.trainer import Trainer
 
 Array = npt.NDArray[Any]
 
@@ -102,13 +102,13 @@ def html_report(
     >>> "<h1>Report: &lt;b&gt;</h1>" in html, "<script" in html
     (True, False)
     """
-    trainer = Trainer(model.network, loss=model.loss, backend=backend, n_threads=n_threads)
-    names = class_names(model.labels if labels is None else labels, n_classes_of(trainer, "a report"))
+    inference = Inference(model.network, model.loss, backend, n_threads)
+    names = class_names(model.labels if labels is None else labels, n_classes_of(inference, "a report"))
     actual = checked_classes("y", y, len(names))
     if not len(actual):
         raise ValueError("y must hold at least one class, got none")
     samples, prepared = np.asarray(X), model.prepare(X)
-    probabilities, loss = class_probabilities(trainer, prepared), trainer.evaluate(prepared, actual).loss
+    probabilities, loss = class_probabilities(inference, prepared), inference.evaluate(prepared, actual).loss
     shape = model.image_shape if is_image(model.image_shape) else None
     subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names)
     matrix = confusion_matrix(actual, probabilities.argmax(axis=1), len(names))
@@ -123,7 +123,7 @@ def html_report(
         section("Samples", sections.gallery(subject, range(min(sections.SHOWN, len(actual))))),
         section("Most confident mistakes", sections.mistakes(subject, mistakes)),
         section("First-layer weights", sections.weights(subject)),
-        section("Speed", speed(trainer, prepared, run)),
+        section("Speed", speed(inference, prepared, run)),
         section("Settings", sections.settings(model, run)),
         section("Data", sections.data(subject, run)),
         section("Environment", sections.machine(n_threads)),

@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 
 from fastnet.compiler import policy
+from fastnet.inference import Inference
 from fastnet.measure.profile import step_flop
+from fastnet.measure.timing import best_of
 from fastnet.report.html import Html, table
 from fastnet.report.tables import percent
-from fastnet.training.trainer import Trainer
 
-SECONDS, RUNS = 0.3, 20
-
-
-def _prediction_speed(trainer: Trainer, X: npt.NDArray[Any]) -> float:
-    """Return samples predicted in a second: the best of some runs over all of them."""
-    trainer.predict_logits(X[:1])  # compiles
-    best, end = float("inf"), time.perf_counter() + SECONDS
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        trainer.predict_logits(X)
-        now = time.perf_counter()
-        best = min(best, now - start)
-        if now > end:
-            break
-    return len(X) / max(best, 1e-9)
+SECONDS = 0.3
+"""Of predicting all samples again and again, of which the best time counts."""
 
 
-def speed(trainer: Trainer, X: npt.NDArray[Any], run: Mapping[str, Any]) -> Html:
+def speed(model: Inference, X: npt.NDArray[Any], run: Mapping[str, Any]) -> Html:
     """Hold the speed of training, where it is known, and of prediction against the peak measured now.
 
     Where nothing is compiled, there is no peak to measure.
     """
-    network = trainer.network
-    peak = _peak(trainer) if policy.COMPILES else None
+    network = model.network
+    peak = _peak(model) if policy.COMPILES else None
     flop = step_flop(network.sizes)
     rows = []
     if run.get("samples_per_second"):
         rows.append(_row("training", float(run["samples_per_second"]), sum(flop.values()), peak))
-    rows.append(_row("prediction", _prediction_speed(trainer, X), flop["forward"], peak))
+    rate = len(X) / max(best_of(lambda: model.predict_logits(X), SECONDS), 1e-9)
+    rows.append(_row("prediction", rate, flop["forward"], peak))
     what = "was not measured: NUMBA_DISABLE_JIT is set" if peak is None else f"here is {peak:,.0f} GFLOP/s"
     caption = f"Multiply-adds count as two operations; the peak of {network.dtype} {what}"
     return table(caption, ("", "samples/s", "operations/sample", "GFLOP/s", "of the peak"), rows)
 
 
-def _peak(trainer: Trainer) -> float:
+def _peak(model: Inference) -> float:
     from fastnet.measure.roofline import fma_peak
 
-    return fma_peak(trainer.network.dtype, trainer.n_threads)
+    return fma_peak(model.network.dtype, model.n_threads)
 
 
 def _row(name: str, samples_per_second: float, flop: int, peak: float | None) -> list[str]:

@@ -6,7 +6,10 @@ The modules that users name load on first use: `fastnet.training.schedules` need
 from importlib import import_module as _import_module
 from typing import Any
 
-_MODULES = ("callbacks", "checkpoints", "history", "lr_finder", "schedules", "trainer")
+_MODULES = (
+    "callbacks", "checkpoints", "history", "lr_finder", "samples", "schedules", "settings", "state", "stopping",
+    "trainer",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

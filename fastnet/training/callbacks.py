@@ -1,4 +1,4 @@
-"""Callbacks of the estimators: called after each epoch and each part of one, they watch, keep, and stop a fit."""
+"""Callbacks of trainers and estimators: told how training goes, they watch, keep, and stop it."""
 
 from __future__ import annotations
 
@@ -7,71 +7,93 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Callback", "Checkpoint", "EpochRecord", "Record", "StopWhen"]
+from fastnet.training.history import Epoch
+from fastnet.validation import settings as checks
+from fastnet.validation.settings import EVENTS
 
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """Figures of one epoch of an estimator's fit.
-
-    Attributes
-    ----------
-    number : int
-        From 1, counted over one call of `fit`.
-    loss : float
-        The training loss, as in `loss_curve_`.
-    learning_rate : float
-        Rate of the epoch's steps; NaN for "lbfgs", which searches along lines.
-    validation_loss, validation_score : float or None
-        As in `validation_loss_curve_` and `validation_scores_`; None without validation data.
-    n_samples : int
-        Samples trained on in this epoch.
-    seconds : float
-        Time since the fit began.
-    """
-
-    number: int
-    loss: float
-    learning_rate: float
-    validation_loss: float | None
-    validation_score: float | None
-    n_samples: int
-    seconds: float
+__all__ = ["Callback", "Callbacks", "Record", "SaveModel", "StopWhen"]
 
 
 class Callback:
-    """What an estimator calls as it is fitted. Derive from it, and override what you need.
+    """What a trainer or an estimator calls as it is fitted. Derive from it, and override what you need.
 
-    Both methods are handed the estimator, which can predict. Whatever they return, a true value ends the fit; so
-    does `KeyboardInterrupt`, and either way the model is kept.
+    Methods are handed the `fastnet.Trainer` or the estimator, which can predict. Whatever they return, a true value
+    ends the fit; so does `KeyboardInterrupt`, after which an estimator keeps its model, and a trainer raises it on.
+
+    Where there is nothing but the end of an epoch to be told of, a plain function will do: it is called with the
+    `Epoch`, and a true value ends the fit as well. An object need not be derived from this class if it has some of its
+    methods.
 
     Examples
     --------
-    >>> from fastnet import MLPRegressor
+    >>> from fastnet import MLPRegressor, Network, Trainer
     >>> class StopAtTen(Callback):
     ...     def on_epoch_end(self, model, epoch):
     ...         return epoch.number == 10
     >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 2.0, 3.0]
     >>> MLPRegressor(backend="numpy", callbacks=(StopAtTen(),), random_state=0).fit(X, y).n_iter_
     10
+    >>> trainer = Trainer(Network([1, 1], seed=0), loss="squared_error", backend="numpy")
+    >>> len(trainer.fit(X, y, epochs=20, callbacks=[StopAtTen()]).epochs)
+    10
     """
+
+    def on_train_begin(self, model: Any) -> object:
+        """Be told that everything is ready and the first step comes next."""
+        return None
 
     def on_chunk_end(self, model: Any, n_done: int, n_samples: int) -> object:
         """Be told of a part of an epoch, some tens of milliseconds of work: the samples done, and those in all."""
         return None
 
-    def on_epoch_end(self, model: Any, epoch: EpochRecord) -> object:
-        """Be told of an epoch."""
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> object:
+        """Be told of an epoch, or of a logging interval."""
         return None
+
+    def on_train_end(self, model: Any) -> object:
+        """Be told that there are no more steps, for whatever reason: an error, too."""
+        return None
+
+
+class Callbacks:
+    """All callbacks of a fit, called in their order.
+
+    Parameters
+    ----------
+    model : Trainer or estimator
+        What they are handed.
+    callbacks : tuple or list
+        Callbacks, objects with some of their methods, or functions of an `Epoch`.
+
+    Examples
+    --------
+    >>> Callbacks(None, [lambda epoch: epoch == 3]).tell("on_epoch_end", 3)
+    True
+    """
+
+    def __init__(self, model: Any, callbacks: Any) -> None:
+        self._model = model
+        self._methods: dict[str, list[Callable[..., object]]] = {event: [] for event in EVENTS}
+        for one in checks.callbacks(callbacks):
+            methods = [event for event in EVENTS if hasattr(one, event)]
+            for event in methods:
+                self._methods[event].append(getattr(one, event))
+            if not methods:
+                self._methods["on_epoch_end"].append(lambda _, epoch, function=one: function(epoch))
+
+    def tell(self, event: str, *news: Any) -> bool:
+        """Tell all of them, and return whether any wants the end."""
+        answers = [bool(method(self._model, *news)) for method in self._methods[event]]  # all are told, whoever stops
+        return any(answers)
 
 
 @dataclass
 class Record(Callback):
-    """Keep the figures of every epoch.
+    """Keep the metrics of every epoch.
 
     Attributes
     ----------
-    epochs : list of EpochRecord
+    epochs : list of Epoch
         One for each epoch, of all fits that it was part of.
 
     Examples
@@ -84,10 +106,10 @@ class Record(Callback):
     [1, 2, 3, 4, 5]
     """
 
-    epochs: list[EpochRecord] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
 
-    def on_epoch_end(self, model: Any, epoch: EpochRecord) -> None:
-        """Keep the figures."""
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
+        """Keep the metrics."""
         self.epochs.append(epoch)
 
 
@@ -98,7 +120,7 @@ class StopWhen(Callback):
     Parameters
     ----------
     condition : callable
-        Given an `EpochRecord`, it tells whether to stop.
+        Given an `Epoch`, it tells whether to stop.
 
     Examples
     --------
@@ -109,27 +131,29 @@ class StopWhen(Callback):
     True
     """
 
-    condition: Callable[[EpochRecord], object]
+    condition: Callable[[Epoch], object]
 
-    def on_epoch_end(self, model: Any, epoch: EpochRecord) -> bool:
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> bool:
         """Ask the condition."""
         return bool(self.condition(epoch))
 
 
 @dataclass
-class Checkpoint(Callback):
+class SaveModel(Callback):
     """Write the model to a safetensors file, which `fastnet.load_model` reads.
 
-    The file is written beside the path and then renamed: there is never half a model.
+    The file is written beside the path and then renamed: there is never half a model. What a run needs to go on, beside
+    the model, is kept by `fastnet.training.checkpoints`.
 
     Parameters
     ----------
     path : path-like
         Where to; an existing file is replaced.
     every : int, default 1
-        Epochs between two checkpoints.
+        Epochs between two files.
     best_only : bool, default False
-        Write only where the validation score, or without validation data the training loss, is the best so far.
+        Write only where the validation score, or without one the loss (of the validation data, else that of training),
+        is the best so far.
 
     Examples
     --------
@@ -137,7 +161,7 @@ class Checkpoint(Callback):
     >>> from fastnet import MLPRegressor, load_model
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "model.safetensors"
-    ...     callbacks = (Checkpoint(path, every=5), StopWhen(lambda epoch: epoch.number == 7))
+    ...     callbacks = (SaveModel(path, every=5), StopWhen(lambda epoch: epoch.number == 7))
     ...     model = MLPRegressor(backend="numpy", hidden_layer_sizes=(4,), callbacks=callbacks, random_state=0)
     ...     model = model.fit([[0.0], [1.0], [2.0]], [1.0, 2.0, 3.0])
     ...     load_model(path).metrics["epoch"]
@@ -149,16 +173,17 @@ class Checkpoint(Callback):
     best_only: bool = False
     best: float = field(default=float("-inf"), init=False, repr=False)
 
-    def on_epoch_end(self, model: Any, epoch: EpochRecord) -> None:
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
         """Write the model if it is time to."""
         from fastnet.models import save_model
 
         if epoch.number % self.every:
             return
-        merit = -epoch.loss if epoch.validation_score is None else epoch.validation_score
+        loss = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
+        merit = -loss if epoch.validation_score is None else epoch.validation_score
         if self.best_only and not merit > self.best:
             return
         self.best = max(self.best, merit)
-        figures = {"loss": epoch.loss, "validation_score": epoch.validation_score, "epoch": epoch.number}
-        metrics = {name: float(value) for name, value in figures.items() if value is not None}
+        kept = {"loss": epoch.loss, "validation_score": epoch.validation_score, "epoch": epoch.number}
+        metrics = {name: float(value) for name, value in kept.items() if value is not None}
         save_model(self.path, model.to_model(metrics))

@@ -1,7 +1,7 @@
-"""Checkpoints: a trainer in a file, from which training goes on as if it had never stopped. Loading executes nothing.
+"""Checkpoints: a trainer in a file, from which training resumes as if it had never stopped. Loading executes nothing.
 
-A checkpoint is a safetensors file: parameters, the optimizer's state and samples still to come as tensors, everything
-else as JSON, with a digest of both.
+A checkpoint is a safetensors file of a `TrainingState` and its `TrainingSettings`: parameters, the optimizer's state
+and remaining indices as tensors, everything else as JSON, with a digest of both.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
 from fastnet.output.atomic import replacing
 from fastnet.reference.step.passes import layer_slices
-from fastnet.training import state
-from fastnet.training.schedules import schedule_name
+from fastnet.training.settings import TrainingSettings
 from fastnet.training.trainer import Trainer
 
-FORMAT = "fastnet-checkpoint-1"
-
-_SETTINGS = ("batch_size", "backend", "n_threads", "clip_norm", "clip_value", "l2", "dropout", "sampling")
+FORMAT = "fastnet-checkpoint-2"
 
 
 def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mapping[str, Any] | None = None) -> None:
@@ -37,9 +34,9 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     path : path-like
         Where to; an existing file is replaced.
     trainer : Trainer
-        Between two epochs, or wherever figures are taken: in `on_epoch`, say.
+        Between two epochs, or wherever metrics are taken: in a callback, say.
     notes : mapping of str to JSON values, optional
-        What else is to be kept, such as the figures so far.
+        What else is to be kept, such as the metrics so far.
 
     Raises
     ------
@@ -55,28 +52,26 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "run.checkpoint"
     ...     trainer = Trainer(Network([1, 2], seed=0), backend="numpy", seed=0)
-    ...     history = trainer.fit(X, y, epochs=3, on_epoch=lambda epoch: save_checkpoint(path, trainer))
+    ...     history = trainer.fit(X, y, epochs=3, callbacks=[lambda epoch: save_checkpoint(path, trainer)])
     ...     again, _ = load_checkpoint(path)
     >>> len(again.fit(X, y, epochs=5, resume=True).epochs)
     2
     """
-    network = trainer.network
-    schedule = schedule_name(trainer.schedule)
-    if schedule is None:
+    network, settings = trainer.network, dict(vars(trainer.settings))
+    if not isinstance(settings["schedule"], str):
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
+    optimizer = settings.pop("optimizer")
     document = {
         "network": {
             "sizes": network.sizes, "activations": network.activations, "bias": network.bias,
             "dtype": str(network.dtype), "input_scale": network.input_scale,
         },
-        "optimizer": {"name": type(trainer.optimizer).__name__, **vars(trainer.optimizer)},
-        "loss": trainer.loss,
-        "settings": {name: getattr(trainer, name) for name in _SETTINGS},
-        "schedule": schedule,
-        "progress": state.progress(trainer),
+        "optimizer": {"name": type(optimizer).__name__, **vars(optimizer)},
+        "settings": settings,
+        "state": trainer.state.counters(),
         "notes": dict(notes or {}),
     }  # fmt: skip
-    tensors = dict(state.arrays(trainer))
+    tensors = trainer.state.arrays()
     text = json.dumps(document)
     metadata = {"format": FORMAT, "state": text, "sha256": digest(tensors, text)}
     content = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, metadata)
@@ -118,12 +113,11 @@ def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trai
     if layer_slices(document["network"]["sizes"])[-1][1].stop != tensors["parameters"].size:
         raise ValueError("its parameters are not as many as its network has")  # which would take memory first
     network = Network(**document["network"])
-    loss = document["loss"] if isinstance(document["loss"], str) else tuple(document["loss"])
     settings = dict(document["settings"])
-    dropout = tuple(settings.pop("dropout")) or 0.0
-    optimizer = _optimizer(document["optimizer"])
-    trainer = Trainer(network, optimizer, loss, dropout=dropout, schedule=document["schedule"], **settings)
-    state.restore(trainer, document["progress"], tensors)
+    loss = settings.pop("loss")
+    loss = loss if isinstance(loss, str) else tuple(loss)
+    trainer = Trainer.of(network, TrainingSettings(_optimizer(document["optimizer"]), loss, **settings))
+    trainer.state.restore(document["state"], tensors)
     return trainer, document["notes"]
 
 

@@ -1,141 +1,209 @@
-"""A run of training in pieces: batches drawn, rates set, and a look at Python between chunks of whole batches."""
+"""The one training loop: steps taken chunk by chunk, rates set, metrics taken, callbacks told.
+
+Trainers, recipes and estimators all train here. They differ in the order of samples, in the rates, and in the callbacks
+that end a run, which they bring along.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
+from fastnet.inference import Evaluation, accuracy
+from fastnet.network import Network
 from fastnet.reference.training import Totals
-from fastnet.training import targets
+from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import Epoch
-from fastnet.training.plan import Data, Origin, Plan
-from fastnet.training.sampler import Sampler
-from fastnet.training.schedules import SCHEDULES, progress_of
-
-if TYPE_CHECKING:
-    from fastnet.training.trainer import Trainer
+from fastnet.training.plan import Plan
+from fastnet.training.samples import Order, SampleOrder, Samples
+from fastnet.training.schedules import Rates
+from fastnet.training.settings import TrainingSettings
+from fastnet.training.state import TrainingState
 
 CHUNK_FLOP = 5_000_000_000
-"""Work between two looks at Python, for Ctrl-C and progress: some tens of milliseconds."""
+"""Work between two looks at Python, for Ctrl-C, callbacks and limits of time: some tens of milliseconds."""
+
+UPDATE_FLOP = 100
+"""Operations that could be done while a weight is updated, which mostly waits for memory."""
 
 RATES_PER_EPOCH = 32
 """Learning rates that a schedule gives in an epoch of many steps, about."""
 
-Progress = Callable[[int, int], object]
+Validate = Callable[[], tuple[Evaluation, float | None]]
+"""What evaluates the validation data: its loss and accuracy, and a score if there is one beside."""
+
+
+class Layers(NamedTuple):
+    """What the kernels want to know of a network, beside its parameters."""
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    input_scale: float = 1.0
+    bias: bool = True
+
+    @classmethod
+    def of(cls, network: Network) -> Layers:
+        """Return those of a network."""
+        return cls(network.sizes, network.activations, network.input_scale, network.bias)
+
+
+class Task(NamedTuple):
+    """What is trained, how, from where on, and with what."""
+
+    network: Layers
+    settings: TrainingSettings
+    state: TrainingState
+    samples: Samples
+
+    def prepare(self, n_batch: int) -> Callable[..., Totals]:
+        """Return what takes steps over some of the samples: `steps(order, step, lr)`."""
+        network, settings, state, samples = self
+        if samples.in_parts():
+            return lambda order, step=0, lr=None: self._part(order).prepare(n_batch)(np.arange(len(order)), step, lr)
+        steps: Callable[..., Totals] = settings.kernels.prepare_training(
+            state.parameters, tuple(state.vectors.values()), samples.X, samples.y, network.sizes, network.activations,
+            settings.loss, settings.optimizer.as_tuple(), n_batch, network.input_scale, settings.clip_norm,
+            settings.clip_value, samples.weights, settings.l2,
+            settings.dropout_rates(len(network.activations)) or None, state.mask_seed, network.bias,
+            n_threads=settings.n_threads,
+        )  # fmt: skip
+        return steps
+
+    def _part(self, order: Order) -> Task:
+        """Return the task of some of the samples, made dense."""
+        return self._replace(samples=self.samples.take(order).dense())
 
 
 class TrainingLoop:
-    """What takes the steps of a plan, and the figures.
+    """What takes the steps of a plan; iterating over it trains, and gives the metrics of each logging interval.
 
     Parameters
     ----------
-    trainer : Trainer
-        Whose network is trained, and whose steps are counted.
-    train : callable
-        What `prepare_training` returned.
+    task : Task
+        What is trained, how, and with what.
     plan : Plan
         How long, in which batches.
-    data : Data
-        The samples.
-    resume : bool
-        Whether to go on where the trainer's last run ended.
-    deadline : float, default infinity
-        When to stop, on the clock of `time.monotonic`.
+    order : SampleOrder
+        Which samples come next.
+    rates : Rates
+        The learning rates.
+    callbacks : Callbacks
+        Who is told, and may end it.
+    validate : callable, optional
+        What evaluates validation data when metrics are taken.
+    loss_divisor : int, default 1
+        By which the loss is divided to be reported, but not the penalty.
+    must_be_finite : bool, default True
+        Whether a loss or parameters that are not finite are an error as soon as metrics are taken.
     """
 
     def __init__(
-        self, trainer: Trainer, train: Callable[..., Totals], plan: Plan, data: Data, resume: bool,
-        deadline: float = math.inf,
+        self, task: Task, plan: Plan, order: SampleOrder, rates: Rates, callbacks: Callbacks, *,
+        validate: Validate | None = None, loss_divisor: int = 1, must_be_finite: bool = True,
     ) -> None:  # fmt: skip
-        self._trainer, self._train, self._plan, self._data, self._deadline = trainer, train, plan, data, deadline
-        self._constant = trainer.schedule is SCHEDULES["constant"]
-        self._ends_at_zero = trainer.schedule(1.0) == 0.0
-        self._done = self._begin(resume)
-        n = len(data.X)
-        self._sampler = Sampler(trainer._rng, trainer.sampling, n, plan.n_batch >= n, trainer._left)
-        self._stopped = False
+        self._task, self._state, self._plan, self._order, self._rates = task, task.state, plan, order, rates
+        self._tell, self._validate, self._loss_divisor = callbacks.tell, validate, loss_divisor
+        self._must_be_finite = must_be_finite
+        self._steps = task.prepare(plan.n_batch)
+        self._chunk = self._chunk_samples()
+        self._rate, self._n_weighty, self._stopped = math.nan, 0, False
+
+    def compile(self) -> None:
+        """Compile kernels, or load them, by training on no samples."""
+        self._steps(np.empty(0, np.int64))
 
     @property
-    def over(self) -> bool:
-        """Whether there is nothing left to do, the time is up, or `on_chunk` wanted the end."""
-        return self._stopped or self._done >= self._plan.n_rounds * self._plan.round_size
+    def stopped(self) -> bool:
+        """Whether a callback has wanted the end."""
+        return self._stopped
 
-    def _begin(self, resume: bool) -> int:
-        """Note where the run begins; return how many samples of it were used before."""
-        trainer, plan = self._trainer, self._plan
-        origin = Origin(trainer._steps, trainer._epochs, len(self._data.X), plan.n_batch, plan.by_steps)
-        if not resume or trainer._origin is None:
-            trainer._origin, trainer._best = origin, None
-            if not plan.by_steps:
-                trainer._left = np.empty(0, np.int64)
-            return 0
-        if origin[2:] != trainer._origin[2:]:
-            raise ValueError(f"resume: expected {trainer._origin} as before, got {origin}")
-        rounds, steps = divmod(trainer._steps - trainer._origin.step, plan.round_steps)
-        return rounds * plan.round_size + steps * plan.n_batch
+    def __iter__(self) -> Iterator[Epoch]:
+        """Train, and yield the metrics of each logging interval before callbacks are told of them."""
+        began = time.perf_counter()
+        try:
+            self._stopped = self._tell("on_train_begin")
+            while not self._stopped and self._state.used < self._plan.n_samples:
+                epoch = self._interval(began)
+                yield epoch
+                self._stopped = self._tell("on_epoch_end", epoch) or self._stopped
+        finally:
+            self._tell("on_train_end")
 
-    def train_interval(self, on_chunk: Progress | None) -> Epoch:
-        """Train until figures are taken, or the time is up, and take them."""
-        start, first, trainer, plan = time.perf_counter(), self._done, self._trainer, self._plan
-        totals = self._run(on_chunk)
-        seconds, n = time.perf_counter() - start, self._done - first
-        assert trainer._origin is not None
-        trainer._left = self._sampler.left
-        trainer._epochs = (
-            trainer._epochs + 1 if plan.by_steps else trainer._origin.epoch + math.ceil(self._done / plan.round_size)
-        )
-        loss_sum = totals.loss_sum + totals.penalty_sum
-        if not (math.isfinite(loss_sum) and np.isfinite(trainer.network.parameters).all()):
-            what = "parameters" if math.isfinite(loss_sum) else "loss"  # the loss is that before the last step
-            when = f"by step {trainer._steps}" if plan.by_steps else f"in epoch {trainer._epochs}"
+    def _interval(self, began: float) -> Epoch:
+        """Train until metrics are due, or the end is wanted, and take them."""
+        start, first, state = time.perf_counter(), self._state.used, self._state
+        totals = self._train()
+        seconds, n = time.perf_counter() - start, state.used - first
+        loss_sum = totals.loss_sum / self._loss_divisor + totals.penalty_sum
+        self._count()
+        if self._must_be_finite:
+            self._check_finite(loss_sum)
+        validation, score = (None, None) if self._validate is None else self._validate()
+        network, settings, *_ = self._task
+        return Epoch(
+            state.epoch, loss_sum / max(self._n_weighty, 1),
+            accuracy(settings.loss, totals.n_correct, self._n_weighty, network.sizes[-1]), validation, seconds,
+            n / seconds, state.step, n, self._rate, score, time.perf_counter() - began,
+        )  # fmt: skip
+
+    def _count(self) -> None:
+        """Count the epoch, or the logging interval of a run by steps."""
+        state, plan = self._state, self._plan
+        assert state.run_start is not None
+        epochs = state.run_start.epoch + math.ceil(state.used / plan.round_size)
+        state.epoch = state.epoch + 1 if plan.by_steps else epochs
+
+    def _check_finite(self, loss_sum: float) -> None:
+        is_finite, state = math.isfinite(loss_sum), self._state
+        if not (is_finite and np.isfinite(state.parameters).all()):
+            what = "parameters" if is_finite else "loss"  # the loss is that before the last step
+            when = f"by step {state.step}" if self._plan.by_steps else f"in epoch {state.epoch}"
             cure = "lower the learning rate or scale the inputs"
             raise FloatingPointError(f"the {what} became infinite or NaN {when}; {cure}")
-        held_out = self._data.held_out
-        validation = None if held_out is None else trainer._evaluate(*held_out)
-        accuracy = targets.accuracy(trainer.loss, totals.n_correct, n, trainer.network.sizes[-1])
-        return Epoch(trainer._epochs, loss_sum / n, accuracy, validation, seconds, n / seconds, trainer._steps)
 
-    def _run(self, on_chunk: Progress | None) -> Totals:
-        """Train chunk by chunk until figures are due."""
-        trainer, plan, sums = self._trainer, self._plan, Totals(0.0, 0, 0.0)
-        size = plan.every * plan.round_size
-        begin = self._done // size * size
-        end = min(begin + size, plan.n_rounds * plan.round_size)
-        chunk = self._chunk_samples(size if plan.by_steps else plan.round_size)
-        while self._done < end and not self._stopped:
-            left = end - self._done if plan.by_steps else plan.round_size - self._done % plan.round_size  # of the epoch
-            order = self._sampler.take(min(chunk, left))
-            n_steps = math.ceil(len(order) / plan.n_batch)
-            totals = self._train(order, trainer._steps, self._rate(n_steps))
-            loss, n_correct, penalty = (a + b for a, b in zip(sums, totals, strict=True))
-            sums = Totals(loss, int(n_correct), penalty)
-            trainer._steps += n_steps
-            self._done += len(order)
-            self._stopped = time.monotonic() > self._deadline
-            if on_chunk is not None and on_chunk(self._done - begin, end - begin):
-                self._stopped = True
+    def _train(self) -> Totals:
+        """Train chunk by chunk until metrics are due."""
+        state, plan, sums = self._state, self._plan, Totals(0.0, 0, 0.0)
+        begin = state.used // plan.interval * plan.interval
+        end = min(begin + plan.interval, plan.n_samples)
+        self._n_weighty = 0
+        while state.used < end and not self._stopped:
+            rest = end - state.used if plan.by_steps else plan.round_size - state.used % plan.round_size  # of the epoch
+            drawn = self._order.take(min(self._chunk, rest))
+            done, n_steps = plan.steps_of(state.used), math.ceil(len(drawn) / plan.n_batch)
+            self._rate = self._rates.rate(done, n_steps, plan.n_steps)
+            sums = self._take_steps(self._task.samples.with_weight(drawn, plan.n_batch), sums)
+            state.used, state.remaining = state.used + len(drawn), self._order.remaining
+            self._stopped = self._tell("on_chunk_end", state.used - begin, end - begin)
         return sums
 
-    def _rate(self, n_steps: int) -> float | None:
-        """Return the learning rate of the next steps where a schedule sets it."""
-        if self._constant:
-            return None
-        trainer = self._trainer
-        assert trainer._origin is not None
-        done = trainer._steps - trainer._origin.step
-        progress = progress_of(done, n_steps, self._plan.n_steps, self._ends_at_zero)
-        return float(trainer.optimizer.as_tuple()[1]) * trainer.schedule(progress)
+    def _take_steps(self, order: Order, sums: Totals) -> Totals:
+        """Take the steps of a chunk, and add up what they came to."""
+        state = self._state
+        totals = self._steps(order, state.step, self._rate)
+        state.step += math.ceil(len(order) / self._plan.n_batch)
+        self._n_weighty += len(order)
+        loss, n_correct, penalty = (a + b for a, b in zip(sums, totals, strict=True))
+        return Totals(loss, int(n_correct), penalty)
 
-    def _chunk_samples(self, n_samples: int) -> int:
+    def _chunk_samples(self) -> int:
         """Count the samples of a chunk, whole batches of them."""
-        n_batch = self._plan.n_batch
-        flop = 6 * sum(n_in * n_out for n_in, n_out in pairwise(self._trainer.network.sizes))
-        chunk = max(1, CHUNK_FLOP // (flop * n_batch)) * n_batch
-        if self._constant:
-            return chunk
-        return min(chunk, max(1, n_samples // RATES_PER_EPOCH // n_batch) * n_batch)
+        plan, samples, sizes = self._plan, self._task.samples, self._task.network.sizes
+        n_weights = n_products = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+        if samples.is_sparse() and not samples.in_parts():
+            n_products += (samples.X.nnz // max(samples.X.shape[0], 1) - sizes[0]) * sizes[1]
+        products = 6 * n_products * plan.n_batch
+        if self._rates.changes_within_epochs:
+            # A rate holds for a chunk: what a chunk is decides on results here, and must not change.
+            n_samples = plan.interval if plan.by_steps else plan.round_size
+            n_batches = min(CHUNK_FLOP // products, n_samples // RATES_PER_EPOCH // plan.n_batch)
+        else:
+            n_batches = CHUNK_FLOP // (products + UPDATE_FLOP * n_weights)
+        if samples.in_parts():
+            n_batches = min(n_batches, samples.most_rows() // plan.n_batch)
+        return max(1, n_batches) * plan.n_batch

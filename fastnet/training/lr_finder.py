@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.training import targets
+from fastnet.training.loop import Layers, Task
+from fastnet.training.samples import Samples
+from fastnet.training.state import TrainingState
 from fastnet.training.trainer import Trainer
-from fastnet.validation import training as training_checks
+from fastnet.validation import settings as checks
 
 SMOOTHING = 0.9
 """Share of the running mean of the losses that the next step keeps."""
@@ -79,34 +80,26 @@ def find_lr(
     >>> 0.01 < find_lr(trainer, digits.X, digits.y).suggestion < 10
     True
     """
-    if not 0 < low < high < math.inf:
-        raise ValueError(f"low and high must be rates with 0 < low < high, got {low} and {high}")
-    training_checks.whole("steps", steps, 10)
-    inputs, expected = targets.checked(trainer.network, trainer.loss, X, y)
-    if len(inputs) == 0:
-        raise ValueError("X must hold at least one sample, got none")
+    checks.rate_range(low, high, steps)
+    samples = trainer.prepare(X, y).samples
     rates = np.geomspace(low, high, steps)
-    losses = _losses(trainer, inputs, expected, rates)
+    losses = _losses(trainer, samples, rates)
     rates, smooth = rates[: len(losses)], _smoothed(losses)
     return RangeTest(rates, smooth, _steepest(rates, smooth))
 
 
-def _losses(trainer: Trainer, X: Any, y: Any, rates: npt.NDArray[np.float64]) -> list[float]:
+def _losses(trainer: Trainer, samples: Samples, rates: npt.NDArray[np.float64]) -> list[float]:
     """Return the loss before each step, of a copy of the network."""
-    network, rng = trainer.network, np.random.default_rng(0)
-    parameters = network.parameters.copy()
-    slots = tuple(np.zeros_like(parameters) for _ in range(trainer.optimizer.n_slots))
-    n_batch = min(len(X), trainer.batch_size or len(X))
-    train = trainer.kernels.prepare_training(
-        parameters, slots, X, y, network.sizes, network.activations, trainer.loss, trainer.optimizer.as_tuple(),
-        n_batch, network.input_scale, trainer.clip_norm, trainer.clip_value, None, trainer.l2, trainer.dropout or None,
-        0, network.bias, trainer.n_threads,
-    )  # fmt: skip
+    settings, generator, n = trainer.settings, np.random.default_rng(0), len(samples.y)
+    state = TrainingState.begin(trainer.network.parameters.copy(), settings)
+    state.mask_seed = 0
+    n_batch = min(n, settings.batch_size or n)
+    train = Task(Layers.of(trainer.network), settings, state, samples).prepare(n_batch)
     losses: list[float] = []
     least = math.inf
     with np.errstate(all="ignore"):
         for step, rate in enumerate(rates.tolist()):
-            totals = train(rng.integers(0, len(X), n_batch), step, rate)
+            totals = train(generator.integers(0, n, n_batch), step, rate)
             losses.append((totals.loss_sum + totals.penalty_sum) / n_batch)
             smooth = _smoothed(losses)[-1]
             least = min(least, smooth)

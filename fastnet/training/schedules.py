@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-from fastnet.validation import training as training_checks
+from dataclasses import dataclass, field
+from typing import Protocol
 
 Schedule = Callable[[float], float]
 """Given progress, 0 for the first steps of a run and 1 for the last ones, return a factor on the learning rate."""
@@ -72,10 +72,12 @@ SCHEDULES: dict[str, Schedule] = {
 
 def make_schedule(schedule: str | Schedule) -> Schedule:
     """Return a schedule by its name, or the function that was given."""
-    if callable(schedule):
-        return schedule
-    training_checks.choice("schedule", schedule, tuple(SCHEDULES))
-    return SCHEDULES[schedule]
+    return schedule if callable(schedule) else SCHEDULES[schedule]
+
+
+def schedule_name(schedule: str | Schedule) -> str | Schedule:
+    """Return the name of a schedule that has one, or the function of the user's own."""
+    return next((name for name, one in SCHEDULES.items() if one is schedule), schedule)
 
 
 def progress_of(done: int, count: int, total: int, ends_at_zero: bool) -> float:
@@ -88,6 +90,46 @@ def progress_of(done: int, count: int, total: int, ends_at_zero: bool) -> float:
     return min(1.0, done / max(last, 1))
 
 
-def schedule_name(schedule: Schedule) -> str | None:
-    """Return the name of a schedule, None for a function of the user's own."""
-    return next((name for name, one in SCHEDULES.items() if one is schedule), None)
+class Rates(Protocol):
+    """What gives the learning rates of a run."""
+
+    @property
+    def changes_within_epochs(self) -> bool:
+        """Whether steps of an epoch may have different rates."""
+
+    def rate(self, done: int, count: int, total: int) -> float:
+        """Return the rate of the next `count` steps of a run of `total`, when so many are done."""
+
+
+@dataclass(frozen=True)
+class StepRates:
+    """Rates that a schedule gives step by step.
+
+    Attributes
+    ----------
+    schedule : callable
+        The schedule.
+    lr : float
+        The learning rate that it multiplies.
+
+    Examples
+    --------
+    >>> [StepRates(linear, 0.5).rate(done, 1, 4) for done in range(4)]
+    [0.5, 0.375, 0.25, 0.125]
+    """
+
+    schedule: Schedule
+    lr: float
+    ends_at_zero: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends_at_zero", self.schedule(1.0) == 0.0)
+
+    @property
+    def changes_within_epochs(self) -> bool:
+        """Whether steps of an epoch may have different rates."""
+        return self.schedule is not constant
+
+    def rate(self, done: int, count: int, total: int) -> float:
+        """Return the rate of the next `count` steps of a run of `total`, when so many are done."""
+        return self.lr * self.schedule(progress_of(done, count, total, self.ends_at_zero))

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from importlib import import_module
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
+from fastnet.inference import Evaluation, Inference, Loss, loss_name
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
-from fastnet.reference.training import Totals
-from fastnet.training import targets
-from fastnet.training.early_stopping import Best
-from fastnet.training.history import Epoch, Evaluation, History
-from fastnet.training.loop import Progress, TrainingLoop
-from fastnet.training.plan import Data, Origin, Plan, check_limits, checked_data, make_plan, rates
-from fastnet.training.sampler import SAMPLINGS
-from fastnet.training.schedules import Schedule, make_schedule
-from fastnet.training.targets import Loss
-from fastnet.validation import inputs
-from fastnet.validation import training as training_checks
+from fastnet.training import samples, stopping
+from fastnet.training.callbacks import Callbacks
+from fastnet.training.history import History
+from fastnet.training.loop import Layers, Task, TrainingLoop
+from fastnet.training.plan import Plan, make_plan
+from fastnet.training.samples import PreparedData, Sampler
+from fastnet.training.schedules import Schedule
+from fastnet.training.settings import TrainingSettings
+from fastnet.training.state import TrainingState
+from fastnet.validation import settings as checks
 
-BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
-LOSSES = training_checks.LOSSES
+if TYPE_CHECKING:
+    from fastnet.models import Model
 
 
-class Trainer:
+class Trainer(Inference):
     """Train a network by minibatch descent.
 
     Both backends draw the same batches and do the same arithmetic, so their histories agree to rounding.
@@ -69,6 +65,15 @@ class Trainer:
         that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate.
         That holds for a step, or for about a 32nd of an epoch where that is more.
 
+    Attributes
+    ----------
+    settings : TrainingSettings
+        All of these but the network; `Trainer.of(network, settings)` takes them so.
+    state : TrainingState
+        What training has come to: all that is needed to go on.
+    network, loss, backend, n_threads
+        As given.
+
     Raises
     ------
     TypeError, ValueError
@@ -102,40 +107,70 @@ class Trainer:
         sampling: str = "shuffle",
         schedule: str | Schedule = "constant",
     ) -> None:
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, got {type(network).__name__}")
         optimizer = Adam() if optimizer is None else optimizer
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be SGD, Adam or AdamW settings, got {type(optimizer).__name__}")
-        training_checks.loss_setting(loss)
-        if batch_size is not None:
-            training_checks.whole("batch_size", batch_size, 1)
-        training_checks.choice("backend", backend, tuple(BACKENDS))
-        if n_threads is not None:
-            training_checks.whole("n_threads", n_threads, 1)
-        training_checks.clipping(clip_norm, clip_value)
-        training_checks.hyperparameters(l2=l2)
-        training_checks.choice("sampling", sampling, SAMPLINGS)
-        self.network, self.optimizer, self.loss = network, optimizer, loss
-        self.batch_size, self.backend, self.n_threads = batch_size, backend, n_threads
-        self.clip_norm, self.clip_value, self.l2, self.sampling = clip_norm, clip_value, float(l2), sampling
-        self.dropout, self.schedule = rates(dropout, len(network.activations)), make_schedule(schedule)
-        self._rng = np.random.default_rng(seed)
-        self._mask_seed = int(np.random.default_rng(seed).integers(1 << 63)) if self.dropout else 0
-        self._slots = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
-        self._steps = self._epochs = 0
-        self._origin: Origin | None = None  # of the run that may be resumed
-        self._best: Best | None = None
-        self._left = np.empty(0, np.int64)  # samples that a shuffle has still to give
+        settings = TrainingSettings(
+            optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
+            schedule,
+        )  # fmt: skip
+        self._begin(network, settings)
+
+    @classmethod
+    def of(cls, network: Network, settings: TrainingSettings) -> Trainer:
+        """Return a trainer of a network with settings that were made before.
+
+        Examples
+        --------
+        >>> Trainer.of(Network([2, 1], seed=0), TrainingSettings(batch_size=8)).settings.batch_size
+        8
+        """
+        trainer = cls.__new__(cls)
+        trainer._begin(network, settings)
+        return trainer
+
+    def _begin(self, network: Network, settings: TrainingSettings) -> None:
+        super().__init__(network, settings.loss, settings.backend, settings.n_threads)
+        settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
+        self.settings = settings
+        self.state = TrainingState.begin(network.parameters, settings)
+
+    def prepare(
+        self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
+        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, sample_weight: npt.ArrayLike | None = None,
+    ) -> PreparedData:  # fmt: skip
+        """Check and convert data once, for many calls of `fit`.
+
+        Parameters
+        ----------
+        X, y, validation, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        PreparedData
+            What `fit` takes in place of `X`, of this trainer and of others whose networks have as many inputs and
+            outputs, the same dtype and the same loss.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that does not fit the network or holds NaN or infinity.
+
+        Examples
+        --------
+        >>> trainer = Trainer(Network([1, 2], seed=0), backend="numpy", seed=0)
+        >>> data = trainer.prepare([[0.0], [1.0]], [0, 1])
+        >>> [len(trainer.fit(data, epochs=2).epochs) for _ in range(2)]
+        [2, 2]
+        """
+        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight)
 
     def fit(
         self,
-        X: npt.ArrayLike,
-        y: npt.ArrayLike,
+        X: npt.ArrayLike | PreparedData,
+        y: npt.ArrayLike | None = None,
         validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         epochs: int = 10,
-        on_epoch: Callable[[Epoch], object] | None = None,
-        on_chunk: Progress | None = None,
+        callbacks: Sequence[Any] = (),
         *,
         steps: int | None = None,
         every: int | None = None,
@@ -149,123 +184,95 @@ class Trainer:
         Parameters
         ----------
         X : array_like, shape (n_samples, n_features)
-            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype.
+            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Or what `prepare` returned,
+            without y, validation and sample_weight, which are in it.
         y : array_like, shape (n_samples,) or (n_samples, n_outputs)
             Class labels from 0 for "cross_entropy" and "softmax_squared_error", else targets (one column may be given
             as a vector).
         validation : tuple of (X, y), optional
-            Data that is only evaluated, whenever figures are taken.
+            Data that is only evaluated, whenever metrics are taken.
         epochs : int, default 10
             Passes over the data, each in a new order; not looked at if `steps` is given.
-        on_epoch : callable, optional
-            Called with the figures of each epoch as it ends, or whenever they are taken; a true value ends training.
-        on_chunk : callable, optional
-            Called with the samples done and the samples in all until figures are taken next, several times a second
-            where that is long; a true value ends training, as `max_time` does.
+        callbacks : tuple or list, default ()
+            Of `fastnet.training.callbacks.Callback`, or of functions, which are called with the metrics of each epoch
+            as it ends, or whenever they are taken. A true value ends training, within an epoch too.
         steps : int, optional
             Steps to take, instead of epochs, each with a whole batch.
         every : int, optional
-            Epochs, or steps, between two looks at the figures: 1, or about an epoch's steps, if not given.
+            Logging interval, in epochs or steps: 1, or about an epoch's steps, if not given.
         sample_weight : array_like, shape (n_samples,), optional
-            Weights of the samples in the loss, finite and not negative.
+            Weights of the samples in the loss, finite and not negative. Batches without any weight are passed over.
         resume : bool, default False
-            Go on with the last call, or with that of a checkpoint: `epochs` or `steps` then count from its beginning,
+            Resume the last call, or that of a checkpoint: `epochs` or `steps` then count from its beginning,
             and with the same arguments the outcome is the same, to the bit, as if it had not been interrupted.
         patience : int, optional
-            End once so many figures in a row had no lower validation loss than one before (Prechelt, "Early stopping,
-            but when?", 1998, his UP without strips). The network is left with the parameters of the least.
+            End once so many epochs, or logging intervals, in a row had no lower validation loss than one before
+            (`fastnet.training.stopping.Patience`). The network is left with the parameters of the least.
         max_time : float, optional
-            End after about so many seconds of training, within an epoch if need be: its figures are those of the
-            samples that were used.
+            End after about so many seconds of training, within an epoch if need be: its metrics are those of the
+            samples that were used (`fastnet.training.stopping.MaxTime`).
 
         Returns
         -------
         History
-            Figures of these epochs or steps.
+            Metrics of these epochs or steps.
 
         Raises
         ------
         TypeError, ValueError
             For data that does not fit the network or holds NaN or infinity; nothing is trained then.
         FloatingPointError
-            If the loss or the parameters are not finite when figures are taken: the learning rate is too high.
+            If the loss or the parameters are not finite when metrics are taken: the learning rate is too high.
         """
-        check_limits(patience, max_time, validation)
-        data = checked_data(self.network, self.loss, X, y, validation, sample_weight)
-        plan = make_plan(len(data.X), self.batch_size, epochs, steps, every)
+        data = self.prepare(X, y, validation, sample_weight)
+        checks.limits(patience, max_time, data.validation)
+        plan = make_plan(len(data.samples.X), self.settings.batch_size, epochs, steps, every)
+        told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
         start = time.perf_counter()
-        train = self._prepare(data, plan)
+        self.state.parameters = self.network.parameters
+        self.state.start_run(plan, len(data.samples.y), resume)
+        loop = self._loop(data, plan, told)
         history = History(compile_seconds=time.perf_counter() - start)
-        deadline = math.inf if max_time is None else time.monotonic() + max_time
-        loop = TrainingLoop(self, train, plan, data, resume, deadline)
-        self._best = None if patience is None else self._best or Best()
-        while not loop.over and not (self._best and patience and self._best.stalled >= patience):
-            epoch = loop.train_interval(on_chunk)
+        for epoch in loop:
             history.epochs.append(epoch)
-            if self._best is not None:
-                self._best.note(epoch, self.network.parameters)
-            if on_epoch is not None and on_epoch(epoch):
-                break
-        if self._best is not None and self._best.parameters is not None:
-            self.network.parameters[:] = self._best.parameters
         return history
 
-    def compile(self, X: npt.ArrayLike, y: npt.ArrayLike) -> None:
+    def compile(self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None) -> None:
         """Compile kernels for such data, or load them, without a step."""
-        data = checked_data(self.network, self.loss, X, y, None, None)
-        self._prepare(data, make_plan(len(data.X), self.batch_size, 0, None, None))
+        data = self.prepare(X, y)
+        self._loop(data, make_plan(len(data.samples.X), self.settings.batch_size, 0, None, None), Callbacks(self, ()))
 
-    def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return the outputs of the last layer, shape (n_samples, n_outputs), for inputs as in `fit`."""
-        return self._logits(inputs.features("X", X, self.network.sizes[0], self.network.dtype))
+    def to_model(self, metrics: Mapping[str, float] | None = None) -> Model:
+        """Return the network as a `fastnet.Model`, to save.
 
-    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Probabilities, shape (n_samples, n_outputs): of the classes, or of each sigmoid output.
-
-        Raises ValueError for a loss of values, whose outputs are no probabilities.
-        """
-        return targets.probabilities(self.kernels, self.loss, self.predict_logits(X))
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Predict for inputs as in `fit`.
+        Parameters
+        ----------
+        metrics : mapping of str to float, optional
+            Metrics to keep with it.
 
         Returns
         -------
-        ndarray
-            For losses of class labels, the most probable class, int32, shape (n_samples,). "binary_cross_entropy": 0
-            or 1 for each output, int32. "poisson": exp of the outputs, which are logarithms. Other losses: the
-            outputs. With a single output, shape (n_samples,).
+        Model
+            The network itself, with the loss it is trained with.
         """
-        outputs = targets.predictions(self.loss, self.predict_logits(X))
-        return outputs[:, 0] if outputs.shape[1:] == (1,) else outputs
+        from fastnet.models import Model
 
-    def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
-        """Mean loss and accuracy on some data, given as in `fit`."""
-        return self._evaluate(*targets.checked(self.network, self.loss, X, y))
+        return Model(self.network, loss_name(self.loss), metrics=dict(metrics or {}))
 
-    @property
-    def kernels(self) -> ModuleType:
-        """The module whose operations compute: `fastnet.kernels` or `fastnet.reference`."""
-        return import_module(BACKENDS[self.backend])
+    def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
+        """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""
+        train, others, state, settings = data.samples, data.validation, self.state, self.settings
+        n = len(train.y)
+        order = Sampler(state.generator, settings.sampling, n, plan.n_batch >= n, state.remaining)
 
-    def _logits(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        network = self.network
-        logits: npt.NDArray[Any] = self.kernels.predict_logits(
-            network.parameters, X, network.sizes, network.activations, network.input_scale, n_threads=self.n_threads
-        )
-        return logits
+        def validate() -> tuple[Evaluation, None]:
+            assert others is not None
+            return self._evaluate(others.X, others.y), None
 
-    def _prepare(self, data: Data, plan: Plan) -> Callable[..., Totals]:
-        """Return what trains on some of the samples; kernels are loaded or compiled by running them on none."""
-        network = self.network
-        train: Callable[..., Totals] = self.kernels.prepare_training(
-            network.parameters, self._slots, data.X, data.y, network.sizes, network.activations, self.loss,
-            self.optimizer.as_tuple(), plan.n_batch, network.input_scale, self.clip_norm, self.clip_value,
-            data.weights, self.l2, self.dropout or None, self._mask_seed, network.bias, self.n_threads,
+        loop = TrainingLoop(
+            Task(Layers.of(self.network), settings, state, train), plan, order, settings.rates(), callbacks,
+            validate=None if others is None else validate,
         )  # fmt: skip
-        train(np.empty(0, np.int64))
-        self._evaluate(data.X[:0], data.y[:0])
-        return train
-
-    def _evaluate(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> Evaluation:
-        return targets.evaluation(self.kernels, self.loss, self._logits(X), y)
+        loop.compile()
+        self._evaluate(train.X[:0], train.y[:0])
+        return loop

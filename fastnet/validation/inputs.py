@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fastnet.validation.training import LABELLED
 
 CHECKED_ROWS = 1 << 20
 """Elements searched at a time for what is not finite: the search needs no array as large as the data."""
@@ -90,3 +93,43 @@ def targets(
     if probabilities and array.size and (array.min() < 0 or array.max() > 1):
         raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
     return np.ascontiguousarray(array, dtype=dtype)
+
+
+def not_negative(name: str, values: npt.NDArray[Any], loss: str) -> None:
+    """Reject counts below zero, of which the Poisson loss knows nothing."""
+    if loss == "poisson" and values.size and values.min() < 0:
+        raise ValueError(f"{name} must not be negative for the poisson loss, got {values.min()}")
+
+
+def supervised(
+    sizes: Sequence[int], dtype: np.dtype[Any], loss: str, X: Any, y: Any, prefix: str = ""
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return inputs and labels or targets as kernels take them; `prefix` stands before their names in errors."""
+    x = features(f"{prefix}X", X, sizes[0], dtype)
+    if loss in LABELLED:
+        return x, labels(f"{prefix}y", y, len(x), sizes[-1])
+    expected = targets(f"{prefix}y", y, len(x), sizes[-1], dtype, loss == "binary_cross_entropy")
+    not_negative(f"{prefix}y", expected, loss)
+    return x, expected
+
+
+def require_samples(X: npt.NDArray[Any]) -> None:
+    """Reject data without a single sample."""
+    if len(X) == 0:
+        raise ValueError("X must hold at least one sample, got none")
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """Return inputs and labels that were given together."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair (X, y), got {type(value).__name__}")
+    return value[0], value[1]
+
+
+def require_same(prepared: tuple[Any, ...], wanted: tuple[Any, ...], *others: Any) -> None:
+    """Reject data that was prepared for something else, and whatever comes beside it."""
+    if any(other is not None for other in others):
+        raise TypeError("y, validation and sample_weight are part of prepared data, and were given beside it")
+    if prepared != wanted:
+        words = "{} features, {} outputs, {} and the loss {}"
+        raise ValueError(f"data was prepared for {words.format(*prepared)}, expected {words.format(*wanted)}")

@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.validation import operations as checks
+from fastnet.validation.activations import ACTIVATIONS
 from fastnet.validation.operations import FloatArray, IntArray
 
-ACTIVATIONS = (
-    "relu", "sigmoid", "tanh", "identity", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus",
-)  # fmt: skip
 LABELLED = ("cross_entropy", "softmax_squared_error")
 """Losses of class labels; the others have targets."""
 LOSSES = (*LABELLED, "binary_cross_entropy", "squared_error", "poisson", "huber", "absolute_error")
@@ -25,6 +23,7 @@ HYPERPARAMETERS = {
     "adam": ("lr", "beta1", "beta2", "eps"),
     "adamw": ("lr", "beta1", "beta2", "eps", "weight_decay"),
 }
+BACKENDS = {"numba": "fastnet.kernels", "numpy": "fastnet.reference"}
 N_STATE = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 
 
@@ -50,6 +49,12 @@ def vectors(writes: Sequence[str], **arrays: FloatArray) -> None:
         checks.disjoint(name, arrays[name], [arrays[other] for other in names[:i]])
         if name in writes:
             checks.writable(name, arrays[name])
+
+
+def instance(name: str, value: object, kind: type, expected: str) -> None:
+    """Check the type of an object."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
 
 
 def whole(name: str, value: int, least: int) -> None:
@@ -176,7 +181,7 @@ def network(
     """Check what inference and training have in common; `csr` tells whether x may be sparse."""
     layer_sizes(sizes)
     n_parameters = sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
-    names("activations", activations, len(sizes) - 2, ACTIVATIONS)
+    names("activations", activations, len(sizes) - 2, tuple(ACTIVATIONS))
     dtype = checks.one_dtype(parameters=parameters)
     checks.shape("parameters", parameters, (n_parameters,))
     is_array = type(x) is np.ndarray  # most often: then nothing is asked that takes a microsecond

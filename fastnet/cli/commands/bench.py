@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
-from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
+
+if TYPE_CHECKING:
+    from fastnet.measure.timing import Harness
 
 EXAMPLES = """Examples:
 
@@ -25,15 +29,8 @@ EXAMPLES = """Examples:
 
   fastnet bench --from r.json --markdown r.md --plot r.png\t\ta page of what was kept"""
 
-
-class Suite(StrEnum):
-    """What is measured."""
-
-    quick = "quick"
-    full = "full"
-    company = "company"
-    targets = "targets"
-
+Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
+"""What is measured."""
 
 SuiteOption = Annotated[
     Suite,
@@ -42,50 +39,25 @@ SuiteOption = Annotated[
         "what fastnet is meant to reach."
     ),
 ]
-Networks = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZES", help="Networks instead of the suite's, such as 784-128-10,64-32-10.", show_default=False
-    ),
-]
+Networks = Annotated[str | None, optional("SIZES", "Networks instead of the suite's, such as 784-128-10,64-32-10.")]
 BatchSizes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N", help="Samples per step for --networks, such as 32,128,full.  [default: 128]", show_default=False
-    ),
+    str | None, optional("N", "Samples per step for --networks, such as 32,128,full.  [default: 128]")
 ]
 Peers = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAMES",
-        help="Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
+    optional(
+        "NAMES",
+        "Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
         "[default: numpy, sklearn, and in the full suite all]",
-        show_default=False,
     ),
 ]
-Rounds = Annotated[
-    int | None, typer.Option(min=2, metavar="N", help="Timings of each.  [default: 9]", show_default=False)
-]
+Rounds = Annotated[int | None, optional("N", "Timings of each.  [default: 9]", min=2)]
 BusyOption = Annotated[
     int, typer.Option("--busy", min=0, metavar="N", help="Measure beside so many processes that only compute.")
 ]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DATA", help="Also train on this data, such as MNIST, until it is accurate.", show_default=False
-    ),
-]
-From = Annotated[
-    Path | None,
-    typer.Option("--from", metavar="FILE", help="Show these saved results; nothing is measured.", show_default=False),
-]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.", show_default=False)
-]
-Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of them here.", show_default=False)]
-Plot = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Draw them here: .png, .svg or .pdf.", show_default=False)
-]
+DataOption = Annotated[Path | None, optional("DATA", "Also train on this data, such as MNIST, until it is accurate.")]
+From = Annotated[Path | None, optional("FILE", "Show these saved results; nothing is measured.", "--from")]
+Plot = Annotated[Path | None, optional("FILE", "Draw them here: .png, .svg or .pdf.")]
 
 SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.targets: 180.0}
 """After which no further round begins; the full suite takes those of company and targets besides."""
@@ -94,18 +66,16 @@ SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.ta
 def bench(
     suite: SuiteOption = Suite.quick, networks: Networks = None, batch_sizes: BatchSizes = None, peers: Peers = None,
     threads: options.Threads = None, rounds: Rounds = None, busy: BusyOption = 0, data: DataOption = None,
-    saved: From = None, json: JsonFile = None, markdown: Markdown = None, plot: Plot = None,
+    saved: From = None, json: options.JsonFile = None, markdown: options.MarkdownFile = None, plot: Plot = None,
 ) -> int:  # fmt: skip
     """Measure training and inference against other libraries, and against the peak of this machine."""
-    from fastnet.cli.output import check_writable
+    from fastnet.cli.output import check_picture, check_writable
     from fastnet.measure import page, results
-    from fastnet.measure.plots import check_plot_path, draw
+    from fastnet.measure.plots import draw
 
     for option, path in (("--json", json), ("--markdown", markdown), ("--plot", plot)):
-        if path is not None:
-            check_writable(path, None, None, option)
-    if plot is not None:
-        check_plot_path(plot)
+        check_writable(path, None, None, option)
+    check_picture(plot, "--plot")
     if saved is not None:
         if busy or any(option is not None for option in (networks, batch_sizes, peers, rounds, data, threads)):
             raise ValueError(
@@ -135,13 +105,9 @@ def _keys(peers: str | None, suite: Suite) -> list[str]:
     from fastnet.measure.peers import PEERS
 
     if peers is None:
-        wanted = ["sklearn"] if suite is Suite.quick else ["fastnet1", "sklearn", "torch", "torch-compile", "jax"]
-    else:
-        wanted = [name.strip() for name in peers.split(",") if name.strip() not in ("", "none", "fastnet", "numpy")]
-    for name in wanted:
-        if name not in PEERS:
-            raise ValueError(f"--peers: {name!r} is not known, expected some of {', '.join(PEERS)}")
-    return ["fastnet", "numpy", *dict.fromkeys(wanted)]
+        peers = "sklearn" if suite is Suite.quick else "fastnet1,sklearn,torch,torch-compile,jax"
+    named = ",".join(name for name in peers.split(",") if name.strip() not in ("", "none"))
+    return options.names_in("--peers", f"fastnet,numpy,{named}".rstrip(","), tuple(PEERS))
 
 
 def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> list[Any]:
@@ -174,30 +140,21 @@ def _measure(
     from fastnet.measure.environment import environment
     from fastnet.measure.roofline import roofline
     from fastnet.measure.suites import company, estimators, targets
+    from fastnet.measure.suites import networks as training
     from fastnet.measure.suites.busy import Busy
-    from fastnet.measure.suites.suite import noise
-    from fastnet.measure.timing import limited_threads
+    from fastnet.measure.timing import Harness, limited_threads
 
     keys, workloads = _keys(peers, suite), _workloads(suite, networks, batch_sizes)
     splits = _splits(suite, data)
     with limited_threads(threads), steps(None, "measuring") as step, Busy(busy) as beside:
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
         document = results.new_document(environment(threads, busy), settings)
-        if suite is Suite.company:
-            document["company"] = company.measure_all(workloads, keys, rounds or 9, SECONDS[suite], step)
-        elif suite is Suite.targets:
-            document["targets"] = targets.measure_all(targets.TARGETS, keys, rounds or 9, SECONDS[suite], step)
-        else:
-            document |= _sections(suite, workloads, keys, rounds or 9, threads, networks is None, step)
-            if suite is Suite.full and networks is None and not busy:
-                seconds = SECONDS[Suite.company]
-                document["company"] = company.measure_all(company.WORKLOADS, keys, rounds or 9, seconds, step)
+        harness = Harness(rounds or 9, SECONDS[suite], threads, step)
+        document |= _sections(suite, workloads, keys, harness, whole=networks is None, alone=not busy)
         for name, split in splits:
-            document["accuracy"] += _accuracy(name, split, keys, threads, step)
-    doubts: dict[str, Any] = {
-        "networks": noise, "estimators": estimators.noise, "company": itemgetter("doubts"), "targets": targets.noise
-    }  # fmt: skip
-    found = [text for section, of in doubts.items() for row in document[section] for text in of(row)]
+            document["accuracy"] += _accuracy(name, split, keys, harness)
+    parts = {"networks": training, "estimators": estimators, "company": company, "targets": targets}
+    found = [text for section, part in parts.items() for row in document[section] for text in part.doubts(row)]
     document["warnings"] = [*found, *beside.doubts()]
     for warning in document["warnings"]:
         warnings.warn(warning, stacklevel=2)
@@ -205,23 +162,28 @@ def _measure(
 
 
 def _sections(
-    suite: Suite, workloads: list[Any], keys: list[str], rounds: int, threads: int | None, whole: bool, step: Any
+    suite: Suite, workloads: list[Any], keys: list[str], harness: Harness, whole: bool, alone: bool
 ) -> dict[str, list[dict[str, Any]]]:
-    """Measure networks, the whole suite's estimators beside them, inference, and in the full suite the targets."""
-    from fastnet.measure.peers import PEERS
-    from fastnet.measure.suites import estimators, targets
-    from fastnet.measure.suites.inference import many_rows, one_row
-    from fastnet.measure.suites.suite import run_all
+    """Measure what a suite consists of, some of it if not the whole suite is asked for or if it is not alone."""
+    from fastnet.measure.suites import company, estimators, inference, networks, targets
 
-    sections = {"networks": run_all(workloads, keys, rounds, SECONDS[suite], threads, step)}
-    if whole and "sklearn" in keys:
-        fits, seconds = (estimators.QUICK, 6.0) if suite is Suite.quick else (estimators.FULL, 600.0)
-        sections["estimators"] = estimators.measure_all(fits, rounds, seconds, threads, step)
-    step("inference")
-    installed = [key for key in keys if PEERS[key].missing() is None]
-    sections["latency"] = [one_row(installed), many_rows(n_threads=threads)]
-    if whole and suite is Suite.full:
-        sections["targets"] = targets.measure_all(targets.TARGETS, keys, rounds, SECONDS[Suite.targets], step)
+    def lasting(seconds: float) -> Harness:
+        return replace(harness, seconds=seconds)
+
+    sections: dict[str, list[dict[str, Any]]] = {}
+    full = whole and suite is Suite.full
+    if suite in (Suite.quick, Suite.full):
+        sections["networks"] = [networks.measure(one, keys, share) for one, share in harness.shares(workloads)]
+        if whole and "sklearn" in keys:
+            fits, seconds = (estimators.FULL, 600.0) if full else (estimators.QUICK, 6.0)
+            sections["estimators"] = estimators.measure_all(fits, lasting(seconds))
+        sections["latency"] = inference.measure_all(keys, harness)
+    if suite is Suite.targets or full:
+        sections["targets"] = targets.measure_all(targets.TARGETS, keys, lasting(SECONDS[Suite.targets]))
+    if suite is Suite.company or (full and alone):
+        those = list(company.WORKLOADS) if full else workloads
+        shares = lasting(SECONDS[Suite.company]).shares(those)
+        sections["company"] = [company.measure(one, keys, share) for one, share in shares]
     return sections
 
 
@@ -237,14 +199,12 @@ def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:
     return splits
 
 
-def _accuracy(name: str, split: Any, keys: list[str], threads: int | None, step: Any) -> list[dict[str, Any]]:
+def _accuracy(name: str, split: Any, keys: list[str], harness: Harness) -> list[dict[str, Any]]:
     from fastnet.measure.suites.accuracy import time_to_accuracy
     from fastnet.measure.workloads import Workload
 
     sizes = (split.X.shape[1], 128, int(split.y.max()) + 1)
     workload = Workload(sizes, 32, optimizer="adam", samples=len(split.X))
-    rows = time_to_accuracy(
-        [key for key in keys if key != "fastnet1"], split.X, split.y, split.X_test, split.y_test, workload,
-        n_threads=threads, progress=lambda text: step(f"{name}: {text}"),
-    )  # fmt: skip
+    told = replace(harness, progress=lambda text: harness.progress(f"{name}: {text}"))
+    rows = time_to_accuracy([key for key in keys if key != "fastnet1"], split, workload, told)
     return [{"data": name, **row} for row in rows]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
 
 if TYPE_CHECKING:
-    from fastnet.measure.gate import Change, Verdict
     from fastnet.measure.suites.operations import Key
 
 EXAMPLES = """Examples:
@@ -43,48 +42,30 @@ After = Annotated[
 ]
 FailUnder = Annotated[
     float | None,
-    typer.Option(
-        metavar="RATIO",
-        help="Fail if an operation's ratio, time of the reference / time of the compiled one, is below this.",
-        show_default=False,
-    ),
+    optional("RATIO", "Fail if an operation's ratio, time of the reference / time of the compiled one, is below this."),
 ]
 Factor = Annotated[
     float | None,
-    typer.Option(
-        metavar="FACTOR",
-        help="Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]",
-        show_default=False,
-    ),
+    optional("FACTOR", "Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]"),
 ]
-Operations = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Some operations, with commas between; else all.", show_default=False),
-]
+Operations = Annotated[str | None, optional("NAMES", "Some operations, with commas between; else all.")]
 NetworkOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="SIZES",
-        help="A network of your own, such as 784-128-10: its training and inference, instead of all operations.",
-        show_default=False,
+    optional(
+        "SIZES", "A network of your own, such as 784-128-10: its training and inference, instead of all operations."
     ),
 ]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Its samples per step.  [default: 64]", show_default=False)
-]
+BatchSize = Annotated[int | None, optional("N", "Its samples per step.  [default: 64]", min=1)]
 DtypeOption = Annotated[
     options.Dtype | None, typer.Option(help="One precision; else both are measured.", show_default=False)
 ]
 Budget = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Time for one operation, at most.")]
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results here.", show_default=False)
-]
 
 
 def compare(
     before: Before = None, after: After = None, fail_under: FailUnder = None, factor: Factor = None,
     operations: Operations = None, network: NetworkOption = None, batch_size: BatchSize = None,
-    dtype: DtypeOption = None, threads: options.Threads = None, budget: Budget = 3.0, json: JsonFile = None,
+    dtype: DtypeOption = None, threads: options.Threads = None, budget: Budget = 3.0, json: options.JsonFile = None,
 ) -> int:  # fmt: skip
     """Compare reference and compiled kernels: their results first, then their times.
 
@@ -127,16 +108,16 @@ def _check(
 
 def _two_files(before: Path, after: Path, factor: float, json: Path | None) -> int:
     from fastnet.measure import gate, results
-    from fastnet.measure.tables import changes_table
 
     old, new = results.load(before), results.load(after)
     found = gate.changes(old, new, factor)
     _warn_of_other_machine(old["environment"], new["environment"], "ratios may differ for no fault of the code")
-    print(changes_table(found))
-    _print_lines(gate.unmatched(gate.compared(old), gate.compared(new)))
+    print(gate.changes_table(found))
+    for line in gate.unmatched(gate.compared(old), gate.compared(new)):
+        print(line)
     if json is not None:
         document = results.new_document(new["environment"], {"factor": factor})
-        results.save(document | {"operations": [change.to_dict() for change in found]}, json)
+        results.save(document | {"operations": found}, json)
     return _conclude(found, f"have become more than {factor:g} times slower")
 
 
@@ -148,7 +129,6 @@ def _measure(
     from fastnet.measure import gate, results
     from fastnet.measure.environment import environment
     from fastnet.measure.suites.operations import network_cases, realistic_cases
-    from fastnet.measure.tables import verdicts_table
     from fastnet.measure.timing import limited_threads
 
     require_compiler("the comparison")
@@ -158,7 +138,9 @@ def _measure(
     dtypes = ["float32", "float64"] if dtype is None else [dtype.value]
     with limited_threads(threads):
         here = environment(threads)
-        saved = {} if old is None else _saved_limits(old, here, factor)
+        saved = {} if old is None else gate.limits_of(old, factor)
+        if old is not None and _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
+            saved = {}
         keys = [(case.operation, case.size, name) for case in cases for name in dtypes]
         if saved and not set(keys) & set(saved):
             raise ValueError(f"{before}: the saved results have nothing in common with what would be measured")
@@ -167,25 +149,16 @@ def _measure(
             return max(gate.limit_under(fail_under or 0.0, key), saved.get(key, 0.0))
 
         verdicts = _run(cases, dtypes, limit_of, budget)
-    print(verdicts_table(verdicts))
+    print(gate.verdicts_table(verdicts))
     if saved:
         whole = not operations and network is None and dtype is None
-        _print_lines(gate.unmatched(saved if whole else set(keys) & set(saved), keys))
+        for line in gate.unmatched(saved if whole else set(keys) & set(saved), keys):
+            print(line)
     if json is not None:
         settings = {"command": "compare", "budget_seconds": budget, "fail_under": fail_under}
         document = results.new_document(here, settings)
-        results.save(document | {"operations": [verdict.to_dict() for verdict in verdicts]}, json)
+        results.save(document | {"operations": verdicts}, json)
     return _conclude(verdicts, "fell short")
-
-
-def _saved_limits(old: dict[str, Any], here: dict[str, Any], factor: float) -> dict[Key, float]:
-    """Return what saved results ask of operations, if they are of this kind of machine."""
-    from fastnet.measure.gate import limits_of
-
-    limits = limits_of(old, factor)
-    if _warn_of_other_machine(old["environment"], here, "saved ratios are no limits here"):
-        return {}
-    return limits
 
 
 def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: str) -> bool:
@@ -208,31 +181,26 @@ def _warn_of_other_machine(old: dict[str, Any], new: dict[str, Any], meaning: st
     return True
 
 
-def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[Verdict]:
+def _run(cases: list[Any], dtypes: list[str], limit_of: Callable[[Key], float], budget: float) -> list[dict[str, Any]]:
     """Measure everything, and what was too slow again: a busy moment passes, a slow kernel does not."""
     from fastnet.cli.progress import steps
     from fastnet.measure.gate import judge
-    from fastnet.measure.suites.operations import measure_all
+    from fastnet.measure.suites.operations import key_of, measure_all
 
     work = [(case, dtype) for case in cases for dtype in dtypes]
     with steps(len(work), "comparing") as step:
-        verdicts = [judge(row, limit_of(row.key)) for row in measure_all(work, limit_of, budget, step)]
+        verdicts = [judge(row, limit_of(key_of(row))) for row in measure_all(work, limit_of, budget, step)]
     for attempt in range(2, ATTEMPTS + 1):
-        slow = [i for i, verdict in enumerate(verdicts) if not verdict.passed and verdict.row.ratio is not None]
+        slow = [i for i, verdict in enumerate(verdicts) if not verdict["passed"] and verdict["ratio"]]
         with steps(len(slow), "comparing again") as step:
             again = measure_all([work[i] for i in slow], limit_of, 2 * budget, step)
         for i, row in zip(slow, again, strict=True):
-            verdict = judge(row, limit_of(row.key))
-            verdicts[i] = replace(verdict, reason=f"{verdict.reason}, measured {attempt} times")
+            verdicts[i] = judge(row, limit_of(key_of(row)))
+            verdicts[i]["reason"] += f", measured {attempt} times"
     return verdicts
 
 
-def _print_lines(lines: list[str]) -> None:
-    for line in lines:
-        print(line)
-
-
-def _conclude(found: list[Verdict] | list[Change], what: str) -> int:
+def _conclude(found: list[dict[str, Any]], what: str) -> int:
     from fastnet.measure.gate import fell_short
 
     short = fell_short(found)

@@ -38,24 +38,18 @@ def _data() -> None:
 @data_app.command()
 def info(data: options.DataPath, label: options.Label = None, json: options.Json = False) -> int:
     """Show shapes, types, classes, ranges and shares of zeros."""
-    from fastnet import datasets
-    from fastnet.cli.data import LABEL
-    from fastnet.cli.output import print_json
+    from fastnet.cli.data import load
+    from fastnet.cli.output import answer
 
-    loaded = datasets.load(data, label=LABEL if label is None else label, require_labels=label is not None)
-    facts = {"data": str(data), **_facts(loaded)}
-    if json:
-        print_json(facts)
-    else:
-        _print(facts)
-    return 0
+    loaded = load(data, label, require_labels=label is not None)
+    return answer({"data": str(data), **_facts(loaded)}, json, _print)
 
 
 @data_app.command()
 def convert(data: options.DataPath, out: OutData, label: options.Label = None, compress: Gzip = False) -> int:
     """Write data in another format, with labels, and with test part and names of classes where it has room for them."""
     from fastnet import datasets
-    from fastnet.cli.data import LABEL
+    from fastnet.cli.data import load
     from fastnet.cli.output import check_writable
     from fastnet.datasets.saving import check_places, format_of
 
@@ -63,7 +57,7 @@ def convert(data: options.DataPath, out: OutData, label: options.Label = None, c
     if not out.is_dir():
         check_writable(out, None, data, "OUT")
     check_places(out)
-    loaded = datasets.load(data, label=LABEL if label is None else label, require_labels=label is not None)
+    loaded = load(data, label, require_labels=label is not None)
     lost = datasets.save(out, loaded, compress=compress)
     print(f"{len(loaded.X):,} samples of {loaded.X.shape[1]:,} {loaded.X.dtype} features written to {out}")
     if lost:

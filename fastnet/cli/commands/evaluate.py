@@ -30,22 +30,18 @@ def evaluate(
 
     Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
     """
-    from fastnet.cli.output import print_json
+    from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
 
     check_threads(backend, threads)
     document = {"model": str(model), "data": str(data), **_measured(model, data, label, backend, threads)}
-    if json:
-        print_json(document)
-    else:
-        _print(document)
-    return 0
+    return answer(document, json, _print)
 
 
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
     from fastnet.cli.data import test_part
     from fastnet.cli.model import load_data, open_model
-    from fastnet.training.targets import loss_name
+    from fastnet.inference import loss_name
     from fastnet.validation.training import LABELLED
 
     trainer = open_model(model, backend, threads)

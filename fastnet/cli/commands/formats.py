@@ -24,41 +24,28 @@ Examples:
   fastnet import model.npz model.safetensors
 """
 
+Target = StrEnum("Target", ["fastnet", "onnx", "pytorch"])
+"""Formats to write."""
 
-class Target(StrEnum):
-    """Formats to write."""
+Source = StrEnum("Source", ["fastnet", "pytorch"])
+"""Formats to read."""
 
-    fastnet = "fastnet"
-    onnx = "onnx"
-    pytorch = "pytorch"
+InputDtype = StrEnum("InputDtype", ["float32", "float64", "uint8"])
+"""Types of an ONNX graph's inputs."""
 
-
-class Source(StrEnum):
-    """Formats to read."""
-
-    fastnet = "fastnet"
-    pytorch = "pytorch"
-
-
-class InputDtype(StrEnum):
-    """Types of an ONNX graph's inputs."""
-
-    float32 = "float32"
-    float64 = "float64"
-    uint8 = "uint8"
-
-
-class Loss(StrEnum):
-    """Losses, which say what outputs mean."""
-
-    cross_entropy = "cross_entropy"
-    softmax_squared_error = "softmax_squared_error"
-    binary_cross_entropy = "binary_cross_entropy"
-    squared_error = "squared_error"
-    poisson = "poisson"
-    huber = "huber"
-    absolute_error = "absolute_error"
-
+Loss = StrEnum(
+    "Loss",
+    [
+        "cross_entropy",
+        "softmax_squared_error",
+        "binary_cross_entropy",
+        "squared_error",
+        "poisson",
+        "huber",
+        "absolute_error",
+    ],
+)
+"""Losses, which say what outputs mean."""
 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or, to export, .onnx.")]
 To = Annotated[
@@ -117,11 +104,7 @@ def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: Input
 
 
 def import_(
-    file: State,
-    out: Out,
-    source: From = Source.fastnet,
-    activation: Activation = None,
-    loss: LossOption = None,
+    file: State, out: Out, source: From = Source.fastnet, activation: Activation = None, loss: LossOption = None
 ) -> int:
     """Make a model file of another library's, or of a model in another format."""
     from fastnet.cli.output import check_writable

@@ -16,19 +16,17 @@ ModelPath = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A mod
 
 def info(model: ModelPath = None, json: options.Json = False) -> int:
     """Show versions, processor, threads and measured peak; or, of a model, what its file tells."""
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
 
-    facts = _facts() if model is None else _model_facts(model)
-    if json:
-        print_json(facts)
-        return 0
     if model is not None:
-        print_rows(_model_rows(facts))
-        return 0
+        return answer(_model_facts(model), json, lambda facts: print_rows(_model_rows(facts)))
+    return answer(_facts(), json, lambda facts: print_rows(_rows(facts)))
+
+
+def _rows(facts: dict[str, Any]) -> dict[str, str]:
     cpu, threads, peak, blas = facts["cpu"], facts["threads"], facts["fma_peak_gflops"], facts["blas"]
     name = f"{cpu['model']} ({cpu['name']})" if cpu["model"] else cpu["name"]
-    rows = dict(facts["versions"])
-    rows |= {
+    return dict(facts["versions"]) | {
         "platform": facts["platform"],
         "processor": f"{name}, {cpu['vector_registers']} vector registers of {cpu['vector_bits']} bits",
         "compiled for": "this processor" if cpu["level"] == "native" else f"all processors of level {cpu['level']}",
@@ -39,8 +37,6 @@ def info(model: ModelPath = None, json: options.Json = False) -> int:
         if peak is None
         else f"{peak['one_thread']:.0f} GFLOP/s with one thread, {peak['all_threads']:.0f} with all (float32)",
     }
-    print_rows(rows)
-    return 0
 
 
 def _facts() -> dict[str, Any]:

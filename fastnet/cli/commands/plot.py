@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
-from fastnet.cli.options import Backend
+from fastnet.cli.options import Backend, optional
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,49 +24,27 @@ Examples:
   fastnet plot curves model.safetensors --out curves.pdf
 """
 
-
-class Kind(StrEnum):
-    """What is drawn."""
-
-    samples = "samples"
-    digit = "digit"
-    confusion = "confusion"
-    mistakes = "mistakes"
-    weights = "weights"
-    curves = "curves"
-
+Kind = StrEnum("Kind", ["samples", "digit", "confusion", "mistakes", "weights", "curves"])
+"""What is drawn."""
 
 KindArgument = Annotated[Kind, typer.Argument(metavar="KIND", help=f"One of {', '.join(Kind)}.")]
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL", help="A model file that fastnet train wrote; for curves, what its --json printed will do too.",
-    ),
+    )
 ]  # fmt: skip
 Data = Annotated[
     Path | None,
     typer.Argument(metavar="[DATA]", help="Samples; neither weights nor curves need them.", show_default=False),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The picture, .png, .svg or .pdf.  [default: KIND.png]", show_default=False),
-]
-Index = Annotated[
-    int | None, typer.Option(min=0, metavar="N", help="The sample of digit.  [default: 0]", show_default=False)
-]
-Rows = Annotated[
-    int | None,
-    typer.Option(min=1, max=100, metavar="N", help="Rows of a grid.  [default: 3; weights: 4]", show_default=False),
-]
-Columns = Annotated[
-    int | None,
-    typer.Option(min=1, max=100, metavar="N", help="Columns of a grid.  [default: 3; weights: 8]", show_default=False),
-]
+Out = Annotated[Path | None, optional("FILE", "The picture, .png, .svg or .pdf.  [default: KIND.png]")]
+Index = Annotated[int | None, optional("N", "The sample of digit.  [default: 0]", min=0)]
+Rows = Annotated[int | None, optional("N", "Rows of a grid.  [default: 3; weights: 4]", min=1, max=100)]
+Columns = Annotated[int | None, optional("N", "Columns of a grid.  [default: 3; weights: 8]", min=1, max=100)]
 Seed = Annotated[
     int | None,
-    typer.Option(
-        min=0, metavar="N", help="Draw samples at random, with this seed; else the first ones.", show_default=False,
-    ),
+    optional("N", "Draw samples at random, with this seed; else the first ones.", min=0)
 ]  # fmt: skip
 
 OPTIONS = {
@@ -84,13 +62,13 @@ def plot(
     backend: options.BackendOption = Backend.numba, threads: options.Threads = None,
 ) -> int:  # fmt: skip
     """Draw samples with predictions, confusion, mistakes, first-layer weights, or curves of training."""
-    from fastnet.cli.output import check_writable
+    from fastnet.cli.output import check_picture, check_writable
     from fastnet.cli.settings import check_threads
 
     path = Path(f"{kind}.png") if out is None else out
     _check_options(kind, data, {"--index": index, "--rows": rows, "--columns": columns, "--seed": seed})
     check_threads(backend, threads)
-    _check_picture(path)
+    check_picture(path, "--out")
     check_writable(path, model, data)
 
     from fastnet import plots
@@ -117,16 +95,6 @@ def _check_options(kind: Kind, data: Path | None, given: dict[str, int | None]) 
     for option, value in given.items():
         if value is not None and option not in OPTIONS.get(kind, ()):
             raise ValueError(f"{option} is not for {kind}")
-
-
-def _check_picture(path: Path) -> None:
-    """Refuse a picture that could not be drawn, before any work is done."""
-    from importlib.util import find_spec
-
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--out {path}: must end in .png, .svg, .pdf")
-    if find_spec("matplotlib") is None:
-        raise ValueError("fastnet plot needs matplotlib, which `pip install 'fastnet[plot]'` brings")
 
 
 def _curves(path: Path) -> Figure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
-from fastnet.cli.options import Backend
+from fastnet.cli.options import Backend, optional
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,21 +24,13 @@ Examples:
   fastnet predict model.safetensors test.csv --submission submission.csv
 """
 
-Out = Annotated[
-    str,
-    typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.'),
-]
+Out = Annotated[str, typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.')]
 Probabilities = Annotated[
-    bool,
-    typer.Option("--probabilities", help="One column a class, instead of the most probable label."),
+    bool, typer.Option("--probabilities", help="One column a class, instead of the most probable label.")
 ]
 Submission = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect.",
-        show_default=False,
-    ),
+    optional("FILE", "Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect."),
 ]
 
 
@@ -65,8 +57,7 @@ def predict(
     if submission is not None and (out != "-" or probabilities):
         raise ValueError(f"--submission is a file of labels, got {'--probabilities' if probabilities else '--out'} too")
     path = submission or (None if out == "-" else Path(out))
-    if path is not None:
-        check_writable(path, model, data, "--out" if submission is None else "--submission")
+    check_writable(path, model, data, "--out" if submission is None else "--submission")
 
     from fastnet.cli.data import test_part
     from fastnet.output.atomic import replacing

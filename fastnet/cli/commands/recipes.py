@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.options import optional
 
 if TYPE_CHECKING:
     from fastnet.recipes import Recipe
@@ -23,34 +24,19 @@ EXAMPLES = """Examples:
   fastnet recipes --run mnist/ --results r.json --markdown recipes.md\t\tall of them in a table"""
 
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, in full.", show_default=False)]
-Run = Annotated[
-    Path | None,
-    typer.Option(metavar="DATA", help="Run them on this data with both backends.", show_default=False),
-]
-Names = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Run some, with commas between; else all.", show_default=False),
-]
-Backends = Annotated[
-    str | None,
-    typer.Option(metavar="NAMES", help="Run with numpy or numba only; else with both.", show_default=False),
-]
-Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each.  [default: 1]", show_default=False)]
+Run = Annotated[Path | None, optional("DATA", "Run them on this data with both backends.")]
+Names = Annotated[str | None, optional("NAMES", "Run some, with commas between; else all.")]
+Backends = Annotated[str | None, optional("NAMES", "Run with numpy or numba only; else with both.")]
+Seeds = Annotated[int | None, optional("N", "Runs of each.  [default: 1]", min=1)]
 Results = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Keep results here as they come; those that are here already are not run again.",
-        show_default=False,
-    ),
+    Path | None, optional("FILE", "Keep results here as they come; those that are here already are not run again.")
 ]
-Markdown = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page of them here.", show_default=False)]
 
 
 def recipes(
     name: Name = None, run: Run = None, names: Names = None, backends: Backends = None, seeds: Seeds = None,
     label: options.Label = None, threads: options.Threads = None, results: Results = None,
-    markdown: Markdown = None, json: options.Json = False,
+    markdown: options.MarkdownFile = None, json: options.Json = False,
 ) -> int:  # fmt: skip
     """List recipes, which train --recipe runs; explain one; or run them all.
 
@@ -71,22 +57,21 @@ def recipes(
 
 
 def _show(name: str | None, json: bool) -> int:
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
     from fastnet.recipes import RECIPES, find_recipe
 
     if name is not None:
         recipe = find_recipe(name)
-        if json:
-            print_json(recipe.as_json())
-        else:
-            print_rows(recipe.explain())
-        return 0
-    if json:
-        print_json({"recipes": [recipe.as_json() for recipe in RECIPES.values()]})
-        return 0
+        return answer(recipe.as_json(), json, lambda _: print_rows(recipe.explain()))
+    return answer({"recipes": [recipe.as_json() for recipe in RECIPES.values()]}, json, _print_all)
+
+
+def _print_all(_: dict[str, Any]) -> None:
+    from fastnet.cli.output import print_rows
+    from fastnet.recipes import RECIPES
+
     print_rows({recipe.name: _line(recipe) for recipe in RECIPES.values()})
     print('\n"fastnet recipes NAME" explains one, "fastnet train --recipe NAME DATA" runs it.')
-    return 0
 
 
 def _line(recipe: Recipe) -> str:
@@ -97,41 +82,43 @@ def _table(
     run: Path | None, names: str | None, backends: str | None, seeds: int, label: str | None, threads: int | None,
     results: Path | None, markdown: Path | None, json: bool,
 ) -> int:  # fmt: skip
-    from fastnet.cli.output import check_writable, print_json
+    from fastnet.cli.output import answer, check_writable
     from fastnet.measure.results import load
     from fastnet.measure.suites import recipes as bench
 
     for option, path in (("--results", results), ("--markdown", markdown)):
-        if path is not None:
-            check_writable(path, None, run, option)
+        check_writable(path, None, run, option)
     if run is None:
         assert results is not None
         document = load(results)
         if document["settings"].get("command") != "recipes":
             raise ValueError(f"--results {results}: holds no results of recipes")
     else:
-        document = _measured(run, _chosen(names), _engines(backends), seeds, label, threads, results)
+        document = _measured(
+            run,
+            _chosen(names),
+            options.names_in("--backends", backends, ("numpy", "numba")),
+            seeds,
+            label,
+            threads,
+            results,
+        )
     if markdown is not None:
         bench.write_markdown(document, markdown)
-    if json:
-        print_json(document)
-    else:
-        print(bench.as_text(document))
-    return 0
+    return answer(document, json, lambda found: print(bench.as_text(found)))
 
 
 def _measured(
     run: Path, names: list[str], backends: list[str], seeds: int, label: str | None, threads: int | None,
     results: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
-    from fastnet import datasets
-    from fastnet.cli.data import LABEL
+    from fastnet.cli.data import load as load_data
     from fastnet.cli.progress import steps
     from fastnet.measure.environment import environment
     from fastnet.measure.results import load, new_document, save
     from fastnet.measure.suites import recipes as bench
 
-    data = datasets.load(run, label=LABEL if label is None else label)
+    data = load_data(run, label)
     facts = environment(threads)
     document = new_document(facts, bench.settings_of(data))
     if results is not None and results.exists():
@@ -149,12 +136,3 @@ def _chosen(names: str | None) -> list[str]:
     from fastnet.recipes import RECIPES, find_recipe
 
     return list(RECIPES) if names is None else [find_recipe(name.strip()).name for name in names.split(",")]
-
-
-def _engines(backends: str | None) -> list[str]:
-    known = ["numpy", "numba"]
-    wanted = known if backends is None else [name.strip() for name in backends.split(",")]
-    for name in wanted:
-        if name not in known:
-            raise ValueError(f"--backends: {name!r} is not known, expected numpy, numba, or both with a comma between")
-    return wanted

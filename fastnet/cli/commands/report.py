@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
-from fastnet.cli.options import Backend
+from fastnet.cli.options import Backend, optional
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
 Training = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", help="What fastnet train --json printed: adds settings, curves and speed.", show_default=False,
-    ),
+    optional("FILE", "What fastnet train --json printed: adds settings, curves and speed.")
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastnet.cli import options
-from fastnet.cli.options import Backend
+from fastnet.cli.options import Backend, optional
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,14 +28,9 @@ TOP = 10
 FEATURES = 20
 """Features that are listed, at most, of a sample that is no image."""
 
-Index = Annotated[
-    str | None,
-    typer.Option(metavar="N", help="Samples to show, such as 7 or 0,3,12.  [default: 0]", show_default=False),
-]
+Index = Annotated[str | None, optional("N", "Samples to show, such as 7 or 0,3,12.  [default: 0]")]
 Wrong = Annotated[bool, typer.Option("--wrong", help="Show the mistakes, those the model is most sure of first.")]
-Count = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Mistakes to show, at most.  [default: 3]", show_default=False)
-]
+Count = Annotated[int | None, optional("N", "Mistakes to show, at most.  [default: 3]", min=1)]
 
 
 def show(
@@ -47,7 +42,7 @@ def show(
 
     Data with a test part, such as the MNIST files, is shown from there.
     """
-    from fastnet.cli.output import print_json
+    from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
 
     indices = _indices(index)
@@ -62,12 +57,9 @@ def show(
     trial = open_trial(model, data, label, str(backend), threads, "fastnet show", require_labels=wrong)
     chosen = _mistakes(trial, count or 3) if wrong else checked_indices(indices, len(trial.X))
     probabilities = trial.probabilities(chosen) if chosen else trial.X[:0]
-    if json:
-        print_json({"model": str(model), "data": str(data), "part": trial.part,
-                    "samples": _as_json(trial, chosen, probabilities)})  # fmt: skip
-        return 0
-    _print(trial, chosen, probabilities)
-    return 0
+    head = {"model": str(model), "data": str(data), "part": trial.part}
+    samples = _as_json(trial, chosen, probabilities)
+    return answer(head | {"samples": samples}, json, lambda _: _print(trial, chosen, probabilities))
 
 
 def _indices(text: str | None) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fastnet.datasets.arrays.npy import decode_npy, map_npy
@@ -108,6 +110,17 @@ class Archive:
         return map_npy(self._path, where, info.header_offset + 30 + n_name + n_extra, info.file_size)
 
 
+@contextmanager
+def _opened(path: Path, mmap: bool) -> Iterator[Archive]:
+    """Open a file; whatever its damage leads to is a ValueError."""
+    try:
+        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
+            yield Archive(opened, path, mmap)
+    except _ZIP_ERRORS as error:
+        cut = isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(path)  # no list of its members
+        raise ValueError(f"{path}: damaged .npz (zip) file: {'truncated' if cut else one_line(error)}") from error
+
+
 def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     """Read ``x_train, y_train, x_test, y_test`` (Keras), ``train_images, ...`` (MedMNIST) or ``X, y``.
 
@@ -115,18 +128,14 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     """
     with open_binary(path):
         pass  # errors of opening keep their type: below, an OSError means a damaged archive
-    try:
-        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
-            archive = Archive(opened, path, mmap)
-            keys = next((row for row in KEYS if row[0] in archive.keys), None)
-            if keys is None:
-                listed = one_line(", ".join(sorted(archive.keys)) or "nothing")
-                raise ValueError(f"{path}: expected arrays x_train, y_train, x_test, y_test or X, y, found {listed}")
-            X, X_test = archive.read(keys[0], True), archive.read(keys[2], True)
-            y, y_test = archive.read(keys[1]), archive.read(keys[3])
-            label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
-    except _ZIP_ERRORS as error:
-        raise _damage(path, error) from error
+    with _opened(path, mmap) as archive:
+        keys = next((row for row in KEYS if row[0] in archive.keys), None)
+        if keys is None:
+            listed = one_line(", ".join(sorted(archive.keys)) or "nothing")
+            raise ValueError(f"{path}: expected arrays x_train, y_train, x_test, y_test or X, y, found {listed}")
+        X, X_test = archive.read(keys[0], True), archive.read(keys[2], True)
+        y, y_test = archive.read(keys[1]), archive.read(keys[3])
+        label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
     assert X is not None
     return checked_dataset(
         str(path), X, y, X_test, y_test, name=stem(path), require_labels=require_labels,
@@ -134,19 +143,10 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     )  # fmt: skip
 
 
-def _damage(path: Path, error: BaseException) -> ValueError:
-    """Return what to say of an archive: one that was cut lacks the list of its members."""
-    cut = isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(path)
-    return ValueError(f"{path}: damaged .npz (zip) file: {'truncated' if cut else one_line(error)}")
-
-
 def read_member(path: Path, key: str) -> Array:
     """Return one array from a ``.npz`` file."""
-    try:
-        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
-            array = Archive(opened, path, False).read(key)
-    except _ZIP_ERRORS as error:
-        raise _damage(path, error) from error
+    with _opened(path, False) as archive:
+        array = archive.read(key)
     if array is None:
         raise ValueError(f"{path}: expected the array {key}")
     return array
@@ -154,8 +154,5 @@ def read_member(path: Path, key: str) -> Array:
 
 def read_text(path: Path, key: str) -> Names | None:
     """Return one array of text from a ``.npz`` file."""
-    try:
-        with open_binary(path) as stream, zipfile.ZipFile(stream) as opened:
-            return Archive(opened, path, False).names(key)
-    except _ZIP_ERRORS as error:
-        raise _damage(path, error) from error
+    with _opened(path, False) as archive:
+        return archive.names(key)

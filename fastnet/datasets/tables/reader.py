@@ -9,8 +9,8 @@ from fastnet.datasets.columns import Label, listed
 from fastnet.datasets.csv.reader import read_columns
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import open_binary, read_at_most
-from fastnet.datasets.labels import Labels, Names, numbered
-from fastnet.datasets.numbering import are_numbers, counted_together
+from fastnet.datasets.labels import Array
+from fastnet.datasets.numbering import original_labels
 from fastnet.datasets.tables.cache import read_with_cache
 from fastnet.datasets.tables.parquet import kind_of_table, read_parquet
 
@@ -54,11 +54,10 @@ class TableReader:
             return replace(train, name=name)
         test = self.read(test_path, False, train.X.shape[1])
         _check_same_columns(train, test, test_path)
-        y, y_test, label_names = _common_labels(train, test, test_path)
         X, X_test = (part.X.reshape(-1, *(train.image_shape or (part.X.shape[1],))) for part in (train, test))
         return checked_dataset(
-            str(directory), X, y, X_test, y_test, name=name, require_labels=require_labels,
-            feature_names=train.feature_names, label_names=label_names,
+            str(directory), X, _named_labels(train), X_test, _named_labels(test), name=name,
+            require_labels=require_labels, feature_names=train.feature_names,
         )  # fmt: skip
 
 
@@ -77,16 +76,6 @@ def _check_same_columns(train: Dataset, test: Dataset, path: Path) -> None:
     raise ValueError(f"{path}: {' and '.join(facts) or 'features in another order'}, expected the training columns")
 
 
-def _common_labels(train: Dataset, test: Dataset, path: Path) -> tuple[Labels | None, Labels | None, Names | None]:
-    """Return the labels of both parts, counted among the classes of both."""
-    first, second = train.label_names, test.label_names
-    if test.y is None or train.y is None or first == second:
-        return train.y, test.y, first
-    first, second = (
-        names or tuple(map(str, range(part.n_classes))) for names, part in ((first, train), (second, test))
-    )
-    if are_numbers(first) != are_numbers(second):
-        raise ValueError(f"{path}: labels are names in one part and numbers in the other, expected the same in both")
-    names = counted_together(first, second)
-    y, y_test = (numbered(part, names)[labels] for part, labels in ((first, train.y), (second, test.y)))
-    return y, y_test, names
+def _named_labels(part: Dataset) -> Array | None:
+    """Return labels as the table held them, which are counted anew among the classes of both parts."""
+    return None if part.y is None else original_labels(part.y, part.label_names)

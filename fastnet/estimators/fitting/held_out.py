@@ -12,8 +12,9 @@ import numpy.typing as npt
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
-from fastnet.estimators.fitting.samples import Samples
+from fastnet.inference import Evaluation
 from fastnet.reference.step import sample_losses
+from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
 
@@ -40,14 +41,15 @@ class HeldOut:
             self._judge = copy.copy(model)  # it shares the parameters, and takes arrays without names of features
             vars(self._judge).pop("feature_names_in_", None)
 
-    def evaluate(self) -> tuple[float, float]:
+    def evaluate(self) -> tuple[Evaluation, float]:
         """Return the loss and the score of the model as it is."""
         logits = self.model._logits(self.samples.X)
         loss = self._loss(logits)
         if self._scorer is not None:
             weights = {"sample_weight": self.samples.weights} if self._scorer_weighs else {}
-            return loss, float(self._scorer(self._judge, self.samples.X, self.labels, **weights))
-        return loss, -loss if self.model.scoring == "loss" else float(self.model._score(logits, self.samples))
+            return Evaluation(loss, None), float(self._scorer(self._judge, self.samples.X, self.labels, **weights))
+        score = -loss if self.model.scoring == "loss" else float(self.model._score(logits, self.samples))
+        return Evaluation(loss, None), score
 
     @np.errstate(all="ignore")
     def _loss(self, logits: Array) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 import warnings
 from functools import partial
 from typing import Any
@@ -12,8 +12,12 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 from sklearn.utils.optimize import _check_optimize_result
 
-from fastnet.estimators.fitting.samples import Samples, inputs
-from fastnet.estimators.fitting.watch import Watch, say, watching
+from fastnet.estimators.fitting.convergence import callbacks_of, say
+from fastnet.estimators.fitting.tasks import Tasks
+from fastnet.estimators.validation import inputs
+from fastnet.training.callbacks import Callbacks
+from fastnet.training.history import Epoch
+from fastnet.training.samples import Samples
 
 Vector = npt.NDArray[np.float64]
 
@@ -63,19 +67,22 @@ class Objective:
 
 def minimize(model: Any, samples: Samples) -> None:
     """Fit the parameters of a model, in place."""
-    objective = Objective(model, samples)
-    with watching(model) as watch:
-        report = _Report(watch, model._parameters)
-        try:
-            result = optimize.minimize(
-                objective, model._parameters.astype(np.float64), method="L-BFGS-B", jac=True, callback=report,
-                options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol},
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+    objective, told = Objective(model, samples), callbacks_of(model, Tasks.of(model, samples), [], [])
+    report, model.n_iter_ = _Report(model, told), 0
+    try:
+        if told.tell("on_train_begin"):
             return
-    model._parameters[...] = result.x
-    model.loss_, model.n_iter_ = float(result.fun), min(int(result.nit), model.max_iter)
+        result = optimize.minimize(
+            objective, model._parameters.astype(np.float64), method="L-BFGS-B", jac=True, callback=report,
+            options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol},
+        )  # fmt: skip
+        model._parameters[...] = result.x
+        model.loss_, model.n_iter_ = float(result.fun), min(int(result.nit), model.max_iter)
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+        return
+    finally:
+        told.tell("on_train_end")
     if not report.stopped:
         _check_optimize_result("lbfgs", result, model.max_iter)  # warns unless it has converged
 
@@ -83,16 +90,18 @@ def minimize(model: Any, samples: Samples) -> None:
 class _Report:
     """Keep each iterate, tell the callbacks of it, and stop if they ask to."""
 
-    def __init__(self, watch: Watch, parameters: npt.NDArray[Any]) -> None:
-        self.watch, self.parameters, self.stopped = watch, parameters, False
-        watch.model.n_iter_ = 0
+    def __init__(self, model: Any, told: Callbacks) -> None:
+        self.model, self.told, self.stopped = model, told, False
+        self.began = self.last = time.perf_counter()
 
     def __call__(self, intermediate_result: optimize.OptimizeResult) -> None:
-        model = self.watch.model
-        self.parameters[...] = intermediate_result.x
+        model, now = self.model, time.perf_counter()
+        model._parameters[...] = intermediate_result.x
         model.n_iter_ += 1
         model.loss_ = float(intermediate_result.fun)
         say(model, f"Iteration {model.n_iter_}, loss = {model.loss_:.8f}")
-        if self.watch.epoch(math.nan, (None, None), 0):
+        seconds, self.last = now - self.last, now
+        epoch = Epoch(model.n_iter_, model.loss_, None, None, seconds, 0.0, model.n_iter_, elapsed=now - self.began)
+        if self.told.tell("on_epoch_end", epoch):
             self.stopped = True
             raise StopIteration

@@ -210,32 +210,28 @@ def dot(_typing: Any, x: Any, y: Any, count: Any) -> Any:
     return x.dtype(x, y, types.int64), codegen
 
 
-def _distance(of_difference: Callable[[Any, Any, Any], Any]) -> Any:
-    """Make the float64 sum of a function of differences, and of a number that is given."""
+def _sum_of_differences(of_difference: Callable[..., Any]) -> Any:
+    """Make what emits the float64 sum of a function of differences, and of the number after the count, if any."""
 
-    @emitted
-    def distance(_typing: Any, x: Any, y: Any, count: Any, number: Any) -> Any:
-        def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-            row = _Row(context, builder, [x, y], args[:2], args[2])
-            return row.sum_in_double(lambda _mask, loaded, _at: of_difference(row, builder.fsub(*loaded), args[3]))
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        row = _Row(context, builder, signature.args[:2], args[:2], args[2])
+        return row.sum_in_double(lambda _mask, loaded, _at: of_difference(row, builder.fsub(*loaded), *args[3:]))
 
-        return types.float64(x, y, types.int64, types.float64), codegen
-
-    return distance
+    return codegen
 
 
-def _square(row: _Row, difference: Any, _number: Any) -> Any:
+def _square(row: _Row, difference: Any) -> Any:
     return row.builder.fmul(difference, difference)
 
 
-def _size(row: _Row, difference: Any, _number: Any) -> Any:
+def _size(row: _Row, difference: Any) -> Any:
     emitter = Emitter(row.builder, difference.type)
     return emitter.size(difference)
 
 
 def _huber(row: _Row, difference: Any, number: Any) -> Any:
     """Half the square up to a number, and beyond it a straight line."""
-    size = row.in_double(_size(row, difference, number))
+    size = row.in_double(_size(row, difference))
     emitter = Emitter(row.builder, size.type)
     end, half = row.vec.splat(number), emitter.real(0.5)
     inner = row.builder.fmul(row.builder.fmul(half, size), size)
@@ -243,7 +239,23 @@ def _huber(row: _Row, difference: Any, number: Any) -> Any:
     return row.builder.select(row.builder.fcmp_ordered("<=", size, end), inner, outer)
 
 
-squared_distance, absolute_distance, huber_distance = map(_distance, (_square, _size, _huber))
+def _make_distance(of_difference: Callable[..., Any]) -> Any:
+    """Make the float64 sum of a function of differences."""
+
+    @emitted
+    def distance(_typing: Any, x: Any, y: Any, count: Any) -> Any:
+        return types.float64(x, y, types.int64), _sum_of_differences(of_difference)
+
+    return distance
+
+
+squared_distance, absolute_distance = map(_make_distance, (_square, _size))
+
+
+@emitted
+def huber_distance(_typing: Any, x: Any, y: Any, count: Any, number: Any) -> Any:
+    """Return the float64 sum of Huber's function of differences, whose straight lines begin at a number."""
+    return types.float64(x, y, types.int64, types.float64), _sum_of_differences(_huber)
 
 
 @emitted

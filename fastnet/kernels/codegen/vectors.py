@@ -9,6 +9,10 @@ from llvmlite import ir
 from fastnet.compiler.policy import vector_bits
 from fastnet.kernels.codegen.ir import I32, call_function, itemsize, whole
 
+HALF_BITS = 256 if vector_bits() == 512 else vector_bits()
+"""Bits of the vectors of tiles whose columns fill half a vector of 512 bits: a processor that computes with two vectors
+of 256 bits at once, as Zen 4 does instead of one of 512, takes half the time."""
+
 
 class Vectors:
     """Loads, stores and broadcasts of vectors of one element type, at the alignment that NumPy promises."""

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core import types
+from numba.np.arrayobj import populate_array
 
+from fastnet.compiler.policy import emitted
 from fastnet.validation.operations import FloatArray
 
 LINE_BYTES = 64
@@ -55,10 +58,31 @@ def no_elements(dtype: Any, ndim: int = 1) -> tuple[Any, Any]:
     return read_only(np.empty((0,) * ndim, dtype)), np.empty((0,) * ndim, dtype)
 
 
-def room(n_threads: int, n_elements: int, dtype: Any) -> tuple[Any, Any]:
-    """Return memory (n_threads, n_elements) that kernels write to and read from, to read and to write."""
-    memory = empty((n_threads, n_elements), dtype)
-    return read_only(memory), memory
+@emitted
+def in_a_row(_typing: Any, array: Any) -> Any:
+    """Return the elements of a C-contiguous array in one dimension, in a kernel."""
+    flat = array.copy(ndim=1)
+
+    def codegen(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        source, view = context.make_array(array)(context, builder, args[0]), context.make_array(flat)(context, builder)
+        strides = [context.get_constant(types.intp, array.dtype.bitwidth // 8)]
+        populate_array(
+            view, data=source.data, shape=[source.nitems], strides=strides, itemsize=source.itemsize,
+            meminfo=source.meminfo, parent=source.parent,
+        )  # fmt: skip
+        return view._getvalue()
+
+    return flat(array), codegen
+
+
+@emitted
+def to_read(_typing: Any, array: Any) -> Any:
+    """Return an array, in a kernel that has written to it, of the type that inputs have."""
+
+    def codegen(_context: Any, _builder: Any, _signature: Any, args: Any) -> Any:
+        return args[0]
+
+    return array.copy(readonly=True)(array), codegen
 
 
 def flat(array: Any) -> Any:

@@ -25,7 +25,6 @@ from fastnet.kernels.codegen.speed import clock
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.runtime.elastic import IN_TURN
 from fastnet.kernels.runtime.stages import call
-from fastnet.kernels.step.first_layer.few_outputs import owns_columns
 from fastnet.kernels.step.layers import write_bias_column
 from fastnet.kernels.step.update import rows_of
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
@@ -93,13 +92,13 @@ def apply_activation(
 
 
 @inlined
-def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block: Block) -> None:
+def _forward_layers(s: Any, thread: int, n_threads: int, block: Block) -> None:
     """Carry a block forward; between batch-parallel layers threads need not synchronise."""
     n_rows = block.n_rows
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
     all_tiles = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     output_parallel = False
-    for layer in range(first_layer, s.layout.n_in.size):
+    for layer in range(s.layout.n_in.size):
         before, output_parallel = output_parallel, s.run.output_parallel[layer] != 0
         if before or output_parallel:
             barrier(s, n_threads)
@@ -108,7 +107,7 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
         if output_parallel:
             begin, end, tiles = FIRST, n_rows, all_tiles
             first_panel, last_panel = partition(count, thread, n_threads)
-        multiply = s.stages.first_multiply if layer == 0 else s.stages.multiply
+        multiply = s.stages.first_forward if layer == 0 else s.stages.multiply
         call(multiply, s, (layer, begin, tiles, first_panel, last_panel, FIRST))
         apply_activation(s, block, layer, begin, end, tiles, first_panel, last_panel)
     if output_parallel:
@@ -116,22 +115,17 @@ def _forward_layers(s: Any, thread: int, n_threads: int, first_layer: int, block
 
 
 @inlined
-def _few_outputs_forward(s: Any, thread: int, n_threads: int, block: Block) -> None:
-    """Carry a block through a few-output first layer; between its products and its sums is a barrier."""
-    n_rows = block.n_rows
-    call(s.stages.few_outputs_gather, s, (thread, n_threads, block.start, n_rows))
-    if s.layout.few_outputs.direct == 0:
+def _fetch(s: Any, thread: int, n_threads: int, first: int, last: int, block: Block) -> None:
+    """Gather a block, and make the products that its first layer's sums are made from, if it does that by itself."""
+    call(s.stages.gather, s, (thread, n_threads, block.start, first, last, block.n_rows))
+    if s.first_layer.synchronises != 0:
         barrier(s, n_threads)
     tick(s, thread, GATHER)
-    call(s.stages.few_outputs_multiply, s, (thread, n_threads, n_rows))
-    tick(s, thread, FORWARD)
-    barrier(s, n_threads)
-    tick(s, thread, WAIT_WEIGHTS)
-    first, last, last_tile = rows_of(n_rows, thread, n_threads)
-    call(s.stages.few_outputs_add, s, (first, last, n_rows))
-    apply_activation(
-        s, block, FIRST, first, last, last_tile, FIRST, panels_of(s.layout.n_out[0], s.memory.values.itemsize)
-    )
+    if s.stages.first_products != 0:
+        call(s.stages.first_products, s, (thread, n_threads, block.n_rows))
+        tick(s, thread, FORWARD)
+        barrier(s, n_threads)
+        tick(s, thread, WAIT_WEIGHTS)
 
 
 @stage
@@ -139,18 +133,12 @@ def train_rows(s: Any, thread: int, n_threads: int, start: int, n_rows: int, fir
     """Carry a block forward and back; return the count of a thread's correct predictions."""
     block = Block(start, n_rows, first_row, step, FIRST)
     first, last, last_tile = rows_of(n_rows, thread, n_threads)
-    n_layers, first_layer = s.layout.n_in.size, FIRST
-    if s.layout.few_outputs.groups > 0:
-        _few_outputs_forward(s, thread, n_threads, block)
-        first_layer += 1
-    else:
-        call(s.stages.gather, s, (start, first, last))
-        tick(s, thread, GATHER)
-    _forward_layers(s, thread, n_threads, first_layer, block)
+    _fetch(s, thread, n_threads, first, last, block)
+    _forward_layers(s, thread, n_threads, block)
     tick(s, thread, FORWARD)
     n_correct = call(s.stages.loss, s, (thread, start, first, last))
     tick(s, thread, LOSS)
-    for layer in range(n_layers - 1, 0, -1):
+    for layer in range(s.layout.n_in.size - 1, 0, -1):
         panels = panels_of(s.layout.n_in[layer], s.memory.values.itemsize)
         call(s.stages.multiply, s, (layer, first, last_tile, FIRST, panels, FIRST + 1))
         if s.stages.activation_backward[layer - 1] != 0:
@@ -176,9 +164,9 @@ def _begin_batch(s: Any, thread: int, block: Block) -> None:
 def _update(s: Any, thread: int, n_threads: int, following: int, n_rows: int, accumulate: bool, stores: bool) -> None:
     """Gradient and update of a thread's own weights of every layer."""
     first_layer = FIRST
-    if s.layout.few_outputs.groups > 0 or s.samples.sparse.n_bitmasks > 0:
-        stage = s.stages.first_store if stores else s.stages.first_update
-        call(stage, s, (thread, n_threads, following, n_rows, accumulate))
+    of_first = s.stages.first_store if stores else s.stages.first_update
+    if of_first != 0:
+        call(of_first, s, (thread, n_threads, following, n_rows, accumulate))
         first_layer += 1
     stage = s.stages.store if stores else s.stages.update
     call(stage, s, (thread, n_threads, first_layer, following, n_rows, accumulate))
@@ -236,4 +224,5 @@ def take_block(s: Any, thread: int, n_threads: int, block: Block, joined: bool) 
         _clip(s, thread, n_threads)
         tick(s, thread, UPDATE)
     restore(state)
-    return not fused or stages.penalty != 0 or not owns_columns(s.layout.few_outputs, n_threads)
+    own_slabs = s.first_layer.own_slabs
+    return not fused or stages.penalty != 0 or own_slabs == 0 or own_slabs % n_threads != 0

@@ -1,4 +1,4 @@
-"""The stages of a training step: gather, products forward and back, activations, loss, gradient with update.
+"""Stages of any layer: its products forward and back, activations, dropout; and how weights get in and out.
 
 Each works on what one thread of a team was given: a range of rows (samples), or of tiles of weights. Outputs are
 partitioned among threads, never a reduction, so results do not depend on how many there are.
@@ -10,23 +10,18 @@ import functools
 from typing import Any
 
 from fastnet.compiler.policy import inlined, stage
-from fastnet.kernels.activations import GELU, SILU, activate, activate_with_slope, differentiate
-from fastnet.kernels.activations import RELU as RELU_CODE
 from fastnet.kernels.codegen.elementary import choose
+from fastnet.kernels.codegen.scalar_activations import RELU as RELU_CODE
+from fastnet.kernels.codegen.scalar_activations import SLOPED, activate, activate_with_slope, differentiate
 from fastnet.kernels.dropout import drop_run, key_of
-from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.runtime.claims import partition
-from fastnet.kernels.step.layout import pack_layer, transpose_weights, unpack_layer
+from fastnet.kernels.step.first_layer.weights import pack_layer, unpack_layer
+from fastnet.kernels.step.layout import transpose_weights
 from fastnet.kernels.step.state import Weights
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, TILE_VECTORS
-from fastnet.kernels.tile.moves import PART_BYTES, copy_part, copy_row, prefetch
 from fastnet.kernels.tile.operands import NOTHING, RELU, RELU_BACKWARD, Operand, PanelEpilogue, Panels
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of, unpack
 from fastnet.kernels.tile.panel_products import FEW_ROWS, multiply_few, multiply_panels
-
-SHORT_ROW, PREFETCH_DISTANCE = 256, 16
-"""Bytes of a sample up to which those that follow are prefetched while some are gathered, and how many rows ahead;
-longer ones are prefetched during the update before, where there is more time."""
 
 
 @stage
@@ -35,7 +30,7 @@ def pack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
     flat, packed = _vectors(s.weights, i)
     if packed.size > 0:
         for layer in range(s.layout.n_in.size):
-            pack_layer(s.layout, layer, thread, n_threads, flat, packed)
+            pack_layer(s, layer, thread, n_threads, flat, packed)
     return 0
 
 
@@ -45,7 +40,7 @@ def unpack_weights(s: Any, thread: int, n_threads: int, i: int) -> int:
     flat, packed = _vectors(s.weights, i)
     if packed.size > 0:
         for layer in range(s.layout.n_in.size):
-            unpack_layer(s.layout, layer, thread, n_threads, packed, flat)
+            unpack_layer(s, layer, thread, n_threads, packed, flat)
     return 0
 
 
@@ -63,7 +58,7 @@ def unpack_gradient(s: Any, thread: int, n_threads: int, i: int) -> int:
     if i != 1:
         return 0
     for layer in range(s.layout.n_in.size):
-        unpack_layer(s.layout, layer, thread, n_threads, s.weights.gradient, s.weights.flat_m)
+        unpack_layer(s, layer, thread, n_threads, s.weights.gradient, s.weights.flat_m)
     return 0
 
 
@@ -76,49 +71,6 @@ def transpose_all(s: Any, thread: int, n_threads: int) -> int:
             for row in range(first * TILE_ROWS, last * TILE_ROWS, TILE_ROWS):
                 transpose_weights(s.layout, layer, row, panel, s.weights.packed, s.weights.transposed)
     return 0
-
-
-@stage
-def gather_floats(s: Any, start: int, first: int, last: int) -> int:
-    """Copy rows [first, last) of the block of samples at `start` into micro-panels, scaled."""
-    _gather(s, s.samples.x, start, first, last)
-    return 0
-
-
-@stage
-def gather_pixels(s: Any, start: int, first: int, last: int) -> int:
-    """Copy rows of pixels, converted and scaled."""
-    _gather(s, s.samples.bytes, start, first, last)
-    return 0
-
-
-@inlined
-def _gather(s: Any, x: Any, start: int, first: int, last: int) -> None:
-    samples, values = s.samples, s.memory.values
-    width, size = TILE_VECTORS * VECTOR_BYTES // values.itemsize, PART_BYTES // values.itemsize
-    n_in, stride = s.layout.n_in[0], s.run.capacity * width
-    real = values.dtype.type
-    scale, whole = real(samples.scale), n_in // width * width
-    row_bytes = n_in * samples.itemsize
-    lines = row_bytes // LINE_BYTES + 1 if row_bytes <= SHORT_ROW else FIRST
-    for r in range(first, last):
-        sample = samples.order[start + r]
-        at = sample * n_in
-        prefetch(samples.labels, sample * samples.labels.itemsize)  # for the loss
-        ahead = samples.order[min(start + r + PREFETCH_DISTANCE, samples.order.size - 1)] * row_bytes
-        for line in range(lines):
-            prefetch(samples.bytes, ahead + line * LINE_BYTES)
-        for panel in range(n_in // width):
-            copy_row(x, at + panel * width, values, panel * stride + r * width, scale)
-        target = (n_in // width) * stride + r * width
-        for j in range(0, n_in - whole, size):
-            source, remaining = at + whole + j, n_in - whole - j
-            if source + size <= x.size:
-                copy_part(x, source, values, target + j, scale, remaining)
-            else:  # there is no whole part at the end of the samples
-                for i in range(remaining):
-                    values[target + j + i] = real(x[source + i]) * scale
-    write_bias_column(s.run.bias_value, n_in, first, last, values, s.layout.values[0], stride)
 
 
 @inlined
@@ -190,7 +142,7 @@ def make_activation(code: int, keeps: int) -> Any:
             y = values[begin:end]
             if keeps != 0:
                 slope = slopes[begin:end]
-                if code in (GELU, SILU):
+                if code in SLOPED:
                     activate_with_slope(code, y, slope)
                 else:
                     activate(code, y)

@@ -7,9 +7,9 @@ and rows at a distance of a power of two would fall on the same few sets of the 
 
 A layer's W (n_in, n_out) and b are one matrix of n_in + 1 rows, as they are in the flat parameter vector; activations
 carry a bias column of ones to match, which is written after each layer's activation. So in these products, gradients
-and updates the bias is one more row. First layers whose outputs are few, or whose inputs are sparse, have no such
-column, and add the bias and sum its gradient apart. What pads a micro-panel, or a tile's last rows, is never read into
-a result and may hold anything.
+and updates the bias is one more row. A first layer may do without that column, add the bias and sum its gradient apart,
+and have its weights lie in another way (`fastnet.kernels.step.first_layer`). What pads a micro-panel, or a tile's last
+rows, is never read into a result and may hold anything.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnet.compiler.policy import inlined
-from fastnet.kernels.activations import CODES
+from fastnet.kernels.codegen.scalar_activations import CODES
 from fastnet.kernels.runtime.claims import partition
-from fastnet.kernels.step.first_layer.few_outputs import PANELS, FewOutputs, pack_rows, packed_size, unpack_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, panel_width, tall_rows
 from fastnet.kernels.tile.moves import CHUNK_BYTES, transpose_tile
 from fastnet.kernels.tile.operands import Operand, Panels
@@ -42,7 +41,14 @@ class Layout(NamedTuple):
     transposed: Any  # start of the micro-panels of W transposed; the first layer has none
     t_depth: Any  # rows of a micro-panel of W transposed
     values: Any  # by boundary: start of the activations, in rows' worth of elements: times the rows reserved
-    few_outputs: FewOutputs  # the first layer, if its outputs are few
+
+
+class Room(NamedTuple):
+    """Elements that a first layer needs."""
+
+    packed: int  # for its weights and biases, and as many for each vector of the optimizer's state
+    gradient: int  # for their gradient, even where it is not stored for others
+    values: int  # for a row of its inputs
 
 
 class Sizes(NamedTuple):
@@ -53,15 +59,23 @@ class Sizes(NamedTuple):
     values: int  # for each row reserved
 
 
+def room_of_panels(n_in: int, n_out: int, itemsize: int) -> Room:
+    """Return what a layer of elements of `itemsize` bytes needs whose inputs and weights lie in micro-panels."""
+    packed = padded(n_out, panel_width(itemsize)) * padded(n_in + 1, tall_rows(itemsize))
+    return Room(packed, 0, row_elements(n_in, itemsize))
+
+
+def row_elements(size: int, itemsize: int) -> int:
+    """Count the elements for a row of activations and its bias column."""
+    return padded(size + 1, max(panel_width(itemsize), CHUNK_BYTES // itemsize))
+
+
 def make_layout(
-    sizes: Sequence[int],
-    activations: Sequence[str],
-    itemsize: int,
-    few_outputs: FewOutputs = PANELS,
-    is_sparse: bool = False,
+    sizes: Sequence[int], activations: Sequence[str], itemsize: int, first: Room | None = None
 ) -> tuple[Layout, Sizes]:
-    """Lay out a network of elements of `itemsize` bytes; sparse inputs need no room."""
+    """Lay out a network of elements of `itemsize` bytes; a first layer may need other room than others."""
     width = panel_width(itemsize)
+    first = first or room_of_panels(int(sizes[0]), int(sizes[1]), itemsize)
     rows: list[tuple[int, ...]] = []
     start = packed = transposed = values = 0
     for i, (n_in, n_out) in enumerate(pairwise(int(size) for size in sizes)):
@@ -69,25 +83,20 @@ def make_layout(
         code = CODES[activations[i]] if i < len(activations) else CODES["identity"]
         rows.append((n_in, n_out, code, start, depth, packed, transposed, t_depth))
         start += (n_in + 1) * n_out
-        packed += packed_size(few_outputs, itemsize) if few_outputs.groups and i == 0 else padded(n_out, width) * depth
+        packed += padded(n_out, width) * depth if i else first.packed
         transposed += padded(n_in + 1, width) * t_depth if i else 0
     boundaries = []
     for i, size in enumerate(sizes):
         boundaries.append(values)
-        if i == 0 and is_sparse:
-            continue
-        values += padded(int(size) + 1, max(width, CHUNK_BYTES // itemsize))
+        values += row_elements(int(size), itemsize) if i else first.values
     layers = [np.array(column, np.int64) for column in zip(*rows, strict=True)]
-    return Layout._make([*layers, np.array(boundaries, np.int64), few_outputs]), Sizes(packed, transposed, values)
+    return Layout._make([*layers, np.array(boundaries, np.int64)]), Sizes(packed, transposed, values)
 
 
 @inlined
-def pack_layer(layout: Layout, layer: int, thread: int, n_threads: int, flat: Any, packed: Any) -> None:
-    """Copy a thread's partition of a layer's weights from a flat vector."""
+def pack_panels(layout: Layout, layer: int, thread: int, n_threads: int, flat: Any, packed: Any) -> None:
+    """Copy a thread's partition of a layer's weights from a flat vector to their micro-panels."""
     n_in, n_out = layout.n_in[layer], layout.n_out[layer]
-    if layer == 0 and layout.few_outputs.groups > 0:
-        pack_rows(layout.few_outputs, thread, n_threads, n_in, n_out, flat, packed)
-        return
     first, last = _partition_of_panels(layout, layer, thread, n_threads, packed)
     stride = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
     panels = Panels(packed, layout.packed[layer], stride)
@@ -95,12 +104,9 @@ def pack_layer(layout: Layout, layer: int, thread: int, n_threads: int, flat: An
 
 
 @inlined
-def unpack_layer(layout: Layout, layer: int, thread: int, n_threads: int, packed: Any, flat: Any) -> None:
+def unpack_panels(layout: Layout, layer: int, thread: int, n_threads: int, packed: Any, flat: Any) -> None:
     """Copy a thread's partition of a layer's weights back into a flat vector."""
     n_in, n_out = layout.n_in[layer], layout.n_out[layer]
-    if layer == 0 and layout.few_outputs.groups > 0:
-        unpack_rows(layout.few_outputs, thread, n_threads, n_in, n_out, packed, flat)
-        return
     first, last = _partition_of_panels(layout, layer, thread, n_threads, packed)
     stride = layout.depth[layer] * (TILE_VECTORS * VECTOR_BYTES // packed.itemsize)
     panels = Panels(packed, layout.packed[layer], stride)

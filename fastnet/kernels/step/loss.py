@@ -7,7 +7,7 @@ from typing import Any
 
 from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels import losses
-from fastnet.kernels.codegen import reductions, scalar_rectifiers
+from fastnet.kernels.codegen import reductions, scalar_activations
 from fastnet.kernels.codegen.reductions import LANE_BITS
 from fastnet.kernels.losses import (
     ABSOLUTE_ERROR,
@@ -17,9 +17,10 @@ from fastnet.kernels.losses import (
     POISSON,
     SOFTMAX_SQUARED_ERROR,
 )
-from fastnet.kernels.step.row_lanes import cross_entropy_rows
+from fastnet.kernels.step.row_lanes import Expected, cross_entropy_rows
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import copy_row
+from fastnet.kernels.tile.operands import Operand, below
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES
 
 
@@ -40,14 +41,7 @@ def make_loss(code: int) -> Any:
         divisor, setting = s.memory.divisors[thread, 0], s.run.loss_setting
         n_correct, begin = 0, first
         if code == CROSS_ENTROPY:
-            lanes = LANE_BITS // 8 // values.itemsize
-            if columns <= width and lanes <= width:  # rows are read and written in whole vectors of so many lanes
-                for r in range(first, last - lanes + 1, lanes):
-                    n_correct += cross_entropy_rows(
-                        values, base + r * width, width, columns, gradients, samples.labels, samples.weights,
-                        samples.order, start + r, setting, divisor, rows, s.memory.row_losses, r,
-                    )  # fmt: skip
-                    begin = r + lanes
+            begin, n_correct = _rows_at_once(s, thread, start, first, last, Operand(values, base, width, 1))
         for r in range(begin, last):
             at = base + r * width
             logits, dlogits = values[at : at + width], gradients[at : at + width]
@@ -77,6 +71,26 @@ def make_loss(code: int) -> Any:
         return n_correct
 
     return loss_and_gradient
+
+
+@inlined
+def _rows_at_once(s: Any, thread: int, start: int, first: int, last: int, outputs: Operand) -> tuple[int, int]:
+    """Compute rows that are no longer than a micro-panel is wide, as many at once as a vector has lanes.
+
+    Return the first row that is left, and the count of correct predictions.
+    """
+    samples, columns, width = s.samples, s.layout.n_out[-1], outputs.row_stride
+    gradients, rows, row_losses = s.memory.gradients, s.memory.rows[thread], s.memory.row_losses
+    divisor, setting = s.memory.divisors[thread, 0], s.run.loss_setting
+    lanes, n_correct, begin = LANE_BITS // 8 // outputs.array.itemsize, 0, first
+    if columns <= width and lanes <= width:  # rows are read and written in whole vectors of so many lanes
+        for r in range(first, last - lanes + 1, lanes):
+            expected = Expected(samples.labels, samples.weights, samples.order, start + r)
+            n_correct += cross_entropy_rows(
+                below(outputs, r), columns, gradients, expected, setting, divisor, rows, row_losses, r
+            )
+            begin = r + lanes
+    return begin, n_correct
 
 
 @inlined
@@ -150,14 +164,14 @@ def _poisson(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
 def _huber(targets: Any, delta: float, logits: Any, dlogits: Any, columns: int) -> float:
     end = logits.dtype.type(delta)
     for j in range(columns):
-        dlogits[j] = scalar_rectifiers.within(logits[j] - targets[j], end)
+        dlogits[j] = scalar_activations.within(logits[j] - targets[j], end)
     return losses.huber_row(logits, targets, delta, columns)
 
 
 @inlined
 def _absolute_error(targets: Any, logits: Any, dlogits: Any, columns: int) -> float:
     for j in range(columns):
-        dlogits[j] = scalar_rectifiers.sign(logits[j] - targets[j])
+        dlogits[j] = scalar_activations.sign(logits[j] - targets[j])
     return losses.absolute_error_row(logits, targets, columns)
 
 

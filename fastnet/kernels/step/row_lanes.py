@@ -9,7 +9,7 @@ run side by side. Each row is computed as `fastnet.kernels.losses` does, to the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
@@ -21,6 +21,15 @@ from fastnet.kernels.codegen.ir import I32, I64, itemsize, llvm_float, loop, phi
 from fastnet.kernels.codegen.reductions import LANE_BITS
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.moves import transposed
+
+
+class Expected(NamedTuple):
+    """What is expected of rows: they belong to the samples order[first:], with labels, and weights if there are any."""
+
+    labels: Any
+    weights: Any
+    order: Any
+    first: int
 
 
 def scratch_size(n_classes: int, size: int) -> int:
@@ -192,54 +201,70 @@ def _losses(rows: _Rows, total: Any, below_top: Any, sums: Any, smoothing: Any) 
     return builder.select(builder.fcmp_ordered(">", share, double.real(0.0)), smoothed, loss)
 
 
+class _Given:
+    """The arguments of a call: places in arrays, and what is expected of some rows."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
+        self.context, self.builder, self.args, self.kinds = context, builder, args, signature.args
+
+    def array(self, kind: Any, value: Any) -> Any:
+        """Return an array."""
+        return self.context.make_array(kind)(self.context, self.builder, value)
+
+    def place(self, i: int, start: Any, element: Any) -> Any:
+        """Where an element of an argument lies."""
+        return self.builder.gep(self.array(self.kinds[i], self.args[i]).data, [start], source_etype=element)
+
+    def field(self, i: int, number: int) -> Any:
+        """Return a field of an argument that is a named tuple: an array or a number."""
+        value = self.builder.extract_value(self.args[i], number)
+        kind = self.kinds[i].types[number]
+        return self.array(kind, value) if isinstance(kind, types.Array) else value
+
+    def gather(self, array: Any, indices: list[Any], element: Any, size: int) -> list[Any]:
+        """Load some elements of an array, `size` bytes each."""
+        places = [self.builder.gep(array.data, [index], source_etype=element) for index in indices]
+        return [self.builder.load(place, align=size, typ=element) for place in places]
+
+
 @emitted
 def cross_entropy_rows(
-    _typing: Any, logits: Any, at: Any, stride: Any, columns: Any, gradients: Any, labels: Any, weights: Any,
-    order: Any, first: Any, smoothing: Any, divisor: Any, scratch: Any, losses: Any, row: Any,
+    _typing: Any, logits: Any, columns: Any, gradients: Any, expected: Any, smoothing: Any, divisor: Any, scratch: Any,
+    losses: Any, row: Any,
 ) -> Any:  # fmt: skip
     """Write gradients and losses of as many rows as there are lanes; return how many of them are classified correctly.
 
-    Rows lie `stride` elements apart from logits[at] on, whole vectors of them, and their gradients at the same places.
-    Their losses are written from losses[row] on. They belong to the samples order[first:], with labels, and weights if
-    there are any.
+    Rows are those of an `Operand`, whole vectors of them, and their gradients lie at the same places of another array.
+    Their losses are written from losses[row] on.
     """
     i64, f64, double = types.int64, types.float64, ir.DoubleType()
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def place(i: int, start: Any, element: Any) -> Any:
-            data = context.make_array(signature.args[i])(context, builder, args[i]).data
-            return builder.gep(data, [start], source_etype=element)
-
-        def gathered(i: int, places: list[Any], element: Any, size: int) -> Any:
-            return _gathered(builder, [builder.load(place(i, at, element), align=size, typ=element) for at in places])
-
-        real = llvm_float(logits.dtype)
-        rows = _Rows(builder, real, args[3], place(11, whole(0), real))
-        numbers = [builder.add(args[8], whole(i)) for i in range(rows.lanes)]
-        samples = [builder.load(place(7, number, I64), align=8, typ=I64) for number in numbers]
-        own_labels = gathered(5, samples, I32, 4)
-        rows.read(place(0, args[1], real), args[2])
+        given = _Given(context, builder, signature, args)
+        real, (outputs, start, stride) = llvm_float(gradients.dtype), (given.field(0, i) for i in range(3))
+        rows = _Rows(builder, real, args[1], given.place(6, whole(0), real))
+        labels, weights, order, first = (given.field(3, i) for i in range(4))
+        samples = given.gather(order, [builder.add(first, whole(i)) for i in range(rows.lanes)], I64, 8)
+        own_labels = _gathered(builder, given.gather(labels, samples, I32, 4))
+        rows.read(builder.gep(outputs.data, [start], source_etype=real), stride)
         top, own = rows.largest_and_own(own_labels)
         beaten, sums = rows.exponentials(top, own, own_labels)
         total = rows.total()
 
         before, ones = builder.block, Emitter(builder, rows.doubles).real(1.0)
-        n_weights = context.make_array(signature.args[6])(context, builder, args[6]).nitems
-        with builder.if_then(builder.icmp_signed(">", n_weights, whole(0))):
-            given = gathered(6, samples, double, 8)
+        with builder.if_then(builder.icmp_signed(">", weights.nitems, whole(0))):
+            of_samples = _gathered(builder, given.gather(weights, samples, double, 8))
             inside = builder.block
-        weight = phi(builder, rows.doubles, (ones, before), (given, inside))
+        weight = phi(builder, rows.doubles, (ones, before), (of_samples, inside))
 
-        even = builder.fdiv(args[9], builder.sitofp(args[3], double))
-        at_label = builder.fsub(ir.Constant(double, 1.0), args[9])
-        even, at_label, size = (rows.in_real(number) for number in (even, at_label, args[10]))
+        even = builder.fdiv(args[4], builder.sitofp(args[1], double))
+        at_label = builder.fsub(ir.Constant(double, 1.0), args[4])
+        even, at_label, size = (rows.in_real(number) for number in (even, at_label, args[5]))
         _gradient(rows, total, own_labels, even, at_label, weight, size)
-        rows.write(place(4, args[1], real), args[2])
-        loss = builder.fmul(_losses(rows, total, builder.fsub(own, top), sums, args[9]), weight)
-        builder.store(loss, builder.bitcast(place(12, args[13], double), loss.type.as_pointer()), align=8)
+        rows.write(given.place(2, start, real), stride)
+        loss = builder.fmul(_losses(rows, total, builder.fsub(own, top), sums, args[4]), weight)
+        builder.store(loss, builder.bitcast(given.place(7, args[8], double), loss.type.as_pointer()), align=8)
         mask = builder.bitcast(builder.not_(beaten), ir.IntType(rows.lanes))
         return emit_count(builder, builder.zext(mask, I64))
 
-    return i64(
-        logits, i64, i64, i64, gradients, labels, weights, order, i64, f64, f64, scratch, losses, i64
-    ), codegen  # fmt: skip
+    return i64(logits, i64, gradients, expected, f64, f64, scratch, losses, i64), codegen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.kernels.step.first_layer.sparse import Sparse
+from fastnet.kernels.step.first_layer.interface import FirstLayer
 from fastnet.kernels.step.layout import Layout
 
 
@@ -17,8 +17,6 @@ class Samples(NamedTuple):
     x: Any  # all rows, one after the other; empty for pixels
     bytes: Any  # the same memory, or the pixels
     itemsize: int  # bytes of an input
-    sparse: Sparse  # the inputs that are not zero, where a first layer reads these instead
-    rows: Any  # what a few-output first layer reads: the same, or the rows gathered
     labels: Any
     targets: Any
     weights: Any  # of samples in the loss; empty if all weigh the same
@@ -30,8 +28,7 @@ class Weights(NamedTuple):
     """Parameters and optimizer state, flat and in micro-panels; a stored gradient; W transposed.
 
     Micro-panels and the stored gradient are zero at first: of the gradient, because no sample adds to that; of the
-    others, because a few-output first layer multiplies what pads its rows
-    (`fastnet.kernels.step.first_layer.few_outputs`).
+    others, because a first layer may multiply what pads its rows (`fastnet.kernels.step.first_layer`).
     """
 
     flat: Any
@@ -56,17 +53,15 @@ class Stages(NamedTuple):
     unpack: Any  # of weights, or in inference of logits
     gather: Any
     multiply: Any
-    first_multiply: Any  # of the first layer, forward
+    first_products: Any  # of the first layer: what its sums are made from, if it has a stage for that
+    first_forward: Any  # of the first layer
     activation: Any  # of each layer
     drop: Any
     loss: Any
     activation_backward: Any  # of each layer: from the gradient of its outputs to that of its sums
     update: Any
     store: Any
-    few_outputs_gather: Any
-    few_outputs_multiply: Any
-    few_outputs_add: Any
-    first_update: Any  # of a few-output first layer, or whose inputs are sparse
+    first_update: Any  # of a first layer that is not updated with all others
     first_store: Any
     penalty: Any
     squares: Any
@@ -102,22 +97,14 @@ class Memory(NamedTuple):
     pace: Any  # what the calling thread knows of the team's speed
     in_use: Any  # calls that compute at this moment in the process, and the processors that they share
     progress: Any  # steps taken before
-    values: Any  # activations of a block of rows; zero at first, for a few-output first layer
+    values: Any  # activations of a block of rows; zero at first, for a first layer may read what pads its rows
     slopes: Any  # derivatives of activations, for layers that need them kept
     gradients: Any  # of the loss with respect to the activations
     row_losses: Any  # of a block
     logits: Any  # of inference
     rows: Any  # (n_threads, ...): two rows of outputs, or the outputs of several rows, column by column
-    sums: Any  # of a few-output first layer
-    places: Any  # (n_threads, ...): where the samples of a block begin, and those of the next
-    bitmasks: Any  # of the rows of a block, where a first layer's inputs are sparse; zero at first, for more rows
-    positions: Any  # of each bitmask's first value
-    cursors: Any  # (n_threads, ...): where the values of 64 rows are
-    bits: Any  # (n_threads, ...): of 64 rows, column by column
-    outputs: Any  # (n_threads, ...): where a few-output first layer's outputs lie
     divisors: Any  # (n_threads, ...): what a batch's sums are divided by: its samples, or their weights
     coefficients: Any  # (n_threads, ...): of the optimizer's step
-    half_gradients: Any  # (n_threads, ...): of the weights of half a bitmask of columns
     ticks: Any  # (n_threads, ...): of each phase
     totals: Any  # (n_threads, ...): sum of losses, count of correct predictions, sum of penalties, a batch's loss
     partial_sums: Any  # (n_threads, ...): sums of squares; zero before and after
@@ -131,6 +118,7 @@ class State(NamedTuple):
     run: Run
     stages: Stages
     layout: Layout
+    first_layer: FirstLayer
     samples: Samples
     weights: Weights
     memory: Memory

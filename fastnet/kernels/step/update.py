@@ -17,6 +17,8 @@ from fastnet.kernels.tile.micro_panels import (
     TILE_ROWS,
     TILE_VECTORS,
     WIDE_ROWS,
+    weight_rows,
+    weight_tile_half,
     weight_tile_tall,
     weight_tile_wide,
     weight_tile_widest,
@@ -24,7 +26,7 @@ from fastnet.kernels.tile.micro_panels import (
 from fastnet.kernels.tile.moves import prefetch
 from fastnet.kernels.tile.operands import Panels
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
-from fastnet.kernels.tile.panel_products import tall_rows_of, wide_rows
+from fastnet.kernels.tile.panel_products import is_half_filled, tall_rows_of, wide_rows
 
 CACHE_LINE = 64
 
@@ -115,6 +117,7 @@ class Tile(NamedTuple):
     start: int  # in the micro-panels of weights
     rows: int
     is_wide: bool
+    is_half: bool
 
 
 @inlined
@@ -123,10 +126,11 @@ def _tile_at(layout: Layout, layer: int, panel: int, row: int, itemsize: int) ->
     lanes = VECTOR_BYTES // itemsize
     width = TILE_VECTORS * lanes
     start = layout.packed[layer] + (panel * layout.depth[layer] + row) * width
-    if layout.n_out[layer] - panel * width <= lanes:
-        return Tile(panel, row, start, FIRST + tall_rows_of(width), False)
+    n_columns = layout.n_out[layer] - panel * width
+    if n_columns <= lanes:
+        return Tile(panel, row, start, FIRST + tall_rows_of(width), False, is_half_filled(n_columns, itemsize))
     remaining = min(width - row % width, (layout.n_in[layer] + TILE_ROWS - row) // TILE_ROWS * TILE_ROWS)
-    return Tile(panel, row, start, wide_rows(remaining), True)
+    return Tile(panel, row, start, wide_rows(remaining), True, False)
 
 
 @inlined
@@ -156,6 +160,9 @@ def make_update(code: int, penalised: int) -> Any:
             prefetched = rows_to_prefetch(s, following, thread, n_threads)
         at_once = _lines_per_tile(s, prefetched, n_threads)
         for layer in range(first_layer, s.layout.n_in.size):
+            if code != NONE and n_rows == 1 and accumulate == 0:
+                _update_rows(code, penalised, s, layer, thread, n_threads)
+                continue
             prefetched = _update_layer(
                 code, penalised, s, layer, thread, n_threads, n_rows, accumulate != 0, at_once, prefetched
             )
@@ -193,12 +200,32 @@ def _update_layer(
 
 
 @inlined
+def _update_rows(code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int) -> None:
+    """Update a thread's weights of a layer after a single sample, and W transposed with them."""
+    layout, weights, values, n_in = s.layout, s.weights, s.memory.values, s.layout.n_in[layer]
+    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
+    own = own_partition(layout, layer, s.run.output_parallel[layer] != 0, thread, n_threads, values.itemsize)
+    for panel in range(own.first_panel, own.last_panel):
+        start = layout.packed[layer] + panel * layout.depth[layer] * width
+        for row in range(own.first, min(own.last, n_in + 1), width):
+            a = Panels(values, v0 + row * s.run.capacity, width)
+            b = Panels(s.memory.gradients, v1 + panel * s.run.capacity * width, width)
+            update = Update(s.memory.coefficients[thread], weights.packed, weights.m, weights.v, start + row * width)
+            rows = min(width, n_in + 1 - row)
+            weight_rows(a, b, rows, code, penalised, update, n_in - row)
+            _refresh_transposed(layout, layer, Tile(panel, row, update.start, rows, True, False), weights)
+
+
+@inlined
 def _make_tile(
     tile: Tile, a: Any, b: Any, n_rows: int, gradient: Any, accumulate: bool, code: int, penalised: int,
     update: Update, n_penalised: int,
 ) -> None:  # fmt: skip
     """Choose the code of a tile by its size."""
-    if not tile.is_wide:
+    if tile.is_half:
+        weight_tile_half(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+    elif not tile.is_wide:
         weight_tile_tall(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
     elif tile.rows == TILE_ROWS:
         weight_tile_wide(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.compiler.policy import inlined, kernel, vector_bits
+from fastnet.compiler.policy import inlined, kernel
+from fastnet.kernels.codegen.vectors import HALF_BITS
+from fastnet.kernels.runtime.arrays import to_read
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square
 from fastnet.kernels.tile.operands import Epilogue, Operand
+from fastnet.kernels.tile.packing import VECTOR_BYTES
 from fastnet.kernels.tile.strided import (
     MOST_VECTORS,
     pack_1,
@@ -19,10 +22,9 @@ from fastnet.kernels.tile.strided import (
     rows_by_1,
     rows_by_2,
     rows_by_3,
+    rows_by_half,
     rows_by_part,
 )  # fmt: skip
-
-VECTOR_BYTES = vector_bits() // 8
 
 BLOCK_BYTES = 64 * 1024
 """Bytes of a micro-panel of B that are used for some rows of A before the next. More than a first-level cache holds:
@@ -37,6 +39,9 @@ MOST_ROWS = 16
 
 DIRECT_BYTES = 256 * 1024 if VECTOR_BYTES == 64 else 32 * 1024
 """Bytes of B up to which micro-panels of it are not packed: wide ones may lie far apart for longer."""
+
+BRIEF_ROWS, BRIEF_BYTES = (384, 4 * 1024 * 1024) if VECTOR_BYTES == 64 else (128, 400 * 1024)
+"""Rows for which packing never pays, and bytes of B up to which that is so: they read B too few times."""
 
 FEWEST_ROWS = 32
 """Rows for which a micro-panel is packed, at least."""
@@ -59,11 +64,21 @@ def depth_steps(depth: int, is_transposed: bool) -> int:
 _depth_steps = inlined(depth_steps)
 
 
-def room_for(shape: tuple[int, ...], itemsize: int) -> int:
-    """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not."""
+def is_direct(n_rows: int, n_bytes: int) -> bool:
+    """Tell whether a B of so many bytes is read as it lies, if it lies row by row."""
+    return n_rows < FEWEST_ROWS or n_bytes <= DIRECT_BYTES or (n_rows <= BRIEF_ROWS and n_bytes <= BRIEF_BYTES)
+
+
+def room_for(shape: tuple[int, ...], itemsize: int, is_turned: bool) -> int:
+    """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not.
+
+    A B that is turned, so that its columns lie one after the other, is transposed as a whole instead if it is small.
+    """
     n_rows, depth, n_columns = shape
-    is_short = n_columns * itemsize < VECTOR_BYTES
-    if is_short or n_rows < FEWEST_ROWS or depth * n_columns * itemsize <= DIRECT_BYTES:
+    n_bytes = depth * n_columns * itemsize
+    if n_columns * itemsize < VECTOR_BYTES or n_rows < FEWEST_ROWS or n_bytes <= DIRECT_BYTES:
+        return 0
+    if is_direct(n_rows, n_bytes) and not is_turned:
         return 0
     lanes = VECTOR_BYTES // itemsize
     n_vectors = -(-min(n_columns, MOST_COLUMNS) // lanes) if n_rows > LONG_ROWS else MOST_VECTORS
@@ -119,7 +134,10 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
     n_rows, n_columns = shape
     lanes = VECTOR_BYTES // c.array.itemsize
     if n_columns < lanes:
-        rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
+        if HALF_BITS < 8 * VECTOR_BYTES and n_columns <= lanes // 2:
+            rows_by_half(a, b, depth, c, n_rows, n_columns, epilogue)
+        else:
+            rows_by_part(a, b, depth, c, n_rows, n_columns, epilogue)
         return
     n_vectors = (n_columns + lanes - 1) // lanes
     n_panels = (n_vectors + MOST_VECTORS - 1) // MOST_VECTORS
@@ -188,17 +206,18 @@ def transpose(x: Any, n_rows: int, n_columns: int, target: Any, start: int) -> N
 @kernel
 def multiply_directly(
     thread: int, control: Any, a: Any, a_starts: Any, b: Any, b_starts: Any, c: Any, bias: Any, scratch: Any,
-    written: Any, numbers: tuple[int, ...],
+    numbers: tuple[int, ...],
 ) -> None:  # fmt: skip
     """Multiply the matrices of two stacks; threads claim groups of matrices, or blocks of rows and columns of one.
 
-    `written` is `scratch`, to read: for each thread `n_packed` elements for micro-panels, then room for what it
-    transposes, A where micro-panels are packed, else B. Named tuples would take a microsecond to hand over.
+    Of `scratch` each thread has `n_packed` elements for micro-panels, then room for what it transposes, A where
+    micro-panels are packed, else B. Named tuples would take a microsecond to hand over.
     """
     a_row, a_column, b_row, b_column, depth, n_rows, n_columns = numbers[:7]
     n_groups, n_blocks, n_splits, n_packed, transposes, relu = numbers[7:]
     item, count, per_group = claim(control, thread, -1), n_groups * n_blocks * n_splits, n_blocks * n_splits
-    own, read, transposed = scratch[thread], written[thread], -1
+    own, transposed = scratch[thread], -1
+    read = to_read(own)
     room = Room(own[:n_packed], read, 0, False)
     while item < count:
         group, block, split = item // per_group, item % per_group // n_splits, item % n_splits

@@ -17,10 +17,10 @@ from typing import Any
 from numba.core import types
 
 from fastnet.compiler.policy import emitted, is_x86, vector_bits
-from fastnet.kernels.codegen.ir import BIT, lanes, llvm_float, loop, whole
+from fastnet.kernels.codegen.ir import BIT, call_intrinsic, lanes, llvm_float, loop, whole
 from fastnet.kernels.codegen.optimizer_formulas import NONE
 from fastnet.kernels.codegen.optimizer_vectors import VectorUpdate, fields
-from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.codegen.vectors import HALF_BITS, Vectors
 from fastnet.kernels.tile.operands import RELU, RELU_BACKWARD
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify, rectify_backward
 
@@ -61,14 +61,12 @@ def panel_width(itemsize: int) -> int:
 class _PanelTile:
     """A register tile on micro-panels: where what it works on lies."""
 
-    def __init__(
-        self, context: Any, builder: Any, signature: Any, args: Any, rows_and_vectors: tuple[Rows, int]
-    ) -> None:
-        rows_of, self.vectors = rows_and_vectors
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, size: tuple[Rows, int, int]) -> None:
+        rows_of, self.vectors, bits = size
         element = signature.args[0].types[0].dtype
         self.context, self.signature, self.args = context, signature, args
-        self.builder, self.vec = builder, Vectors(builder, llvm_float(element))
-        self.width, self.rows = TILE_VECTORS * self.vec.lanes, rows_of(element.bitwidth // 8)
+        self.builder, self.vec = builder, Vectors(builder, llvm_float(element), bits)
+        self.width, self.rows = panel_width(element.bitwidth // 8), rows_of(element.bitwidth // 8)
 
     def panels(self, value: Any, kind: Any) -> tuple[Any, Any]:
         """Return a pointer to the first element of some `Panels`, and their stride."""
@@ -117,13 +115,13 @@ class _PanelTile:
         tile.store_all(tile.change_if(is_backward, sums, backward), self.rows_at(c))
 
 
-def _make_row_tile(rows_of: Rows, vectors: int) -> Any:
+def _make_row_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) -> Any:
     @emitted
     def row_tile(_typing: Any, a: Any, b: Any, n_panels: Any, n_remaining: Any, c: Any, epilogue: Any) -> Any:
         """Write some rows of C in a micro-panel: rows of A, so many whole micro-panels and columns, times one of B."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
+            own = _PanelTile(context, builder, signature, args, (rows_of, vectors, bits))
             tile, (c_at, _) = own.tile(), own.argument(4)
             accumulate = builder.trunc(builder.extract_value(args[5], 2), BIT)
             sums = own.multiply(tile, tile.begin(own.rows_at(c_at), accumulate), UNROLLED)
@@ -141,7 +139,7 @@ def _make_thin_tile(panels: int) -> Any:
         """Write a row of C in some micro-panels: a row of A times as many micro-panels of B."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS))
+            own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS, vector_bits()))
             (_, b_stride), (c_at, c_stride) = own.argument(1), own.argument(4)
             of_b, of_c = (
                 own.tile([builder.mul(stride, whole(i)) for i in range(panels)]) for stride in (b_stride, c_stride)
@@ -155,7 +153,7 @@ def _make_thin_tile(panels: int) -> Any:
     return thin_tile
 
 
-def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
+def _make_weight_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) -> Any:
     @emitted
     def weight_tile(
         _typing: Any, a: Any, b: Any, n_rows: Any, gradient: Any, accumulate: Any, code: Any, penalised: Any,
@@ -167,7 +165,7 @@ def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            own = _PanelTile(context, builder, signature, args, (rows_of, vectors))
+            own = _PanelTile(context, builder, signature, args, (rows_of, vectors, bits))
             vec, tile, unrolled = own.vec, own.tile(), UNROLLED // 2
             (a_at, _), (b_at, _), (stored, _) = (own.argument(i) for i in (0, 1, 3))
             sums = tile.begin(own.rows_at(stored), builder.trunc(args[4], BIT))
@@ -192,6 +190,38 @@ def _make_weight_tile(rows_of: Rows, vectors: int) -> Any:
     return weight_tile
 
 
+@emitted
+def weight_rows(
+    _typing: Any, a: Any, b: Any, count: Any, code: Any, penalised: Any, update: Any, n_penalised: Any
+) -> Any:
+    """Update `count` rows of a micro-panel of weights after a single sample: its inputs, one after the other, times b.
+
+    Tiles would have a reduction of one step each, and more to do around it than in it.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS, vector_bits()))
+        vec, (first, _), (upstream, _) = own.vec, own.argument(0), own.argument(1)
+        coefficients, state = fields(vec, context, signature.args[5], args[5])
+        update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+        offsets = [v * vec.lanes for v in range(TILE_VECTORS)]
+        d = [vec.load(vec.at(upstream, offset)) for offset in offsets]
+
+        def body(now: list[Any]) -> list[Any]:
+            row, at, *pointers = now
+            x, has_penalty = vec.broadcast(at), builder.icmp_signed("<", row, args[6])
+            for offset, slope in zip(offsets, d, strict=True):
+                gradient = call_intrinsic(builder, "fma", x, slope, vec.constant(0.0))
+                update_vector([vec.at(pointer, offset) for pointer in pointers], gradient, has_penalty)
+            following = [vec.at(pointer, own.width) for pointer in pointers]
+            return [builder.add(row, whole(1)), vec.at(at, 1), *following]
+
+        loop(builder, args[2], [whole(0), first, *state], body)
+        return context.get_dummy_value()
+
+    return types.void(a, b, types.int64, code, penalised, update, types.int64), codegen
+
+
 def _wide_rows(_itemsize: int) -> int:
     return TILE_ROWS
 
@@ -205,6 +235,9 @@ row_tile_widest = _make_row_tile(_widest_rows, TILE_VECTORS)
 row_tile_rest = _make_row_tile(_wide_rows, 1)
 """For the rows of a micro-panel of one vector that are too few for a tall tile."""
 
+row_tile_half, row_tile_half_rest = (_make_row_tile(rows, 1, HALF_BITS) for rows in (tall_rows, _wide_rows))
+"""The same two for columns that fill half a vector."""
+
 THIN_PANELS = 4
 """Micro-panels of a row that are computed at once: enough accumulators to hide the latency of a multiply-add."""
 
@@ -213,3 +246,4 @@ thin_tile_wide, thin_tile_one = _make_thin_tile(THIN_PANELS), _make_thin_tile(1)
 
 weight_tile_widest = _make_weight_tile(_widest_rows, TILE_VECTORS)
 weight_tile_wide, weight_tile_tall = _make_weight_tile(_wide_rows, TILE_VECTORS), _make_weight_tile(tall_rows, 1)
+weight_tile_half = _make_weight_tile(tall_rows, 1, HALF_BITS)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from fastnet.compiler.policy import inlined
+from fastnet.kernels.codegen.vectors import HALF_BITS
 from fastnet.kernels.runtime.arrays import LINE_BYTES
 from fastnet.kernels.tile.micro_panels import (
     THIN_PANELS,
     TILE_ROWS,
     TILE_VECTORS,
     WIDE_ROWS,
+    row_tile_half,
+    row_tile_half_rest,
     row_tile_rest,
     row_tile_tall,
     row_tile_wide,
@@ -44,6 +47,12 @@ def wide_rows(n_rows: int) -> int:
     if WIDE_ROWS != TILE_ROWS and n_rows >= WIDE_ROWS and n_rows // 2 % 3 != 1:
         return FIRST + WIDE_ROWS  # type: ignore[no-any-return]
     return FIRST + TILE_ROWS  # type: ignore[no-any-return]
+
+
+@inlined
+def is_half_filled(n_columns: int, itemsize: int) -> bool:
+    """Tell whether so many columns of a micro-panel take the tile of half a vector."""
+    return HALF_BITS < 8 * VECTOR_BYTES and n_columns * itemsize <= HALF_BITS // 8
 
 
 @inlined
@@ -89,17 +98,23 @@ def _multiply_panel(
     padded = (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
     lines, ahead = n_panels * width * width * itemsize // LINE_BYTES, (b.start + b.stride) * itemsize
     per_tile = (lines * TILE_ROWS + padded - 1) // max(padded, 1)
-    is_tall, row = n_columns <= lanes, FIRST
+    is_tall, is_half, row = n_columns <= lanes, is_half_filled(n_columns, itemsize), FIRST
     while row < padded:
         at = row * width
         a_rows, c_rows = from_element(a, a.start + at), from_element(c, c.start + at)
         own = PanelEpilogue(epilogue.code, from_element(outputs, outputs.start + at), epilogue.accumulate)
         if is_tall and row + tall_rows_of(width) <= n_rows:
             rows = tall_rows_of(width)
-            row_tile_tall(a_rows, b, n_panels, n_remaining, c_rows, own)
+            if is_half:
+                row_tile_half(a_rows, b, n_panels, n_remaining, c_rows, own)
+            else:
+                row_tile_tall(a_rows, b, n_panels, n_remaining, c_rows, own)
         elif is_tall:
             rows = FIRST + TILE_ROWS
-            row_tile_rest(a_rows, b, n_panels, n_remaining, c_rows, own)
+            if is_half:
+                row_tile_half_rest(a_rows, b, n_panels, n_remaining, c_rows, own)
+            else:
+                row_tile_rest(a_rows, b, n_panels, n_remaining, c_rows, own)
         else:
             rows = wide_rows(padded - row)
             for _ in range(per_tile):

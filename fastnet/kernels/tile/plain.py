@@ -13,12 +13,14 @@ import numpy as np
 
 from fastnet.compiler.policy import called, inlined, kernel
 from fastnet.kernels.codegen import elementary
-from fastnet.kernels.tile.direct import DIRECT_BYTES, FEWEST_ROWS, Room, multiply_matrix, transpose
+from fastnet.kernels.runtime.arrays import in_a_row
+from fastnet.kernels.tile.direct import Room, is_direct, multiply_matrix, transpose
 from fastnet.kernels.tile.operands import Operand
+from fastnet.kernels.tile.products import FLOP_PER_THREAD
 from fastnet.validation.operations import FLOAT32, FLOAT64
 
-MOST_PRODUCTS = 8_000_000
-"""Multiply-adds up to which a call is plain: a tenth of a millisecond, for which nobody else is asked to help."""
+MOST_PRODUCTS = FLOP_PER_THREAD - 1
+"""Multiply-adds up to which a call is plain: for more, two threads would be worth it."""
 
 ndarray = np.ndarray
 
@@ -102,9 +104,12 @@ def _are_like(arrays: Any, others: Any, dtype: Any) -> bool:
     return True
 
 
+_is_direct = inlined(is_direct)
+
+
 @inlined
 def _overlap(x: Any, y: Any) -> bool:
-    first, second = x.ctypes.data, y.ctypes.data
+    first, second = np.int64(x.ctypes.data), np.int64(y.ctypes.data)
     return bool(first < second + y.nbytes and second < first + x.nbytes)
 
 
@@ -117,7 +122,7 @@ def _overlap_any(x: Any, dc: Any, a: Any, b: Any, y: Any) -> bool:
 def _is_plain(n_items: int, shape: tuple[int, int, int], itemsize: int) -> bool:
     """Tell whether products are few, and no B is one of which micro-panels would be packed."""
     m, k, n = shape
-    return 0 < n_items * m * k * n <= MOST_PRODUCTS and (m < FEWEST_ROWS or k * n * itemsize <= DIRECT_BYTES)
+    return 0 < n_items * m * k * n <= MOST_PRODUCTS and _is_direct(m, k * n * itemsize)
 
 
 @called
@@ -142,7 +147,7 @@ def _plain_product(a: Any, b: Any, bias: Any, c: Any, relu: bool, one: int) -> b
         return False
     if (bias.size != 0 and bias.size != n) or _overlap(c, a) or _overlap(c, b) or _overlap(c, bias):
         return False
-    _multiply_stack(a.reshape(a.size), b.reshape(b.size), bias, c.reshape(c.size), (m, k, n), relu, one)
+    _multiply_stack(in_a_row(a), in_a_row(b), bias, in_a_row(c), (m, k, n), relu, one)
     return True
 
 
@@ -194,13 +199,13 @@ def _plain_gradients(dc: Any, a: Any, b: Any, y: Any, da: Any, db: Any, total: A
         return False
     if _overlap_any(da, dc, a, b, y) or _overlap_any(db, dc, a, b, y) or _overlap_any(total, dc, a, b, y):
         return False
-    upstream = dc.reshape(dc.size)
+    upstream = in_a_row(dc)
     if y.size > 0:
         rectified = scratch[b.size :]
         _rectify(upstream, y, rectified)
         upstream = rectified
     _differentiate_stack(
-        upstream, a.reshape(a.size), b.reshape(b.size), da.reshape(a.size), db.reshape(b.size), total, scratch,
+        upstream, in_a_row(a), in_a_row(b), in_a_row(da), in_a_row(db), total, scratch,
         (m, k, n), one,
     )  # fmt: skip
     return True

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.runtime.arrays import flat, no_elements, room
+from fastnet.kernels.runtime.arrays import empty, flat, no_elements
 from fastnet.kernels.runtime.claims import make_control, share_work
 from fastnet.kernels.tile.direct import LONG_ROWS, MOST_COLUMNS, multiply_directly, room_for
 from fastnet.kernels.tile.micro_panels import TILE_ROWS
@@ -59,7 +59,7 @@ def multiply(
 def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: Any, relu: bool) -> None:
     """Cut the work into items, make room for each thread, and have it done."""
     items, m, k, n = shape
-    n_packed = room_for((m, k, n), c.itemsize)
+    n_packed = room_for((m, k, n), c.itemsize, b[3] != 1)
     pieces = 1 if team == 1 else PIECES_PER_THREAD * team
     groups, per_matrix = min(items, pieces), -(-pieces // items)
     blocks, splits = max(1, min(per_matrix, m // TILE_ROWS)), 1
@@ -73,12 +73,12 @@ def _multiply_directly(team: int, shape: Shape, a: Any, b: Any, c: Any, bias: An
         blocks = max(blocks, -(-m // LONG_ROWS))
         n_transposed = -(-m // blocks) * k
     n_room = n_packed + n_transposed
-    written, scratch = no_elements(c.dtype, 2) if n_room == 0 else room(team, n_room, c.dtype)
+    scratch = no_elements(c.dtype, 2)[1] if n_room == 0 else empty((team, n_room), c.dtype)
     numbers = (*a[2:], *b[2:], k, m, n, groups, blocks, splits, n_packed, int(n_transposed > 0), int(relu))
     if team == 1:
-        multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
+        multiply_directly(0, make_control(), a[0], a[1], b[0], b[1], c, bias, scratch, numbers)
     else:
-        share_work(multiply_directly, team, a[0], a[1], b[0], b[1], c, bias, scratch, written, numbers)
+        share_work(multiply_directly, team, a[0], a[1], b[0], b[1], c, bias, scratch, numbers)
 
 
 def threads_for(flop: int, n_threads: int | None = None, per_thread: int | None = None) -> int:

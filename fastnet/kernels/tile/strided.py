@@ -15,7 +15,7 @@ from numba.core import types
 
 from fastnet.compiler.policy import emitted, inlined, is_x86, vector_bits
 from fastnet.kernels.codegen.ir import BIT, llvm_float, loop, whole
-from fastnet.kernels.codegen.vectors import Vectors
+from fastnet.kernels.codegen.vectors import HALF_BITS, Vectors
 from fastnet.kernels.tile.operands import below
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify
 
@@ -50,11 +50,11 @@ def _reduce(tile: RegisterTile, a: Strided, b: Strided, depth: Any, sums: list[A
     return tile.reduce(rest, a._replace(pointer=a_at), b._replace(pointer=b_at), sums, 1)[2]
 
 
-def _make_tile(rows: int, vectors: int, is_short: bool) -> Any:
+def _make_tile(rows: int, vectors: int, is_short: bool, bits: int) -> Any:
     @emitted
     def tile(_typing: Any, a: Any, b: Any, depth: Any, c: Any, last: Any, epilogue: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vec = Vectors(builder, llvm_float(c.types[0].dtype))
+            vec = Vectors(builder, llvm_float(c.types[0].dtype), bits)
             a_in, b_in, c_in = (_strided(vec, context, signature.args[i], args[i]) for i in (0, 1, 3))
             emitter = _tile(vec, rows, vectors, is_short, args[4])
             bias, start, relu, accumulate = (builder.extract_value(args[5], i) for i in range(4))
@@ -83,10 +83,10 @@ def _tile_rows(vectors: int) -> tuple[int, int, int]:
     return {1: (8, 4, 2), 2: (6, 4, 2), 3: (4, 2, 1)}[vectors]
 
 
-def _make_rows(vectors: int, is_short: bool = False) -> Any:
+def _make_rows(vectors: int, is_short: bool = False, bits: int = vector_bits()) -> Any:
     """Make what multiplies all rows of A by a micro-panel of B: tiles of as many rows as fit, fewer for the rest."""
     most, some, few = _tile_rows(vectors)
-    tall, half, quarter, one = (_make_tile(rows, vectors, is_short) for rows in (most, some, few, 1))
+    tall, half, quarter, one = (_make_tile(rows, vectors, is_short, bits) for rows in (most, some, few, 1))
 
     @inlined
     def multiply_rows(a: Any, b: Any, depth: int, c: Any, n_rows: int, last: int, epilogue: Any) -> None:
@@ -134,3 +134,6 @@ pack_3, pack_2, pack_1 = map(_make_pack, (3, 2, 1))
 rows_by_3, rows_by_2, rows_by_1, rows_by_part = (
     _make_rows(3), _make_rows(2), _make_rows(1), _make_rows(1, is_short=True),
 )  # fmt: skip
+
+rows_by_half = _make_rows(1, is_short=True, bits=HALF_BITS)
+"""For rows that fill half a vector, or less."""

@@ -1,15 +1,7 @@
 """One table of cases over every operation, for tests, for the gate and for benchmarks."""
 
 from fastnet.measure.cases.activations import activation_cases
-from fastnet.measure.cases.case import (
-    DTYPES,
-    Arguments,
-    Case,
-    compare_results,
-    difference,
-    run,
-    tolerances,
-)
+from fastnet.measure.cases.case import DTYPES, Arguments, Case, compare_results, difference, run, tolerances
 from fastnet.measure.cases.dropout import dropout_cases
 from fastnet.measure.cases.losses import loss_cases
 from fastnet.measure.cases.networks import inference_case, inference_cases, network

@@ -10,14 +10,12 @@ import numpy as np
 
 from fastnet import reference
 from fastnet.measure.cases.case import EXACT, Arguments, Bound, Case, labelled, normal, positive
-from fastnet.reference.rectifiers import GELU_CUBIC, GELU_END, GELU_FACTOR, SILU_END
+from fastnet.reference.gated import GELU_CUBIC, GELU_END, GELU_FACTOR, SILU_END
+from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
 
-ACTIVATIONS = (
-    "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "sigmoid", "tanh", "identity", "softmax",
-    "log_softmax",
-)  # fmt: skip
+NAMES = (*ACTIVATIONS, "softmax", "log_softmax")
 GATED = ("gelu", "silu")
-"""Activations x * sigmoid(v(x)), whose gradient needs the input."""
+"""Activations x * sigmoid(v(x))."""
 
 ELEMENTWISE: list[Any] = [(0, 3), (), (1, 1), (7,), (5, 13), (2, 3, 5), "extremes"]
 REALISTIC_ELEMENTWISE = [(128, 128)]
@@ -48,7 +46,7 @@ def _activation_forward(inputs: Any, shape: Any, dtype: Any, rng: np.random.Gene
 
 def _activation_backward(name: str, inputs: Any, shape: Any, dtype: Any, rng: np.random.Generator) -> Arguments:
     x = inputs(shape, dtype, rng)
-    if name in GATED:
+    if name in FROM_INPUT:
         return {"dy": np.asarray(normal(rng, dtype, *x.shape)), "x": x}
     y = getattr(reference, f"{name}_forward")(x)
     return {"dy": normal(rng, dtype, *y.shape), "y": y}
@@ -80,6 +78,9 @@ def _activation_bounds(name: str, given: Arguments, expected: list[Any]) -> list
         return [EXACT]
     if name.startswith(GATED):
         return [(4, _gated_size(name, given, size))]
+    if name.startswith(FROM_INPUT):
+        slope = 0.0 if name.endswith("forward") else np.abs(given["dy"])  # which goes through zero
+        return [(8, np.where(size < np.inf, size, 0) + np.where(slope < np.inf, slope, 0))]
     if name.startswith(("elu", "selu", "softplus", "sigmoid")) or name == "tanh_forward":
         return [(1, np.where(size < np.inf, size, 0))]
     n_classes = given["y" if "y" in given else "x"].shape[-1:] or (1,)
@@ -100,7 +101,7 @@ def activation_cases() -> list[Case]:
     """Return all of them."""
     elementwise, classes = labelled(ELEMENTWISE, REALISTIC_ELEMENTWISE), labelled(CLASSES, REALISTIC_CLASSES)
     cases = []
-    for name in ACTIVATIONS:
+    for name in NAMES:
         rows = name.endswith("softmax")
         inputs: Any = scores if rows else _elementwise_inputs
         for size, label, real in classes if rows else elementwise:
@@ -108,7 +109,7 @@ def activation_cases() -> list[Case]:
             backward = partial(_activation_backward, name, inputs, size)
             for part, make, in_place in (
                 ("forward", forward, ("x",)),
-                ("backward", backward, ("dy", "x" if name in GATED else "y")),
+                ("backward", backward, ("dy", "x" if name in FROM_INPUT else "y")),
             ):
                 operation = f"{name}_{part}"
                 bounds = partial(_activation_bounds, operation)

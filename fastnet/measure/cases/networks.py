@@ -27,12 +27,7 @@ def samples(n: int, n_in: int, x_dtype: Any, dtype: Any, rng: np.random.Generato
 
 
 def _predict(
-    n: int,
-    sizes: Sequence[int],
-    activations: Sequence[str],
-    x_dtype: Any,
-    dtype: Any,
-    rng: np.random.Generator,
+    n: int, sizes: Sequence[int], activations: Sequence[str], x_dtype: Any, dtype: Any, rng: np.random.Generator
 ) -> Arguments:
     x, scale = samples(n, sizes[0], x_dtype, dtype, rng)
     named = {"sizes": sizes, "activations": activations, "scale": scale}

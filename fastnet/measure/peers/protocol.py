@@ -6,13 +6,13 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import fastnet
+from fastnet.measure.environment import installed_version
 from fastnet.measure.workloads import Workload
 from fastnet.validation import training as training_checks
 
@@ -112,12 +112,7 @@ class Peer:
     @property
     def version(self) -> str | None:
         """Version that is installed, None if there is none."""
-        if self.module == "fastnet":
-            return fastnet.__version__
-        try:
-            return version(self.distribution)
-        except PackageNotFoundError:
-            return None
+        return fastnet.__version__ if self.module == "fastnet" else installed_version(self.distribution)
 
     def missing(self) -> str | None:
         """Return why it cannot run, or None; the library is not imported for that."""

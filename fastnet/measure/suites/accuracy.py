@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import fmean, stdev
@@ -13,8 +14,9 @@ import numpy.typing as npt
 
 from fastnet.datasets import Dataset, load_digits, stratified_split
 from fastnet.measure.peers import PEERS, Peer, Unavailable
+from fastnet.measure.tables import Table, duration, left_out
+from fastnet.measure.timing import Harness
 from fastnet.measure.workloads import Workload
-from fastnet.validation import training as training_checks
 
 TARGETS = (0.90, 0.95, 0.97, 0.98)
 """Shares of the test samples that have to be classified right."""
@@ -25,7 +27,10 @@ GRIDS = {"sgd": (0.03, 0.1, 0.3, 1.0), "adam": (0.001, 0.003, 0.01, 0.03)}
 HELD_OUT = 0.2
 """Share of the samples to test with, where a dataset has no test part."""
 
-Progress = Callable[[str], object]
+NOTE = """\
+Seconds of training, mean and deviation over the seeds that reached it, until the network gets so many of the test data
+right; evaluation is not counted. Everyone had the same four learning rates to choose from. Compilation is that of the
+first warm-up in the process, shorter where a library had cached it before."""
 
 
 class Split(NamedTuple):
@@ -101,14 +106,13 @@ class _Race:
     workload: Workload
     targets: tuple[float, ...]
     max_epochs: int
-    n_threads: int | None
-    progress: Progress
+    harness: Harness
 
     def train(self, peer: Peer, learning_rate: float, seed: int) -> _Curve:
         """Train until the last target is reached, the epochs are used up, or training diverges."""
-        self.progress(f"{peer.name}: learning rate {learning_rate:g}, seed {seed}")
+        self.harness.progress(f"{peer.name}: learning rate {learning_rate:g}, seed {seed}")
         X, y, X_test, y_test = self.data
-        run = peer.prepare(self.workload, X, y, self.n_threads, seed, learning_rate)
+        run = peer.prepare(self.workload, X, y, self.harness.n_threads, seed, learning_rate)
         curve = _Curve(run.warm_up())
         while len(curve.seconds) < self.max_epochs and curve.best < self.targets[-1]:
             try:
@@ -118,20 +122,30 @@ class _Race:
             curve.accuracy.append(float(np.mean(run.logits_argmax(X_test) == y_test)))
         return curve
 
+    def tuned(self, peer: Peer, grid: Sequence[float], seed: int) -> tuple[float, float]:
+        """Return the learning rate to use and the seconds of the first warm-up; raise `Unavailable`."""
+        missing = peer.missing()
+        if missing is not None:
+            raise Unavailable(missing)
+        curves = {float(rate): self.train(peer, rate, seed) for rate in grid}
+        reached = [target for target in self.targets if any(curve.best >= target for curve in curves.values())]
+
+        def merit(rate: float) -> tuple[float, float]:
+            epochs = curves[rate].epochs(reached[-1]) if reached else None
+            return -(epochs or self.max_epochs + 1), curves[rate].best
+
+        return max(curves, key=merit), next(iter(curves.values())).compile_seconds
+
 
 def time_to_accuracy(
     peer_keys: Sequence[str],
-    X: npt.NDArray[Any],
-    y: npt.NDArray[Any],
-    X_test: npt.NDArray[Any],
-    y_test: npt.NDArray[Any],
+    data: Split,
     workload: Workload,
+    harness: Harness,
     targets: Sequence[float] = TARGETS,
     seeds: Sequence[int] = (0, 1, 2),
     learning_rates: Sequence[float] | None = None,
     max_epochs: int = 30,
-    n_threads: int | None = None,
-    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Measure how long libraries train until they reach some accuracies on the test data.
 
@@ -144,10 +158,12 @@ def time_to_accuracy(
     ----------
     peer_keys : sequence of str
         Libraries, by their keys in `fastnet.measure.peers.PEERS`.
-    X, y, X_test, y_test : ndarray
+    data : Split
         float32 or float64 features and integer classes, to train on and to test with.
     workload : Workload
-        Network, batch and optimizer; samples and dtype are those of `X`, repeats is 1.
+        Network, batch and optimizer; samples and dtype are those of the data, repeats is 1.
+    harness : Harness
+        With how many threads; its progress is told of each training.
     targets : sequence of float
         Accuracies in (0, 1].
     seeds : sequence of int
@@ -156,10 +172,6 @@ def time_to_accuracy(
         What may be tried; `GRIDS` for the optimizer, if not given.
     max_epochs : int, default 30
         Longest training.
-    n_threads : int, optional
-        Threads of the libraries; as many as the kernels take by themselves if not given.
-    progress : callable, optional
-        Called with a line of text before each training.
 
     Returns
     -------
@@ -170,73 +182,29 @@ def time_to_accuracy(
         warm-up, come on top in `seconds_with_compile`. `accuracy` is that of each seed's best epoch. A library that
         cannot run says why in `skipped`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        For an argument that cannot be used.
-
     Notes
     -----
     Rates are chosen, and best epochs found, on the test data, for everyone alike: accuracies are no estimates for new
     data. The first warm-up finds what an earlier one in the process, or a cache on disk, has left behind; only a new
     process with empty caches shows what compiling from nothing takes.
     """
-    grid = tuple(GRIDS[workload.optimizer] if learning_rates is None else learning_rates)
-    _check(peer_keys, targets, seeds, grid, max_epochs)
-    workload = replace(workload, samples=len(X), dtype=X.dtype.name, repeats=1)
-    data = Split(X, y, X_test, y_test)
-    race = _Race(data, workload, tuple(sorted(targets)), max_epochs, n_threads, progress or (lambda message: None))
+    grid = GRIDS[workload.optimizer] if learning_rates is None else learning_rates
+    workload = replace(workload, samples=len(data.X), dtype=data.X.dtype.name, repeats=1)
+    race = _Race(data, workload, tuple(sorted(targets)), max_epochs, harness)
     tuned: dict[str, tuple[float, float]] = {}
-    skipped: dict[str, str] = {}
+    rows = {key: {"peer": key, "name": PEERS[key].name, "version": PEERS[key].version} for key in peer_keys}
     for key in peer_keys:
         try:
-            tuned[key] = _tuned(race, PEERS[key], grid, seeds[0])
+            tuned[key] = race.tuned(PEERS[key], grid, seeds[0])
         except Unavailable as error:
-            skipped[key] = str(error)
+            rows[key]["skipped"] = str(error)
     curves: dict[str, list[_Curve]] = {key: [] for key in tuned}
-    for i, seed in enumerate(seeds):
-        for key in list(tuned) if i % 2 == 0 else list(tuned)[::-1]:
+    for seed, turn in zip(seeds, replace(harness, rounds=len(seeds), seconds=math.inf).turns(), strict=True):
+        for key in list(tuned)[::turn]:
             curves[key].append(race.train(PEERS[key], tuned[key][0], seed))
-    heads = {key: {"peer": key, "name": PEERS[key].name, "version": PEERS[key].version} for key in peer_keys}
-    return [
-        {**heads[key], "skipped": skipped[key]}
-        if key in skipped
-        else {**heads[key], "skipped": None, **_summary(race, curves[key], *tuned[key])}
-        for key in peer_keys
-    ]
-
-
-def _check(
-    peer_keys: Sequence[str], targets: Sequence[float], seeds: Sequence[int], grid: Sequence[float], max_epochs: int
-) -> None:
-    for key in peer_keys:
-        training_checks.choice("peer_keys", key, tuple(PEERS))
-    for name, values in (("targets", targets), ("seeds", seeds), ("learning_rates", grid)):
-        if not values:
-            raise ValueError(f"{name} must hold at least one value, got none")
-    for target in targets:
-        training_checks.real("targets", target)
-        if not 0 < target <= 1:
-            raise ValueError(f"targets must lie in (0, 1], got {target}")
-    for seed in seeds:
-        training_checks.whole("seeds", seed, 0)
-    training_checks.hyperparameters(**{f"learning_rates[{i}]": rate for i, rate in enumerate(grid)})
-    training_checks.whole("max_epochs", max_epochs, 1)
-
-
-def _tuned(race: _Race, peer: Peer, grid: Sequence[float], seed: int) -> tuple[float, float]:
-    """Return the learning rate to use and the seconds of the first warm-up."""
-    missing = peer.missing()
-    if missing is not None:
-        raise Unavailable(missing)
-    curves = {float(rate): race.train(peer, rate, seed) for rate in grid}
-    reached = [target for target in race.targets if any(curve.best >= target for curve in curves.values())]
-
-    def merit(rate: float) -> tuple[float, float]:
-        epochs = curves[rate].epochs(reached[-1]) if reached else None
-        return -(epochs or race.max_epochs + 1), curves[rate].best
-
-    return max(curves, key=merit), next(iter(curves.values())).compile_seconds
+    for key in tuned:
+        rows[key] |= {"skipped": None, **_summary(race, curves[key], *tuned[key])}
+    return list(rows.values())
 
 
 def _summary(race: _Race, curves: Sequence[_Curve], learning_rate: float, compile_seconds: float) -> dict[str, Any]:
@@ -268,3 +236,28 @@ def _reached(curves: Sequence[_Curve], target: float, compile_seconds: float) ->
 
 def _spread(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
+
+
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: a line for each library and data, and who was left out."""
+    run = [row for row in rows if not row.get("skipped")]
+    reached = [f"to {target['target']:.0%}" for row in run[:1] for target in row["targets"]]
+    lines = [
+        [
+            row["data"], row["name"], f"{row['learning_rate']:g}", f"{row['accuracy']['mean']:.2%}",
+            *map(_shown, row["targets"]), duration(row["compile_seconds"]),
+        ]
+        for row in run
+    ]  # fmt: skip
+    skipped = left_out(row["skipped"] for row in rows if row.get("skipped"))
+    heading = ["data", "library", "learning rate", "best accuracy", *reached, "compile"]
+    return [NOTE, table(heading, lines), *skipped]
+
+
+def _shown(target: dict[str, Any]) -> str:
+    if target["seconds"] is None:
+        return "never"
+    deviation = "" if target["spread"] is None else f" ± {duration(target['spread'])}"
+    some = "" if target["reached"] == target["of"] else f" ({target['reached']} of {target['of']} seeds)"
+    compiled = f", {duration(target['seconds_with_compile'])} with compilation"
+    return f"{duration(target['seconds'])}{deviation}{some}{compiled}"

@@ -6,8 +6,7 @@ processor for milliseconds, many times what a step takes: then more threads can 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,9 @@ from fastnet.machine.cores import available_cores
 from fastnet.measure.peers import PEERS, Peer, Run
 from fastnet.measure.peers.own import ChoosingRun, WaitingRun
 from fastnet.measure.suites.busy import Busy
-from fastnet.measure.suites.suite import PAUSE, prepare
-from fastnet.measure.timing import spread
+from fastnet.measure.suites.networks import prepare
+from fastnet.measure.tables import Table, left_out, losses, rate
+from fastnet.measure.timing import Harness, settle, spread
 from fastnet.measure.workloads import Workload
 
 BUSY = (0, 1, 2, 4)
@@ -38,7 +38,13 @@ WORKLOADS = (
 )
 """Whole batches, and so few of them that an epoch ends in seconds even if each waits for a time slice."""
 
-Progress = Callable[[str], object]
+NOTE = """\
+Samples per second of training beside so many processes that only compute, in the same session and with the same
+priority, as other programs of a user have. Everyone trains for about {seconds:g} s at a time, in whole epochs: A B C
+alone, beside one process, two and four, and in the next round backwards. Given are medians of the rounds, and in
+brackets the interval. Without a number, fastnet has as many threads as it chooses, and others one for each processor.
+There are few rows, so that epochs end even where each step waits for a time slice, and the learning rate is
+{learning_rate:g}, so that nobody learns them by heart."""
 
 
 def entrants(keys: Sequence[str]) -> dict[str, tuple[Peer, int | None]]:
@@ -72,7 +78,7 @@ def _named(peer: Peer, n_threads: int) -> Peer:
     return replace(peer, name=f"{peer.name}, {n_threads} threads")
 
 
-def measure(workload: Workload, keys: Sequence[str], rounds: int, seconds: float, progress: Progress) -> dict[str, Any]:
+def measure(workload: Workload, keys: Sequence[str], harness: Harness) -> dict[str, Any]:
     """Train a network in every library beside none, one, two and four busy processes; return the row of the results.
 
     Parameters
@@ -81,13 +87,8 @@ def measure(workload: Workload, keys: Sequence[str], rounds: int, seconds: float
         The network, its batches and data.
     keys : sequence of str
         Of `fastnet.measure.peers.PEERS`; see `entrants`.
-    rounds : int
-        Timings of each library beside each number of processes; at least two are taken. Within a round everything
-        goes forwards, in the next backwards.
-    seconds : float
-        After which no further round begins.
-    progress : callable
-        Is told what runs.
+    harness : Harness
+        How often and for how long. Within a round everything goes forwards, in the next backwards.
 
     Returns
     -------
@@ -96,48 +97,56 @@ def measure(workload: Workload, keys: Sequence[str], rounds: int, seconds: float
         of them, or why it is missing, and what is to be doubted.
     """
     peers = entrants(keys)
-    runs, missing, _ = prepare(workload, peers, lambda text: progress(f"in company, {text}"), LEARNING_RATE)
-    progress(f"in company, {workload.name}: measuring")
-    rates, doubts = _timed(runs, rounds, seconds)
+    told = replace(harness, progress=lambda text: harness.progress(f"in company, {text}"))
+    runs, missing, _ = prepare(workload, peers, told, LEARNING_RATE)
+    rates, found = _timed(runs, harness)
     results: dict[str, dict[str, Any]] = {
-        key: {"samples_per_second": [spread(values)._asdict() for values in beside.values()]}
-        for key, beside in rates.items()
+        key: {"samples_per_second": [spread(values) for values in beside.values()]} for key, beside in rates.items()
     }
     results |= {key: {"missing": reason} for key, reason in missing.items()}
     head = {key: {"label": peer.name, "version": peer.version} for key, (peer, _) in peers.items()}
     return {
         **workload.to_dict(), "name": workload.name, "busy": list(BUSY), "rounds": len(rates["fastnet"][0]),
         "seconds": SECONDS, "learning_rate": LEARNING_RATE, "peers": {key: head[key] | results[key] for key in head},
-        "doubts": [f"in company, {workload.name}: {doubt}" for doubt in doubts],
+        "doubts": [f"in company, {workload.name}: {doubt}" for doubt in found],
     }  # fmt: skip
 
 
-def _timed(runs: dict[str, Run], rounds: int, seconds: float) -> tuple[dict[str, dict[int, list[float]]], list[str]]:
+def _timed(runs: dict[str, Run], harness: Harness) -> tuple[dict[str, dict[int, list[float]]], list[str]]:
     """Return the rates of each run beside each number of processes, and what is to be doubted of them."""
     rates: dict[str, dict[int, list[float]]] = {key: {n: [] for n in BUSY} for key in runs}
-    doubts: dict[str, None] = {}
-    end = time.perf_counter() + seconds
-    for i in range(rounds):
-        direction = 1 if i % 2 == 0 else -1
-        for n in BUSY[::direction]:
+    found: dict[str, None] = {}
+    for turn in harness.turns():
+        for n in BUSY[::turn]:
             with Busy(n) as busy:
-                for key in list(runs)[::direction]:
-                    time.sleep(PAUSE)
+                for key in list(runs)[::turn]:
+                    settle()
                     rates[key][n].append(runs[key].train_for(SECONDS))
-            doubts |= dict.fromkeys(busy.doubts())
-        if i >= 1 and time.perf_counter() > end:
-            break
-    return rates, list(doubts)
+            found |= dict.fromkeys(busy.doubts())
+    return rates, list(found)
 
 
-def measure_all(
-    workloads: Sequence[Workload], keys: Sequence[str], rounds: int, seconds: float, progress: Progress
-) -> list[dict[str, Any]]:
-    """Measure networks one after the other, each for its share of the seconds."""
-    return [measure(workload, keys, rounds, seconds / len(workloads), progress) for workload in workloads]
+def doubts(row: dict[str, Any]) -> list[str]:
+    """Say which company was lost."""
+    return list(row["doubts"])
 
 
-def losses(row: dict[str, Any]) -> list[str]:
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: a line for each library and network, and who is faster than fastnet."""
+    heading = ["network", "library", *map(beside, rows[0]["busy"])]
+    peers = [(row, peer) for row in rows for peer in row["peers"].values()]
+    lines = [
+        [row["name"], peer["label"], *map(rate, peer["samples_per_second"])]
+        for row, peer in peers
+        if "missing" not in peer
+    ]
+    rounds = f"Rounds: {', '.join(str(row['rounds']) for row in rows)}."
+    missing = left_out(peer["missing"] for _, peer in peers if "missing" in peer)
+    found = [loss for row in rows for loss in _faster(row)]
+    return [NOTE.format(**rows[0]), table(heading, lines), rounds, losses(found), *missing]
+
+
+def _faster(row: dict[str, Any]) -> list[str]:
     """Name who is faster than fastnet, and beside how many processes: others, and fastnet itself with one thread."""
     found = []
     for key, peer in row["peers"].items():

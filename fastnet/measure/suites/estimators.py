@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,13 +18,16 @@ import fastnet
 from fastnet.machine.threads import resolve_threads
 from fastnet.measure.peers.own import blas_threads
 from fastnet.measure.suites.fit_data import KINDS, Labels
-from fastnet.measure.suites.suite import PAUSE, doubts
-from fastnet.measure.timing import alternate, loops_for, seconds_of, spread
+from fastnet.measure.tables import Table, duration, losses, ratio_of, too_noisy, wins_of
+from fastnet.measure.timing import Harness, in_loops, ratios_to, settle
 
 LABELS = {"fastnet": "fastnet", "sklearn": "scikit-learn"}
 BATCH = 200
 
-Progress = Callable[[str], object]
+NOTE = """\
+`MLPClassifier` of fastnet and of scikit-learn, with default settings but for what is said, fitted from the same seed to
+the same arrays. Fits are timed as a user's are, with all that checks and prepares the data; neither stops early. That
+the last losses of both are the same, up to rounding, shows that both did the same."""
 
 
 @dataclass(frozen=True)
@@ -110,27 +115,21 @@ ONE_ROW = Fit(1_000, 784, 1)
 @contextmanager
 def _settled(n_threads: int) -> Iterator[None]:
     """Give BLAS its threads, after those of the library before have stopped spinning; hide that nothing converged."""
-    time.sleep(PAUSE)
+    settle()
     with blas_threads(n_threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def measure_fit(fit: Fit, rounds: int, seconds: float, n_threads: int | None, progress: Progress) -> dict[str, Any]:
+def measure_fit(fit: Fit, harness: Harness) -> dict[str, Any]:
     """Fit both classifiers, alternately, and return the row of the results.
 
     Parameters
     ----------
     fit : Fit
         What to fit.
-    rounds : int
-        Fits of each; at least two are taken.
-    seconds : float
-        After which no further round begins.
-    n_threads : int, optional
-        For both; as many as the kernels take by themselves if not given.
-    progress : callable
-        Is told what runs.
+    harness : Harness
+        How often, for how long, and with how many threads for both.
 
     Returns
     -------
@@ -138,23 +137,23 @@ def measure_fit(fit: Fit, rounds: int, seconds: float, n_threads: int | None, pr
         JSON-ready: the fit, the median seconds of each library, the ratio of scikit-learn to fastnet,
         and what they arrived at, which shows that both did the same: the epochs and the loss of the last one.
     """
-    threads = _threads(fit, n_threads)
+    threads = _threads(fit, harness.n_threads)
     X, y = fit.data()
     last: dict[str, Any] = {}
 
     def fitted(key: str) -> float:
         with _settled(threads):
-            last[key] = fit.model(key, n_threads)
+            last[key] = fit.model(key, harness.n_threads)
             start = time.perf_counter()
             last[key].fit(X, y)
             return time.perf_counter() - start
 
-    progress(f"{fit.name}, {fit.dtype}: warming up")
+    harness.progress(f"{fit.name}, {fit.dtype}: warming up")
     for key in LABELS:
         with _settled(threads):
-            fit.model(key, n_threads, 1).fit(X[:BATCH], y[:BATCH])  # compiles
-    progress(f"{fit.name}, {fit.dtype}: measuring")
-    times = _alternated({key: lambda k=key: fitted(k) for key in LABELS}, rounds, seconds)  # type: ignore[misc]
+            fit.model(key, harness.n_threads, 1).fit(X[:BATCH], y[:BATCH])  # compiles
+    harness.progress(f"{fit.name}, {fit.dtype}: measuring")
+    times = harness.times({key: partial(fitted, key) for key in LABELS})
     reached = {
         "epochs": {key: last[key].n_iter_ for key in LABELS},
         "loss": {key: float(last[key].loss_) for key in LABELS},
@@ -162,57 +161,59 @@ def measure_fit(fit: Fit, rounds: int, seconds: float, n_threads: int | None, pr
     return _row(fit, fit.name, threads, times) | reached
 
 
-def measure_one_row(rounds: int, n_threads: int | None) -> dict[str, Any]:
+def measure_one_row(harness: Harness) -> dict[str, Any]:
     """Time `predict_proba` of one row in both classifiers, alternately; a row as that of `measure_fit`."""
-    threads = _threads(ONE_ROW, n_threads)
+    threads = _threads(ONE_ROW, harness.n_threads)
     X, y = ONE_ROW.data()
-    row = X[:1]
+    harness.progress("predict_proba of one row")
     with _settled(threads):
-        models = {key: ONE_ROW.model(key, n_threads).fit(X, y) for key in LABELS}
-        calls = {key: lambda m=model: m.predict_proba(row) for key, model in models.items()}
-        loops = {key: loops_for(call) for key, call in calls.items()}
-        runs = {key: lambda k=key: seconds_of(calls[k], loops[k]) / loops[k] for key in LABELS}
-        times = _alternated(runs, rounds, float("inf"))
+        models = {key: ONE_ROW.model(key, harness.n_threads).fit(X, y) for key in LABELS}
+        times = harness.times({key: in_loops(partial(model.predict_proba, X[:1])) for key, model in models.items()})
     return _row(ONE_ROW, f"predict_proba of 1 x {ONE_ROW.features}", threads, times)
 
 
-def measure_all(
-    fits: Sequence[Fit], rounds: int, seconds: float, n_threads: int | None, progress: Progress
-) -> list[dict[str, Any]]:
+def measure_all(fits: Sequence[Fit], harness: Harness) -> list[dict[str, Any]]:
     """Measure fits one after the other, each for its share of the seconds, and the prediction of one row.
 
     A fit with one thread is left out where there is only one.
     """
-    wanted = [fit for fit in fits if not fit.one_thread or resolve_threads(n_threads) > 1]
-    rows = [measure_fit(fit, rounds, seconds / len(wanted), n_threads, progress) for fit in wanted]
-    progress("predict_proba of one row")
-    return [*rows, measure_one_row(rounds, n_threads)]
-
-
-def noise(row: dict[str, Any]) -> list[str]:
-    """Say if the machine was too noisy to conclude anything from a row."""
-    return doubts(f"{row['name']}, {row['dtype']}, threads: {row['threads']}", LABELS["sklearn"], row["ratio"])
+    wanted = [fit for fit in fits if not fit.one_thread or resolve_threads(harness.n_threads) > 1]
+    rows = [measure_fit(fit, share) for fit, share in harness.shares(wanted)]
+    return [*rows, measure_one_row(replace(harness, seconds=math.inf))]
 
 
 def _threads(fit: Fit, n_threads: int | None) -> int:
     return 1 if fit.one_thread else resolve_threads(n_threads)
 
 
-def _alternated(runs: Mapping[str, Callable[[], float]], rounds: int, seconds: float) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {key: [] for key in runs}
-    end = time.perf_counter() + seconds
-    for i, once in enumerate(alternate(runs, rounds)):
-        for key, passed in once.items():
-            times[key].append(passed)
-        if i >= 1 and time.perf_counter() > end:
-            break
-    return times
-
-
 def _row(fit: Fit, name: str, threads: int, times: Mapping[str, list[float]]) -> dict[str, Any]:
-    ratios = [other / own for own, other in zip(times["fastnet"], times["sklearn"], strict=True)]
     return {
-        "name": name, "dtype": fit.dtype, "threads": threads, "rounds": len(ratios),
+        "name": name, "dtype": fit.dtype, "threads": threads, "rounds": len(times["fastnet"]),
         "seconds": {key: statistics.median(values) for key, values in times.items()},
-        "ratio": spread(ratios)._asdict(),
+        "ratio": ratios_to(times["fastnet"], times["sklearn"]),
     }  # fmt: skip
+
+
+def doubts(row: dict[str, Any]) -> list[str]:
+    """Say if the machine was too noisy to conclude anything from a row."""
+    return too_noisy(f"{row['name']}, {row['dtype']}, threads: {row['threads']}", LABELS["sklearn"], row["ratio"])
+
+
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: a line for each fit, and where scikit-learn is faster."""
+    heading = ["estimators", "dtype", "threads", "fastnet", "scikit-learn", "scikit-learn / fastnet", "losses"]
+    lines = [
+        [
+            row["name"], row["dtype"], str(row["threads"]), *(duration(row["seconds"][key]) for key in LABELS),
+            ratio_of(row), ", ".join(f"{row['loss'][key]:.6f}" for key in LABELS) if "loss" in row else "-",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    found = [
+        loss
+        for row in rows
+        for loss in wins_of(
+            LABELS["sklearn"], f"{row['name']} ({row['dtype']}, threads: {row['threads']})", row["ratio"]
+        )
+    ]
+    return [NOTE, table(heading, lines), losses(found)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from fastnet.measure.roofline import fma_peak
-from fastnet.measure.timing import loops_for, seconds_of, spread
+from fastnet.measure.peers import PEERS
+from fastnet.measure.roofline import beside_peak
+from fastnet.measure.tables import Table, duration, with_interval
+from fastnet.measure.timing import Harness, in_loops, ratios_to, seconds_of, spread
 from fastnet.network import Network
 from fastnet.predictor import Predictor
 
@@ -62,7 +64,7 @@ def one_row(keys: Sequence[str], rounds: int = 15) -> dict[str, Any]:
     Parameters
     ----------
     keys : sequence of str
-        Of `fastnet.measure.peers.PEERS`, of libraries that are installed.
+        Of `fastnet.measure.peers.PEERS`; those that are not installed are left out.
     rounds : int
         Timings of each library, alternately.
 
@@ -71,18 +73,10 @@ def one_row(keys: Sequence[str], rounds: int = 15) -> dict[str, Any]:
     dict
         JSON-ready: median seconds of a call, and of the ratios to fastnet.
     """
-    calls = _calls(SIZES, keys)
-    loops = {key: loops_for(call) for key, call in calls.items()}
-    times: dict[str, list[float]] = {key: [] for key in calls}
-    for i in range(rounds):
-        for key in list(calls) if i % 2 == 0 else list(calls)[::-1]:
-            times[key].append(seconds_of(calls[key], loops[key]) / loops[key])
-    ratios = {
-        key: spread([b / a for a, b in zip(times["fastnet"], values, strict=True)])._asdict()
-        for key, values in times.items()
-        if key != "fastnet"
-    }
-    seconds = {key: spread(values)._asdict() for key, values in times.items()}
+    calls = _calls(SIZES, [key for key in keys if PEERS[key].missing() is None])
+    times = Harness(rounds).times({key: in_loops(call) for key, call in calls.items()})
+    ratios = {key: ratios_to(times["fastnet"], values) for key, values in times.items() if key != "fastnet"}
+    seconds = {key: spread(values) for key, values in times.items()}
     return {"name": f"one row of {'-'.join(map(str, SIZES))}", "seconds": seconds, "ratios": ratios}
 
 
@@ -93,19 +87,28 @@ def many_rows(rounds: int = 7, n_threads: int | None = None) -> dict[str, Any]:
     network = Network(MANY_SIZES, seed=0)
     X = np.random.default_rng(0).random((MANY_ROWS, MANY_SIZES[0]), dtype=np.float32)
     flop = 2 * MANY_ROWS * sum(a * b for a, b in pairwise(MANY_SIZES))
-    arguments = (network.parameters, X, network.sizes, network.activations)
-    predict_logits(*arguments, n_threads=n_threads)
+    call = partial(predict_logits, network.parameters, X, network.sizes, network.activations, n_threads=n_threads)
+    call()
     fractions, seconds = [], []
     for _ in range(rounds):
-        before = fma_peak(n_threads=n_threads, seconds=0.02)
-        start = time.perf_counter()
-        predict_logits(*arguments, n_threads=n_threads)
-        seconds.append(time.perf_counter() - start)
-        peak = (before + fma_peak(n_threads=n_threads, seconds=0.02)) / 2
-        fractions.append(flop / seconds[-1] / 1e9 / peak)
+        passed, peaks = beside_peak(lambda: seconds_of(call, 1), n_threads=n_threads)
+        seconds.append(passed)
+        fractions.append(flop / passed / 1e9 / (sum(peaks) / 2))
     name = f"{MANY_ROWS:,} rows of {'-'.join(map(str, MANY_SIZES))}"
-    return {
-        "name": name,
-        "seconds": {"fastnet": spread(seconds)._asdict()},
-        "fraction_of_peak": spread(fractions)._asdict(),
-    }
+    return {"name": name, "seconds": {"fastnet": spread(seconds)}, "fraction_of_peak": spread(fractions)}
+
+
+def measure_all(keys: Sequence[str], harness: Harness) -> list[dict[str, Any]]:
+    """Measure one row and many, with the threads of a harness."""
+    harness.progress("inference")
+    return [one_row(keys), many_rows(n_threads=harness.n_threads)]
+
+
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: there are too few figures for a table."""
+    lines = []
+    for row in rows:
+        text = ", ".join(f"{key} {duration(one['median'])}" for key, one in row["seconds"].items())
+        peak = f", {with_interval(row['fraction_of_peak'])} of the FMA peak" if "fraction_of_peak" in row else ""
+        lines.append(f"Inference, {row['name']}: {text}{peak}.")
+    return lines

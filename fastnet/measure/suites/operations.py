@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from fastnet.measure.tables import Table, duration, ratio_of
 from fastnet.measure.timing import FEWEST_PAIRS, Spread, pairs, spread
 from fastnet.validation.inputs import parse_sizes
 
@@ -23,38 +23,9 @@ Key = tuple[str, str, str]
 """Operation, size and dtype."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """An operation of both implementations, compared."""
-
-    operation: str
-    size: str
-    dtype: str
-    disagreement: str | None  # what differs, None if the results agree
-    reference: float  # median seconds of a call
-    compiled: float
-    ratio: Spread | None  # reference / compiled, of pairs; None if the results disagree
-    best: float = 0.0  # ratio of the shortest times: what other work on the machine disturbs least
-
-    @property
-    def key(self) -> Key:
-        """What tells it from others."""
-        return self.operation, self.size, self.dtype
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "operation": self.operation, "size": self.size, "dtype": self.dtype, "disagreement": self.disagreement,
-            "reference_seconds": self.reference, "compiled_seconds": self.compiled,
-            "ratio": None if self.ratio is None else self.ratio._asdict(), "best_ratio": self.best,
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Measured:
-        """Take it from JSON."""
-        ratio = None if row["ratio"] is None else Spread(**row["ratio"])
-        names = (row["operation"], row["size"], row["dtype"], row["disagreement"])
-        return cls(*names, row["reference_seconds"], row["compiled_seconds"], ratio, row.get("best_ratio", 0.0))
+def key_of(row: dict[str, Any]) -> Key:
+    """Return what tells a row from others."""
+    return row["operation"], row["size"], row["dtype"]
 
 
 def realistic_cases(operations: Sequence[str] = ()) -> list[Any]:
@@ -154,7 +125,7 @@ def calls(case: Any, dtype: Any, modules: tuple[ModuleType, ModuleType]) -> list
 
 def measure(
     case: Any, dtype: Any, decided: Callable[[Spread], bool], budget: float, modules: tuple[ModuleType, ModuleType]
-) -> Measured:
+) -> dict[str, Any]:
     """Compare an operation's results, then time both implementations until the ratio's interval decides.
 
     Parameters
@@ -172,13 +143,17 @@ def measure(
 
     Returns
     -------
-    Measured
-        The outcome, whose ratio is None if the results disagree: a wrong result is not worth timing.
+    dict
+        JSON-ready: operation, size and dtype; what differs, None if the results agree; median seconds of a call of
+        both; the ratio reference / compiled of pairs, None if the results disagree, since a wrong result is not worth
+        timing; and that of the shortest times, which other work on the machine disturbs least.
     """
-    name = np.dtype(dtype).name
+    row = {"operation": case.operation, "size": case.size, "dtype": np.dtype(dtype).name}
     reason = disagreement(case, dtype, modules)
     if reason is not None:
-        return Measured(case.operation, case.size, name, reason, 0.0, 0.0, None)
+        return row | {
+            "disagreement": reason, "reference_seconds": 0.0, "compiled_seconds": 0.0, "ratio": None, "best_ratio": 0.0
+        }  # fmt: skip
     slow, fast = calls(case, dtype, modules)
     times: list[tuple[float, float]] = []
     with np.errstate(all="ignore"):  # an update that is repeated may go anywhere
@@ -190,14 +165,16 @@ def measure(
             ratio = spread([a / b for a, b in times])
             if (enough and decided(ratio)) or (spent >= budget and len(times) >= 2):
                 break
-    reference, compiled = np.median(times, axis=0).tolist()
-    shortest = np.min(times, axis=0)
-    return Measured(case.operation, case.size, name, None, reference, compiled, ratio, float(shortest[0] / shortest[1]))
+    (reference, compiled), (slowest, fastest) = np.median(times, axis=0).tolist(), np.min(times, axis=0).tolist()
+    return row | {
+        "disagreement": None, "reference_seconds": reference, "compiled_seconds": compiled, "ratio": ratio,
+        "best_ratio": slowest / fastest,
+    }  # fmt: skip
 
 
 def measure_all(
     work: Sequence[tuple[Any, Any]], limit_of: Callable[[Key], float], budget: float, progress: Callable[[str], object]
-) -> list[Measured]:
+) -> list[dict[str, Any]]:
     """Measure cases, each in a dtype, one after the other, until each has decided about its limit."""
     from fastnet import kernels, reference
     from fastnet.measure.gate import decides
@@ -209,3 +186,15 @@ def measure_all(
         decided = partial(decides, limit=limit_of((case.operation, case.size, name)))
         rows.append(measure(case, dtype, decided, budget, (reference, kernels)))
     return rows
+
+
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: a line for each operation."""
+    lines = [
+        [
+            *key_of(row), duration(row["reference_seconds"]), duration(row["compiled_seconds"]),
+            "results differ" if row["ratio"] is None else ratio_of(row),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return [table(["operation", "size", "dtype", "reference", "compiled", "reference / compiled"], lines)]

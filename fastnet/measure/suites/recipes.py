@@ -8,8 +8,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 from fastnet.datasets import Dataset
+from fastnet.measure.results import write_text
 from fastnet.measure.tables import duration, environment_lines, markdown_table, text_table
-from fastnet.output.atomic import replacing
 from fastnet.recipes import RECIPES, Recipe, run_recipe
 
 Row = dict[str, Any]
@@ -142,25 +142,23 @@ def table_rows(rows: Sequence[Row]) -> list[list[str]]:
         for better, _ in _settings(recipe):
             mine = [row for row in rows if (row["recipe"], row["better"]) == (name, better)]
             if mine:
-                lines.append(_line(recipe, better, mine))
+                head = [f"{name}, better" if better else name, mine[0]["network"], "-" if better else recipe.reported]
+                lines.append(head + _cells(mine))
     return lines
 
 
-def _line(recipe: Recipe, better: bool, rows: Sequence[Row]) -> list[str]:
-    runs = {backend: [row for row in rows if row["backend"] == backend] for backend in ("numpy", "numba")}
-    seconds = {backend: fmean(row["seconds"] for row in mine) for backend, mine in runs.items() if mine}
-    ratio = f"{seconds['numpy'] / seconds['numba']:.1f}" if len(seconds) == 2 else "-"
-    cells = [
+def _cells(rows: Sequence[Row]) -> list[str]:
+    """Return what both backends made of a setting, how much faster the kernels were, and of how many seeds."""
+    runs = [[row for row in rows if row["backend"] == backend] for backend in ("numpy", "numba")]
+    seconds = [fmean(row["seconds"] for row in mine) if mine else 0.0 for mine in runs]
+    shown = [
         cell
-        for backend, mine in runs.items()
-        for cell in (
-            [_accuracies(mine), duration(seconds[backend])] if mine else ["not run", "-"]
-        )
-    ]  # fmt: skip
-    counts = [len(mine) for mine in runs.values() if mine]
-    seeds = " and ".join(map(str, dict.fromkeys(counts)))
-    name = f"{recipe.name}, better" if better else recipe.name
-    return [name, rows[0]["network"], "-" if better else recipe.reported, *cells, ratio, seeds]
+        for mine, mean in zip(runs, seconds, strict=True)
+        for cell in ([_accuracies(mine), duration(mean)] if mine else ["not run", "-"])
+    ]
+    ratio = f"{seconds[0] / seconds[1]:.1f}" if all(runs) else "-"
+    counts = dict.fromkeys(str(len(mine)) for mine in runs if mine)
+    return [*shown, ratio, " and ".join(counts)]
 
 
 def _accuracies(rows: Sequence[Row]) -> str:
@@ -203,5 +201,4 @@ def _longest_compilation(rows: Sequence[Row]) -> str:
 
 def write_markdown(document: dict[str, Any], path: Path) -> None:
     """Write the page, whole or not at all."""
-    with replacing(path, "w", encoding="utf-8") as file:
-        file.write(as_markdown(document))
+    write_text(path, as_markdown(document))

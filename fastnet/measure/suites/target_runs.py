@@ -16,8 +16,7 @@ from fastnet.measure.suites import operations
 from fastnet.measure.suites.company import LEARNING_RATE
 from fastnet.measure.suites.estimators import BATCH, Fit
 from fastnet.measure.suites.fit_data import N_CLASSES
-from fastnet.measure.suites.suite import PAUSE
-from fastnet.measure.timing import loops_for, seconds_of
+from fastnet.measure.timing import in_loops, settle
 from fastnet.measure.workloads import Workload
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam
@@ -66,7 +65,7 @@ def training_of_peak(workload: Workload) -> Runs:
     X, y = workload.data()
     network = Network(workload.sizes, workload.activation, seed=0)
     optimizer = SGD(LEARNING_RATE) if workload.optimizer == "sgd" else Adam(LEARNING_RATE)
-    state = tuple(np.zeros_like(network.parameters) for _ in range(optimizer.n_slots))
+    state = tuple(np.zeros_like(network.parameters) for _ in optimizer.state_names)
     epoch = prepare_training(
         network.parameters, state, X, y, network.sizes, network.activations, "cross_entropy", optimizer.as_tuple(),
         workload.batch,
@@ -113,13 +112,12 @@ def over_jax(workload: Workload) -> Runs:
 
 def _settled(run: Run) -> float:
     """Train when the threads of the library before have stopped spinning."""
-    time.sleep(PAUSE)
+    settle()
     return run.epoch()
 
 
 def _seconds(call: Callable[[], object]) -> Callable[[], float]:
-    loops = loops_for(call, SHORTEST)
-    return lambda: seconds_of(call, loops) / loops
+    return in_loops(call, SHORTEST)
 
 
 def _ratio(other: Callable[[], object], own: Callable[[], object]) -> Runs:

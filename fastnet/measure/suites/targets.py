@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,6 @@ from fastnet.machine.threads import resolve_threads
 from fastnet.measure.cases.case import label_of
 from fastnet.measure.peers import Unavailable
 from fastnet.measure.suites.estimators import Fit
-from fastnet.measure.suites.suite import NOISY
 from fastnet.measure.suites.target_runs import (
     Runs,
     fit_of_peak,
@@ -20,8 +18,8 @@ from fastnet.measure.suites.target_runs import (
     over_reference,
     training_of_peak,
 )
-from fastnet.measure.tables import with_interval
-from fastnet.measure.timing import Spread, alternate, limited_threads, spread
+from fastnet.measure.tables import Table, is_noisy, with_interval
+from fastnet.measure.timing import Harness, limited_threads, spread
 from fastnet.measure.workloads import Workload
 
 NOTE = """\
@@ -30,9 +28,6 @@ decides. Everything is float32, and has one thread, BLAS too, unless the row say
 ratio have their turn, A B and then B A, and so have a row and the FMA peak of as many threads. Training is that of
 prepared epochs over random data; a fit is timed as a user's is. FLOP are 2 * in * out for each of forward, dx and dW of
 a layer and sample, without dx in the first layer. JAX has the threads of its process."""
-
-Progress = Callable[[str], object]
-Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 
 class Kind(NamedTuple):
@@ -113,37 +108,17 @@ TARGETS = (
 """Products and operations by themselves, inference, training from narrow to wide, the default classifier, and JAX."""
 
 
-def measure(target: Target, rounds: int, seconds: float, progress: Progress) -> dict[str, Any]:
-    """Measure what a target is of, and return the row of the results.
-
-    Parameters
-    ----------
-    target : Target
-        What is to be reached.
-    rounds : int
-        Timings of fastnet, and of what it is held against.
-    seconds : float
-        After which no further round begins; two are taken in any case, if so many were asked for.
-    progress : callable
-        Is told what runs.
-
-    Returns
-    -------
-    dict
-        JSON-ready; see `row_of`.
-    """
-    kind, values = KINDS[target.kind], []
-    progress(f"targets: {target.name}")
+def measure(target: Target, harness: Harness) -> dict[str, Any]:
+    """Measure what a target is of, as often and for as long as a harness says; return the row of the results."""
+    kind = KINDS[target.kind]
+    harness.progress(f"targets: {target.name}")
     with limited_threads(kind.n_threads):
         try:
             runs = kind.prepare(target.of)
         except Unavailable as error:
             return row_of(target, str(error))
-        end = time.perf_counter() + seconds
-        for once in alternate(runs.turns, rounds):
-            values.append(runs.value(once))
-            if len(values) >= 2 and time.perf_counter() > end:
-                break
+        times = harness.times(runs.turns)
+        values = [runs.value(dict(zip(times, once, strict=True))) for once in zip(*times.values(), strict=True)]
         return row_of(target, values)
 
 
@@ -171,13 +146,11 @@ def row_of(target: Target, found: Sequence[float] | str) -> dict[str, Any]:
     if isinstance(found, str):
         return row | {"missing": found}
     value = spread(found)
-    met = value.median <= target.wanted if kind.at_most else value.median >= target.wanted
-    return row | {"value": value._asdict(), "met": met}
+    met = value["median"] <= target.wanted if kind.at_most else value["median"] >= target.wanted
+    return row | {"value": value, "met": met}
 
 
-def measure_all(
-    targets: Sequence[Target], keys: Sequence[str], rounds: int, seconds: float, progress: Progress
-) -> list[dict[str, Any]]:
+def measure_all(targets: Sequence[Target], keys: Sequence[str], harness: Harness) -> list[dict[str, Any]]:
     """Measure targets one after the other, each for its share of the seconds; those of libraries that were asked for.
 
     Parameters
@@ -186,8 +159,8 @@ def measure_all(
         Such as `TARGETS`.
     keys : sequence of str
         Of `fastnet.measure.peers.PEERS`; "fastnet" must be among them.
-    rounds, seconds, progress
-        As `measure` has them, the seconds for all together.
+    harness : Harness
+        How often, and for how long all together.
 
     Returns
     -------
@@ -195,22 +168,22 @@ def measure_all(
         A row for each.
     """
     wanted = [target for target in targets if KINDS[target.kind].peer in keys]
-    return [measure(target, rounds, seconds / len(wanted), progress) for target in wanted]
+    return [measure(target, share) for target, share in harness.shares(wanted)]
 
 
-def noise(row: dict[str, Any]) -> list[str]:
+def doubts(row: dict[str, Any]) -> list[str]:
     """Say if the machine was too noisy to conclude anything from a row."""
-    uncertain = "value" in row and Spread(**row["value"]).width > NOISY
+    uncertain = "value" in row and is_noisy(row["value"])
     return [f"target {row['name']}: {row['measured']} is uncertain"] if uncertain else []
 
 
-def section(rows: Sequence[dict[str, Any]], table: Table) -> str:
-    """Write what is below the heading of a page's section: a row for each target, and how many were met."""
+def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
+    """Write the paragraphs of a page: a row for each target, and how many were met."""
     heading = ["target", "measured", "wanted", "reached", "verdict"]
     lines = [[row["name"], row["measured"], _wanted(row), _reached(row), _verdict(row)] for row in rows]
     met = [row["met"] for row in rows if "value" in row]
     counts = f"Met: {met.count(True)}; missed: {met.count(False)}; not measured: {len(rows) - len(met)}."
-    return "\n\n".join([NOTE, table(heading, lines), counts])
+    return [NOTE, table(heading, lines), counts]
 
 
 def _wanted(row: dict[str, Any]) -> str:
@@ -219,7 +192,7 @@ def _wanted(row: dict[str, Any]) -> str:
 
 def _reached(row: dict[str, Any]) -> str:
     # three decimals: what misses by little must not look like the target
-    return with_interval(Spread(**row["value"]), ".3f") if "value" in row else "-"
+    return with_interval(row["value"], ".3f") if "value" in row else "-"
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -9,33 +9,30 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.reference import activations as act
-from fastnet.reference import losses, optimizers, rectifiers, regression_losses
+from fastnet.reference import gated, losses, optimizers, rectifiers, regression_losses
 from fastnet.reference.dropout import dropout_backward, dropout_forward
 from fastnet.reference.linear import linear_backward, linear_forward
 from fastnet.reference.softmax import softmax_forward
 from fastnet.reference.step import sample_losses
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
 from fastnet.validation.operations import FloatArray
 
 Layers = list[tuple[FloatArray, FloatArray]]
 Masks = Sequence[tuple[float, int]]
 """The rate and the key of each hidden layer's dropout; none at all without it."""
 
-_ACTIVATION = {
-    "relu": (act.relu_forward, act.relu_backward),
-    "sigmoid": (act.sigmoid_forward, act.sigmoid_backward),
-    "tanh": (act.tanh_forward, act.tanh_backward),
-    "identity": (act.identity_forward, act.identity_backward),
-    "leaky_relu": (rectifiers.leaky_relu_forward, rectifiers.leaky_relu_backward),
-    "elu": (rectifiers.elu_forward, rectifiers.elu_backward),
-    "selu": (rectifiers.selu_forward, rectifiers.selu_backward),
-    "gelu": (rectifiers.gelu_forward, rectifiers.gelu_backward),
-    "silu": (rectifiers.silu_forward, rectifiers.silu_backward),
-    "softplus": (rectifiers.softplus_forward, rectifiers.softplus_backward),
-}
-_FROM_INPUT = ("gelu", "silu")
-"""Activations whose outputs do not tell their slopes."""
+_MODULES = (act, rectifiers, gated)
+
+
+def _functions(name: str) -> tuple[Callable[..., FloatArray], Callable[..., FloatArray]]:
+    """Return an activation and its gradient."""
+    (module,) = (module for module in _MODULES if hasattr(module, f"{name}_forward"))
+    return getattr(module, f"{name}_forward"), getattr(module, f"{name}_backward")
+
+
+_ACTIVATION = {name: _functions(name) for name in ACTIVATIONS}
 
 _STEP: dict[str, Callable[..., None]] = {
     "sgd": optimizers.sgd_step,
@@ -103,7 +100,7 @@ def forward(x: FloatArray, layers: Layers, activations: Sequence[str], masks: Ma
     for i, ((W, b), name) in enumerate(zip(layers[:-1], activations, strict=True)):
         z = linear_forward(inputs[-1], W, b)
         y = _ACTIVATION[name][0](z)
-        saved.append(z if name in _FROM_INPUT else y)
+        saved.append(z if name in FROM_INPUT else y)
         inputs.append(dropout_forward(y, *masks[i]) if masks else y)
     inputs.append(linear_forward(inputs[-1], *layers[-1]))
     return Passed(inputs, saved)

@@ -102,7 +102,7 @@ def train(dtype: str) -> Steps:
 def predict(dtype: str) -> Steps:
     """Predictor, and what predicts for many samples: numbers and pixels."""
     from fastnet import Network, Predictor, Trainer
-    from fastnet.network import ACTIVATIONS
+    from fastnet.validation.activations import ACTIVATIONS
 
     yield f"Predictor, {dtype}"
     for activation in ACTIVATIONS:

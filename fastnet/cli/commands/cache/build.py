@@ -26,16 +26,8 @@ fastnet cache build --for classifier,predict --out kernels  (for FASTNET_CACHE_D
 
 fastnet cache build --level x86-64-v3 --level x86-64-v4 --out kernels"""
 
-
-class Purpose(StrEnum):
-    """What kernels are compiled for; `fastnet.cli.commands.cache.ahead` says what each does."""
-
-    classifier = "classifier"
-    regressor = "regressor"
-    train = "train"
-    predict = "predict"
-    operations = "operations"
-
+Purpose = StrEnum("Purpose", ["classifier", "regressor", "train", "predict", "operations"])
+"""What kernels are compiled for; `fastnet.cli.commands.cache.ahead` says what each does."""
 
 For = Annotated[
     str | None,
@@ -66,30 +58,17 @@ Out = Annotated[
 
 def build(for_: For = None, level: Levels = None, out: Out = None, json: options.Json = False) -> int:
     """Compile kernels now, in a minute or two for each level, instead of when they are first used."""
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
 
-    purposes, levels = _purposes(for_), _levels(level)
+    purposes, levels = options.names_in("--for", for_, [str(purpose) for purpose in Purpose]), _levels(level)
     if out is None:
         folders = {name: Path(_compile(name, purposes, dict(os.environ))) for name in levels}
     else:
         folders = _build_in(out, levels, purposes)
     sizes = {name: sum(path.stat().st_size for path in folder.iterdir()) for name, folder in folders.items()}
-    if json:
-        print_json({name: {"folder": str(folder), "bytes": sizes[name]} for name, folder in folders.items()})
-    else:
-        print_rows({name: f"{folder}, {sizes[name] / 1e6:,.1f} MB" for name, folder in folders.items()})
-    return 0
-
-
-def _purposes(names: str | None) -> list[str]:
-    known = [str(purpose) for purpose in Purpose]
-    if names is None:
-        return known
-    purposes = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in purposes if name not in known]
-    if unknown or not purposes:
-        raise typer.BadParameter(f"--for takes names of {', '.join(known)}, got {names!r}")
-    return purposes
+    found = {name: {"folder": str(folder), "bytes": sizes[name]} for name, folder in folders.items()}
+    rows = {name: f"{folder}, {sizes[name] / 1e6:,.1f} MB" for name, folder in folders.items()}
+    return answer(found, json, lambda _: print_rows(rows))
 
 
 def _levels(names: list[str] | None) -> list[str]:

@@ -22,7 +22,7 @@ def _cache() -> None:
 @cache_app.command()
 def info(json: options.Json = False) -> int:
     """Show where compiled kernels are kept, how many versions of them, and how large they are."""
-    from fastnet.cli.output import print_json, print_rows
+    from fastnet.cli.output import answer, print_rows
     from fastnet.compiler.kernel_cache import built_roots
 
     root, current, others = _folders()
@@ -36,9 +36,6 @@ def info(json: options.Json = False) -> int:
         "built_ahead": [str(folder) for folder in built],
         "built_ahead_bytes": _size(built),
     }
-    if json:
-        print_json(facts)
-        return 0
     megabytes = {name: f"{size / 1e6:,.1f} MB" for name, size in facts.items() if name.endswith("bytes")}
     rows = {
         "folder": str(root),
@@ -47,8 +44,7 @@ def info(json: options.Json = False) -> int:
     }
     if built:
         rows["built ahead"] = f"{', '.join(map(str, built))}, {megabytes['built_ahead_bytes']}"
-    print_rows(rows)
-    return 0
+    return answer(facts, json, lambda _: print_rows(rows))
 
 
 @cache_app.command()
@@ -56,7 +52,7 @@ def clear(stale: Stale = False, json: options.Json = False) -> int:
     """Remove compiled kernels; what is needed again is compiled again."""
     import shutil
 
-    from fastnet.cli.output import print_json
+    from fastnet.cli.output import answer
 
     root, current, folders = _folders()
     if current is not None and current.is_dir() and not stale:
@@ -64,11 +60,8 @@ def clear(stale: Stale = False, json: options.Json = False) -> int:
     size = _size(folders)
     for folder in folders:
         shutil.rmtree(folder)
-    if json:
-        print_json({"folder": str(root), "removed": len(folders), "removed_bytes": size})
-    else:
-        print(f"{len(folders)} of {root} removed, {size / 1e6:,.1f} MB")
-    return 0
+    removed = {"folder": str(root), "removed": len(folders), "removed_bytes": size}
+    return answer(removed, json, lambda _: print(f"{len(folders)} of {root} removed, {size / 1e6:,.1f} MB"))
 
 
 def _folders() -> tuple[Path, Path | None, list[Path]]:

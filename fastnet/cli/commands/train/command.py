@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.commands.train import config as configuration
 from fastnet.cli.commands.train import method_options as ways
-from fastnet.cli.commands.train.config import check_unchanged, settings
-from fastnet.cli.commands.train.config import write_config as write_options
-from fastnet.cli.commands.train.method import Method, make_loss
 from fastnet.cli.options import (
     Activation,
     Backend,
@@ -37,7 +36,7 @@ def train(
     context: typer.Context,
     data: options.TrainingData = None,
     hidden: options.Hidden = "128,64",
-    activation: options.ActivationOption = Activation.relu,
+    activation: options.ActivationOption = Activation["relu"],
     init: options.InitOption = Init.auto,
     dtype: options.DtypeOption = Dtype.float32,
     epochs: options.Epochs = 60,
@@ -87,46 +86,30 @@ def train(
     --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
     early and saves what there is.
     """
+    return _run(context, SimpleNamespace(**locals()), options.given(context))
+
+
+def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any]) -> int:
+    """Refuse what does not fit together before anything is read, and train; `chosen` are all options by name."""
+    from fastnet.cli.commands.train import settings
     from fastnet.cli.output import check_outputs
-    from fastnet.cli.settings import check_clipping, check_threads, hidden_sizes, make_optimizer, samples_per_step
+    from fastnet.cli.settings import check_threads
 
-    if resume is not None:
-        if config is not None:
+    if chosen.resume is not None:
+        if chosen.config is not None:
             raise ValueError("--resume and --config both bring options, and both were given")
-        check_unchanged(options.given(context), context.default_map or {})
-    check_threads(backend, threads)
-    check_outputs(
-        data, out, {"--report": report, "--checkpoint": checkpoint, "--plot": plot, "--write-config": write_config}
-    )
-    if recipe is not None:
-        from fastnet.cli.commands.train.recipe_job import make_recipe_job
+        configuration.check_unchanged(given, context.default_map or {})
+    check_threads(chosen.backend, chosen.threads)
+    files = ("report", "checkpoint", "plot", "write_config")
+    check_outputs(chosen.data, chosen.out, {f"--{name.replace('_', '-')}": getattr(chosen, name) for name in files})
+    if chosen.recipe is not None:
+        from fastnet.cli.commands.train.recipe import run_recipe
 
-        return make_recipe_job(
-            recipe, better, options.given(context), data, label, cache_data, seed, str(backend), threads, out, json,
-            report,
-        ).run()  # fmt: skip
-    if better:
-        raise ValueError("--better needs --recipe NAME")
-    sizes, n_batch = hidden_sizes(hidden), samples_per_step(batch_size)
-    rule = make_optimizer(optimizer, lr, momentum, weight_decay)
-    check_clipping(clip_norm, clip_value)
-    if dropout and not sizes:
-        raise ValueError("--dropout drops activations of hidden layers, and --hidden none has none")
-    if find_lr and report is not None:
-        raise ValueError("--find-lr trains nothing: no --report")
-    if steps is not None and "epochs" in options.given(context):
-        raise ValueError("--steps stands for --epochs, and both were given")
-    method = Method(
-        make_loss(str(loss), label_smoothing), not no_bias, str(sampling), str(schedule), l2, dropout, steps, every,
-        checkpoint, checkpoint_every, resume, find_lr, plot, patience, max_time, settings(context),
-    )  # fmt: skip
-    if write_config is not None:
-        write_options(context, write_config)
+        return run_recipe(chosen, given)
+    how = settings.training_settings(chosen)
+    settings.check(chosen, given)
+    if chosen.write_config is not None:
+        configuration.write_config(context, chosen.write_config)
+    from fastnet.cli.commands.train.plain import run_plain
 
-    from fastnet.cli.commands.train.job import Job
-
-    return Job(
-        data, label, test_fraction, sizes, str(activation), str(init), str(dtype), epochs, n_batch, rule, clip_norm,
-        clip_value, seed, str(backend), threads, out, json, test_samples, cache_data, mmap, str(preprocess), method,
-        report,
-    ).run()  # fmt: skip
+    return run_plain(chosen, how, configuration.settings(context))

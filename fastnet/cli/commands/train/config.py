@@ -17,7 +17,7 @@ CHANGEABLE = (
     "data", "epochs", "steps", "max_time", "out", "backend", "threads", "checkpoint", "checkpoint_every", "cache_data",
     "mmap", "report",
 )  # fmt: skip
-"""Settings that may differ where a run is gone on with."""
+"""Settings that may differ where a run is resumed."""
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -62,7 +62,7 @@ def read_checkpoint(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def check_unchanged(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse options that would make a run that is gone on with another one."""
+    """Refuse options that would make a run that is resumed another one."""
     for name, value in given.items():
         before = defaults.get(name)
         if name not in (*APART, *CHANGEABLE) and _plain(value) != before:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnet.cli.commands.train.method import Method
-from fastnet.cli.data import Parts
-from fastnet.cli.progress import Bar, Lines, make_progress
-from fastnet.cli.signals import Stopped, deferred_interrupt
-from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
-from fastnet.training.history import Epoch, Evaluation
-from fastnet.training.plan import make_plan
-from fastnet.training.trainer import Trainer
+from fastnet.cli.progress import number_of
+from fastnet.cli.signals import deferred_interrupt
+from fastnet.inference import Evaluation
+from fastnet.training.callbacks import Callback
+from fastnet.training.history import Epoch
+from fastnet.training.plan import Plan
+
+if TYPE_CHECKING:
+    from fastnet.cli.commands.train.job import Job
 
 UNKNOWN = Evaluation(math.nan, None)
 
@@ -47,7 +48,7 @@ class Run:
         return min(self.epochs, key=lambda epoch: (epoch.validation or UNKNOWN).loss)
 
     def as_json(self) -> dict[str, Any]:
-        """Return all figures."""
+        """Return all metrics."""
         return {
             "history": [_epoch_as_json(epoch, self.watched) for epoch in self.epochs],
             "test_loss": self.test.loss,
@@ -75,40 +76,31 @@ def _epoch_as_json(epoch: Epoch, watched: str) -> dict[str, Any]:
     }
 
 
-def resumed(path: Path, parts: Parts, backend: str, threads: int | None) -> tuple[Trainer, list[Epoch]]:
-    """Return the trainer of a checkpoint, and its figures so far.
+@dataclass
+class Recorder(Callback):
+    """Keep the metrics of a run, end it where the user wants that, and have its state kept."""
 
-    Raises
-    ------
-    ValueError
-        If the data is not of the shape that it was trained on.
-    """
-    trainer, notes = load_checkpoint(path)
-    expected, sizes = notes.get("samples"), trainer.network.sizes
-    found = (parts.X.shape[1], parts.n_classes)
-    if (sizes[0], sizes[-1]) != found or expected != len(parts.X):
-        raise ValueError(
-            f"--resume {path}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, expected "
-            f"{expected} of {sizes[0]} and {sizes[-1]} as before"
-        )
-    trainer.backend, trainer.n_threads = backend, threads
-    figures = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("figures", [])]
-    return trainer, figures
+    run: Run
+    plan: Plan
+    was_asked: Callable[[], bool]
+    keep: Callable[[Run, bool], object]
 
+    def on_chunk_end(self, model: Any, n_done: int, n_samples: int) -> bool:
+        """End the run where the user wants that and the epoch is not over anyway."""
+        self.run.interrupted = n_done < n_samples and self.was_asked()
+        return self.run.interrupted
 
-def _keep(trainer: Trainer, run: Run, method: Method, n_samples: int, last: bool) -> None:
-    """Write the checkpoint if it is time to."""
-    if method.checkpoint is not None and (last or len(run.epochs) % method.checkpoint_every == 0):
-        notes = {
-            "options": dict(method.options),
-            "samples": n_samples,
-            "figures": [vars(epoch) for epoch in run.epochs],
-        }
-        save_checkpoint(method.checkpoint, trainer, notes)
+    def on_epoch_end(self, model: Any, epoch: Epoch) -> bool:
+        """Keep the metrics; a run that is over cannot be interrupted any more."""
+        self.run.epochs.append(epoch)
+        is_last = number_of(self.plan, epoch)[1] >= self.plan.n_rounds
+        self.run.interrupted = self.run.interrupted or (not is_last and self.was_asked())
+        self.keep(self.run, is_last or self.run.interrupted)
+        return self.run.interrupted
 
 
-def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool, method: Method, before: list[Epoch]) -> Run:
-    """Compile, train with progress shown, and evaluate on the test part; `before` are figures of a run resumed.
+def run_training(job: Job) -> Run:
+    """Compile, train with progress shown, and evaluate on the test part.
 
     Raises
     ------
@@ -117,66 +109,18 @@ def run_training(trainer: Trainer, parts: Parts, n_epochs: int, json: bool, meth
     KeyboardInterrupt
         If Ctrl-C came while kernels were compiled, or came twice.
     """
-    watched = "validation" if parts.validation else "test"
-    length = _Length.of(trainer, len(parts.X), n_epochs, method)
-    progress = make_progress(
-        length.records, length.samples, trainer.backend == "numba", json, length.unit, length.total, watched
-    )
-    with progress, np.errstate(over="ignore", invalid="ignore"):  # divergence is reported once
+    trainer, data = job.trainer, job.prepare()
+    with job.progress() as progress, np.errstate(over="ignore", invalid="ignore"):  # divergence is reported once
         start = time.perf_counter()
-        trainer.compile(parts.X, parts.y)
-        run = Run(time.perf_counter() - start, list(before), watched=watched)
-        progress.compiled(len(before))
+        trainer.compile(data)
+        run = Run(time.perf_counter() - start, list(job.before), watched=job.watched_name)
         start = time.perf_counter()
-        _train(trainer, parts, n_epochs, progress, run, method)
+        with deferred_interrupt() as was_asked:
+            recorder = Recorder(run, job.plan, was_asked, job.keep)
+            trainer.fit(data, callbacks=[progress, recorder], **job.length)
         run.run_seconds = time.perf_counter() - start
-        run.test = trainer.evaluate(parts.X_test, parts.y_test)
+        run.test = trainer.evaluate(*job.test)
         finite = math.isfinite(run.test.loss) and bool(np.isfinite(trainer.network.parameters).all())
     if not finite:
         raise FloatingPointError("the test loss is not finite; lower the learning rate or scale the inputs")
     return run
-
-
-class _Length(NamedTuple):
-    """How long a run is, for those who watch it: lines of figures, samples of each, and how they are counted."""
-
-    records: int
-    samples: int
-    unit: str
-    total: int
-
-    @classmethod
-    def of(cls, trainer: Trainer, n_samples: int, n_epochs: int, method: Method) -> _Length:
-        """Work it out as `Trainer.fit` does."""
-        plan = make_plan(n_samples, trainer.batch_size, n_epochs, method.steps, method.every)
-        unit = "step" if plan.by_steps else "epoch"
-        return cls(math.ceil(plan.n_rounds / plan.every), plan.every * plan.round_size, unit, plan.n_rounds)
-
-
-def _train(trainer: Trainer, parts: Parts, n_epochs: int, progress: Bar | Lines, run: Run, method: Method) -> None:
-    with deferred_interrupt() as check:
-
-        def asked() -> bool:
-            try:
-                check()
-            except Stopped:
-                return True
-            return False
-
-        def on_chunk(done: int, n_samples: int) -> bool:
-            progress.chunk(done, n_samples)
-            run.interrupted = done < n_samples and asked()
-            return run.interrupted
-
-        def on_epoch(epoch: Epoch) -> bool:
-            run.epochs.append(epoch)
-            progress.epoch(epoch)
-            last = (epoch.step if method.steps else epoch.number) >= (method.steps or n_epochs)
-            run.interrupted = run.interrupted or (not last and asked())
-            _keep(trainer, run, method, len(parts.X), last or run.interrupted)
-            return run.interrupted
-
-        trainer.fit(
-            parts.X, parts.y, parts.watched, n_epochs, on_epoch, on_chunk, steps=method.steps, every=method.every,
-            resume=method.resume is not None, patience=method.patience, max_time=method.max_time,
-        )  # fmt: skip

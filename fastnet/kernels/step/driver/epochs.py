@@ -14,22 +14,22 @@ from fastnet.kernels.runtime import arrays
 from fastnet.kernels.runtime.pace import make_pace
 from fastnet.kernels.runtime.stages import NotCompiledError, nothing_compiled
 from fastnet.kernels.step.driver.teams import Task, Team, flop_per_sample, make_samples, training_state
-from fastnet.kernels.step.first_layer import sparse
+from fastnet.kernels.step.first_layer import kinds
 from fastnet.kernels.tile import products
 from fastnet.machine.threads import employ
 from fastnet.reference.training import Totals
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray, IntArray
 
-FRACTION_TO_SEARCH = 0.1
-"""Fraction of the samples from which on it pays to look for the non-zeros of all."""
+FRACTION_TO_DESCRIBE = 0.1
+"""Fraction of the samples from which on it pays to describe all of them."""
 
 FLOP_PER_HELPER = 3_000_000
 """Work of a call that is worth a thread of its own: less than elsewhere, for calls follow one another, their helpers
 stay awake in between, and a team that does not pay becomes smaller."""
 
 WORTH_COMPILING = 1.0
-"""Seconds of training after which kernels for sparse samples are compiled, if they never were: a third of what that
+"""Seconds of training after which kernels for described samples are compiled, if they never were: a third of what that
 takes."""
 
 
@@ -55,11 +55,9 @@ class Epochs:
     ) -> None:
         self._task, self._vectors, self._data, self._n_threads = task, (parameters, *optimizer_state), data, n_threads
         self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
-        self._sparse: sparse.Sparse | None = None
-        if training_checks.is_csr(data.x):
-            self._sparse = sparse.from_csr(data.x, int(task.sizes[1]), data.scale, parameters.dtype, n_threads)
+        self._described = self._describe(data.x) if training_checks.is_csr(data.x) else None
         self._n_seen, self._seconds, self._flop_per_thread = 0, 0.0, FLOP_PER_HELPER
-        self._pays: bool | None = None  # to use sparse inputs; None if nobody has looked
+        self._pays: bool | None = None  # to describe the samples; None if nobody has looked
         self._was_tried = self._is_compiling = self._is_compiled = False
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         products.threads_for(0, n_threads)  # rejects what cannot be used
@@ -76,7 +74,7 @@ class Epochs:
         training_checks.whole("step", step, 0)
         if lr is not None:
             training_checks.hyperparameters(lr=lr)
-        self._use_sparse_inputs(order.size)
+        self._use_description(order.size)
         team = self.team(order.size)
         run, memory = team.state.run, team.state.memory
         self._teams[order.size][1][:] = order
@@ -91,22 +89,22 @@ class Epochs:
         totals = memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
 
-    def _use_sparse_inputs(self, n_samples: int) -> None:
-        """Find the non-zeros of sparse samples, as soon as a good part of them have been asked for.
+    def _use_description(self, n_samples: int) -> None:
+        """Describe samples for a first layer that is then faster, as soon as a good part of them have been asked for.
 
         Not before kernels for that are at hand, though; results are the same bits. An epoch of no samples loads them.
         """
         x = self._data.x
         self._n_seen += n_samples
-        if self._sparse is not None or self._pays is False or 0 < self._n_seen < len(x) * FRACTION_TO_SEARCH:
+        if self._described is not None or self._pays is False or 0 < self._n_seen < len(x) * FRACTION_TO_DESCRIBE:
             return
         if self._pays is None:
-            self._pays = sparse.pays(x, int(self._task.sizes[1]), self._work[0].dtype)
-        if self._pays and self._can_use_sparse_inputs() and self._n_seen > 0:
-            self._sparse = self._describe(x)
+            self._pays = kinds.pays_to_describe(x, int(self._task.sizes[1]), self._work[0].dtype)
+        if self._pays and self._can_use_description() and self._n_seen > 0:
+            self._described = self._describe(x)
             self._teams.clear()
 
-    def _can_use_sparse_inputs(self) -> bool:
+    def _can_use_description(self) -> bool:
         """Tell whether the kernels for that are at hand; have them compiled by another thread if they are worth it."""
         if self._seconds < WORTH_COMPILING:
             if not self._was_tried:
@@ -121,19 +119,19 @@ class Epochs:
         return self._is_compiled
 
     def _compile(self) -> None:
-        """Load or compile the kernels for sparse samples."""
+        """Load or compile the kernels for described samples."""
         parameters, *optimizer_state = self._work
         x, y, scale, weights = self._data
-        none = sparse.no_samples(x.shape[1], parameters.dtype)
-        samples = make_samples(x[:0], y[:0], np.empty(0, np.int64), scale, parameters.dtype, weights, none)
-        training_state(self._task, parameters, optimizer_state, samples, 1)
+        none = kinds.describe_none(x.shape[1], parameters.dtype)
+        samples = make_samples(x[:0], y[:0], np.empty(0, np.int64), scale, parameters.dtype, weights)
+        training_state(self._task, parameters, optimizer_state, samples, 1, none)
         self._describe(x[:1])
         self._is_compiled = True
 
-    def _describe(self, x: npt.NDArray[Any]) -> sparse.Sparse:
-        """Find the non-zeros of samples."""
+    def _describe(self, x: Any) -> Any:
+        """Describe samples, of an array or a CSR matrix."""
         n_out, dtype = int(self._task.sizes[1]), self._work[0].dtype
-        return sparse.from_array(x, n_out, self._data.scale, dtype, self._n_threads)
+        return kinds.describe(x, n_out, self._data.scale, dtype, self._n_threads)
 
     def team(self, n_samples: int) -> Team:
         """Return the team for so many samples: epochs have one length, and perhaps another at their end."""
@@ -150,11 +148,12 @@ class Epochs:
         x, y, scale, weights = self._data
         if training_checks.is_csr(x):
             x = np.empty((0, x.shape[1]), parameters.dtype)
-        samples = make_samples(x, y, places, scale, parameters.dtype, weights, self._sparse)
+        samples = make_samples(x, y, places, scale, parameters.dtype, weights)
         flop = 3 * flop_per_sample(self._task.sizes) * n_samples
         n_threads = products.threads_for(flop, self._n_threads, self._flop_per_thread)
-        state, task = training_state(self._task, parameters, optimizer_state, samples, n_threads), self._task
-        steps = (*task.sizes, task.batch_size, *task.optimizer[:1], parameters.dtype, self._sparse is not None)
+        task, described = self._task, self._described
+        state = training_state(task, parameters, optimizer_state, samples, n_threads, described)
+        steps = (*task.sizes, task.batch_size, *task.optimizer[:1], parameters.dtype, described is not None)
         return Team(state, n_threads, make_pace(n_threads, steps)), places
 
     @staticmethod

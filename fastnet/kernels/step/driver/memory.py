@@ -7,12 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnet.kernels.codegen.bits import HALF, WORD
 from fastnet.kernels.runtime import arrays, claims, elastic, pace
-from fastnet.kernels.step import clipping
-from fastnet.kernels.step.first_layer.few_outputs import FewOutputs, sums_size
-from fastnet.kernels.step.first_layer.sparse import Sparse
-from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
+from fastnet.kernels.step.first_layer.weights import N_PARTIAL_SUMS, most_slabs
 from fastnet.kernels.step.layout import Sizes
 from fastnet.kernels.step.row_lanes import scratch_size
 from fastnet.kernels.step.state import Memory
@@ -30,11 +26,9 @@ class Needs(NamedTuple):
     penalises: bool
 
 
-def training_memory(
-    needs: Needs, dtype: Any, needed: Sizes, few_outputs: FewOutputs, sparse: Sparse, capacity: int, team: int
-) -> Memory:
+def training_memory(needs: Needs, dtype: Any, needed: Sizes, capacity: int, team: int) -> Memory:
     """Make room for blocks of `capacity` rows and a team's threads."""
-    n_slabs, n_out = clipping.squares_size(needs.sizes), int(needs.sizes[-1])
+    n_slabs, n_out = most_slabs(needs.sizes), int(needs.sizes[-1])
     own_rows = scratch_size(min(n_out, panel_width(dtype.itemsize)), dtype.itemsize)
     return Memory(
         control=elastic.make_control(team),
@@ -48,19 +42,11 @@ def training_memory(
         row_losses=arrays.empty(capacity),
         logits=np.empty(0, dtype),
         rows=arrays.empty((team, max(2 * n_out, own_rows) + 2 * LINE), dtype),
-        sums=arrays.empty(sums_size(few_outputs, capacity), dtype),
-        places=arrays.empty((team, 4 * capacity + 2 * LINE), np.int64),
-        bitmasks=arrays.zeros(capacity * sparse.n_bitmasks, np.uint64),
-        positions=arrays.empty(capacity * sparse.n_bitmasks, np.int64),
-        cursors=arrays.empty((team, WORD + LINE), np.int64),
-        bits=arrays.empty((team, HALF + LINE), np.uint64),
-        outputs=arrays.empty((team, 2 * LINE), np.int64),
         divisors=arrays.empty((team, LINE)),
         coefficients=arrays.empty((team, 4 * LINE), dtype),
-        half_gradients=arrays.empty((team, (HALF + 1) * MOST_PANELS * panel_width(dtype.itemsize)), dtype),
         ticks=arrays.empty((team, 2 * LINE), np.int64),
         totals=arrays.empty((team, 2 * LINE)),
-        partial_sums=arrays.zeros((team, clipping.N_PARTIAL_SUMS + LINE)),
+        partial_sums=arrays.zeros((team, N_PARTIAL_SUMS + LINE)),
         squares=arrays.empty(n_slabs if needs.clips else 0),
         penalties=arrays.zeros(n_slabs if needs.penalises else 0),
     )
@@ -84,16 +70,8 @@ def inference_memory(dtype: Any, n_values: int, logits: FloatArray) -> Memory:
         row_losses=nothing(),
         logits=logits,
         rows=nothing(2, dtype),
-        sums=nothing(kind=dtype),
-        places=nothing(2, np.int64),
-        bitmasks=nothing(kind=np.uint64),
-        positions=nothing(kind=np.int64),
-        cursors=nothing(2, np.int64),
-        bits=nothing(2, np.uint64),
-        outputs=nothing(2, np.int64),
         divisors=nothing(2),
         coefficients=nothing(2, dtype),
-        half_gradients=nothing(2, dtype),
         ticks=nothing(2, np.int64),
         totals=nothing(2),
         partial_sums=nothing(2),

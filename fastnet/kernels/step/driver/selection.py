@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fastnet.kernels.activations import IDENTITY, RELU
 from fastnet.kernels.codegen import optimizer_formulas
-from fastnet.kernels.step import block, clipping, layers, loss, turns, update
-from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
+from fastnet.kernels.codegen.scalar_activations import IDENTITY, RELU
+from fastnet.kernels.step import block, clipping, layers, turns, update
+from fastnet.kernels.step.first_layer.kinds import KINDS, OF_INFERENCE
 from fastnet.kernels.step.inference import stages as inference
+from fastnet.kernels.step.loss import make_loss
 from fastnet.kernels.step.state import Stages
 
 NO_STAGES = Stages(**dict.fromkeys(Stages._fields))._replace(activation=(), activation_backward=())
@@ -26,8 +27,7 @@ class Training(NamedTuple):
     stores: bool
     penalised: bool
     clips: bool
-    few_outputs: bool
-    is_sparse: bool
+    first_layer: str  # its kind
     drops: bool
     of_pixels: bool
 
@@ -39,37 +39,34 @@ class Inference(NamedTuple):
     of_pixels: bool
 
 
-def _gather(module: Any, of_pixels: bool) -> Any:
-    """Return the stage that fetches samples, floats or pixels."""
-    return module.gather_pixels if of_pixels else module.gather_floats
-
-
 def _is_apart(code: int, keeps: int) -> bool:
     """Tell whether a layer's activation is a stage of its own: ReLU is part of the product, unless slopes are kept."""
     return keeps != 0 or code not in (IDENTITY, RELU)
 
 
 def _activations(asked: Layers, first_is_apart: bool) -> tuple[Any, ...]:
-    """Return the stages of activations forward, for those that products do not apply: of a sparse first layer, none."""
-    return tuple(
-        layers.make_activation(*layer) if _is_apart(*layer) or (i == 0 and first_is_apart and any(layer)) else None
-        for i, layer in enumerate(asked)
-    )
+    """Return the stages of activations forward, for those that products do not apply: a first layer may apply none."""
+
+    def is_stage(i: int, layer: tuple[int, int]) -> bool:
+        return _is_apart(*layer) or (i == 0 and first_is_apart and layer != (IDENTITY, 0))
+
+    return tuple(layers.make_activation(*layer) if is_stage(i, layer) else None for i, layer in enumerate(asked))
 
 
 def training_stages(asked: Training) -> Stages:
     """Choose the stages of a training step; of `activation` and `activation_backward`, one for each layer."""
     takes_steps = asked.optimizer != optimizer_formulas.NONE
     fused, stores = takes_steps and not asked.clips, asked.stores or asked.clips
-    optimizer, penalised = asked.optimizer, int(asked.penalised)
+    optimizer, penalised, first = asked.optimizer, int(asked.penalised), KINDS[asked.first_layer]
     stages = NO_STAGES._replace(
         drive=turns.train, help=turns.help_out, turns=turns.take_turns, rows=block.train_rows,
-        pack=layers.pack_weights, transpose=layers.transpose_all, multiply=layers.multiply,
-        activation=_activations(asked.layers, asked.few_outputs or asked.is_sparse),
+        pack=layers.pack_weights, transpose=layers.transpose_all, gather=first.gather[asked.of_pixels],
+        first_products=first.products, first_forward=first.forward, multiply=layers.multiply,
+        activation=_activations(asked.layers, not first.applies_relu),
         activation_backward=tuple(
             layers.make_activation_backward(*layer) if _is_apart(*layer) else None for layer in asked.layers
         ),
-        loss=loss.make_loss(asked.loss),
+        loss=make_loss(asked.loss),
         unpack=layers.unpack_weights if takes_steps else layers.unpack_gradient,
     )  # fmt: skip
     if fused:
@@ -82,25 +79,17 @@ def training_stages(asked: Training) -> Stages:
         stages = stages._replace(penalty=clipping.sum_weights)
     if asked.clips:
         stages = stages._replace(squares=clipping.sum_gradients, clipped=clipping.make_update(optimizer))
-    if not asked.few_outputs and not asked.is_sparse:
-        return stages._replace(gather=_gather(layers, asked.of_pixels), first_multiply=stages.multiply)
-    make_update = sparse_stages.make_update if asked.is_sparse else few_outputs_stages.make_update
-    if fused:
-        stages = stages._replace(first_update=make_update(optimizer, penalised))
-    if stores:
-        stages = stages._replace(first_store=make_update(optimizer_formulas.NONE, 0))
-    if asked.is_sparse:
-        return stages._replace(gather=sparse_stages.find_nonzeros, first_multiply=sparse_stages.multiply)
-    return stages._replace(
-        few_outputs_gather=_gather(few_outputs_stages, asked.of_pixels),
-        few_outputs_multiply=few_outputs_stages.dot_products, few_outputs_add=few_outputs_stages.add_sums,
-    )  # fmt: skip
+    if first.make_update is not None and fused:
+        stages = stages._replace(first_update=first.make_update(optimizer, penalised))
+    if first.make_update is not None and stores:
+        stages = stages._replace(first_store=first.make_update(optimizer_formulas.NONE, 0))
+    return stages
 
 
 def inference_stages(asked: Inference) -> Stages:
     """Choose the stages of inference."""
     return NO_STAGES._replace(
-        drive=inference.predict, pack=layers.pack_weights, gather=_gather(layers, asked.of_pixels),
+        drive=inference.predict, pack=layers.pack_weights, gather=OF_INFERENCE.gather[asked.of_pixels],
         multiply=layers.multiply, unpack=layers.unpack_logits,
         activation=_activations(tuple((code, 0) for code, _ in asked.layers), False),
     )  # fmt: skip

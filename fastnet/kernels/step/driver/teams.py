@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.kernels import losses
-from fastnet.kernels.activations import CODES, GELU, IDENTITY, SILU
 from fastnet.kernels.codegen import optimizer_formulas
+from fastnet.kernels.codegen.scalar_activations import CODES, IDENTITY, SLOPED
 from fastnet.kernels.optimizers import settings_vector
 from fastnet.kernels.runtime import arrays, claims
 from fastnet.kernels.runtime.arrays import flat, read_only
@@ -24,8 +24,8 @@ from fastnet.kernels.runtime.stages import invoke, place
 from fastnet.kernels.step.driver.compiling import load_stages
 from fastnet.kernels.step.driver.memory import Needs, inference_memory, training_memory
 from fastnet.kernels.step.driver.selection import NO_STAGES, Inference, Layers, Training
-from fastnet.kernels.step.first_layer.few_outputs import PANELS, packed_size, plan
-from fastnet.kernels.step.first_layer.sparse import Sparse, no_sparse
+from fastnet.kernels.step.first_layer import kinds
+from fastnet.kernels.step.first_layer.interface import Given, Working
 from fastnet.kernels.step.layout import Sizes, make_layout
 from fastnet.kernels.step.state import Run, Samples, Stages, State, Weights
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
@@ -71,7 +71,7 @@ class Task(NamedTuple):
 
 def make_samples(
     x: npt.NDArray[Any], y: npt.NDArray[Any] | None, order: IntArray, scale: float, dtype: Any,
-    weights: npt.NDArray[np.float64] | None = None, sparse: Sparse | None = None,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Samples:  # fmt: skip
     """Describe data as kernels see it: one kind of array each."""
     labels, targets = np.empty(0, np.int32), np.empty((0, 0), dtype)
@@ -86,8 +86,6 @@ def make_samples(
         x=rows,
         bytes=inputs.view(np.uint8),
         itemsize=inputs.itemsize,
-        sparse=sparse or no_sparse(dtype),
-        rows=rows,
         labels=read_only(labels),
         targets=read_only(targets),
         weights=own,
@@ -150,54 +148,58 @@ def _layers(task: Task) -> Layers:
     """Return for each layer the code of the activation after it, and whether its slopes are kept for the way back."""
     rates = task.dropout or [0.0] * len(task.activations)
     hidden = [(CODES[name], int(rate > 0)) for name, rate in zip(task.activations, rates, strict=True)]
-    return (*((code, int(keeps or code in (GELU, SILU))) for code, keeps in hidden), (IDENTITY, 0))
+    return (*((code, int(keeps or code in SLOPED)) for code, keeps in hidden), (IDENTITY, 0))
 
 
 def training_state(
-    task: Task, parameters: FloatArray, optimizer_state: Sequence[FloatArray], samples: Samples, team: int
-) -> State:
-    """Return the state of a team that trains; parameters and the optimizer's state are contiguous."""
-    dtype, n_samples, sizes = parameters.dtype, samples.order.size, task.sizes
-    of_pixels = samples.itemsize == 1
-    as_they_are = not of_pixels and samples.scale == 1.0
-    is_sparse = samples.sparse.n_bitmasks > 0
-    few_outputs = PANELS if is_sparse else plan(int(sizes[0]), int(sizes[1]), dtype.itemsize, as_they_are)
-    layout, needed = make_layout(sizes, task.activations, dtype.itemsize, few_outputs, is_sparse)
-    n_batch = min(task.batch_size, max(n_samples, 1))
+    task: Task, parameters: FloatArray, optimizer_state: Sequence[FloatArray], samples: Samples, team: int,
+    described: Any = None,
+) -> State:  # fmt: skip
+    """Return the state of a team that trains; parameters and the optimizer's state are contiguous.
+
+    Samples may be described for a first layer that does not read them row by row.
+    """
+    dtype, sizes, of_pixels = parameters.dtype, task.sizes, samples.itemsize == 1
+    given = Given(int(sizes[0]), int(sizes[1]), dtype, not of_pixels and samples.scale == 1.0, described)
+    first, layers = kinds.choose(given), _layers(task)
+    kind = kinds.KINDS[first]
+    room = kind.room(given)
+    layout, needed = make_layout(sizes, task.activations, dtype.itemsize, room)
+    n_batch = min(task.batch_size, max(samples.order.size, 1))
     block = _block_rows(n_batch, needed, team)
-    capacity = spaced_rows(block, dtype.itemsize)
-    run = _make_run(task, capacity, block, _output_parallel(sizes, min(block, n_batch), team, dtype.itemsize))
-    stores = block < n_batch or task.clips or not task.optimizer
-    empty = np.empty(0, dtype)
+    capacity, in_blocks = spaced_rows(block, dtype.itemsize), block < n_batch
+    output_parallel = _output_parallel(sizes, min(block, n_batch), team, dtype.itemsize)
+    output_parallel[0] *= kind.output_parallel
+    run = _make_run(task, capacity, block, output_parallel)
+    stores = in_blocks or task.clips or not task.optimizer
+    weights = _training_weights(task, parameters, optimizer_state, needed, needed.packed if stores else room.gradient)
+    needs = Needs(sizes, any(keeps for _, keeps in layers), task.clips, task.l2 > 0)
+    memory = training_memory(needs, dtype, needed, capacity, team)
+    first_layer = kind.make(kinds.empty(dtype), given, Working(capacity, team, samples.x, memory.values))
+    asked = Training(
+        layers=layers, loss=losses.CODES[task.loss], optimizer=run.optimizer, stores=in_blocks or not task.optimizer,
+        penalised=task.l2 > 0, clips=task.clips, first_layer=first, drops=any(task.dropout), of_pixels=of_pixels,
+    )  # fmt: skip
+    state = State(run, _NO_ADDRESSES, layout, first_layer, samples, weights, memory)
+    return state._replace(stages=load_stages(asked, state))
+
+
+def _training_weights(
+    task: Task, parameters: FloatArray, optimizer_state: Sequence[FloatArray], needed: Sizes, n_gradient: int
+) -> Weights:
+    """Make room for parameters and optimizer state in micro-panels, and for so many elements of a gradient."""
+    dtype, empty = parameters.dtype, np.empty(0, parameters.dtype)
     n_state = len(optimizer_state) if task.optimizer else 0  # else what is there receives the gradient
-    packed = needed.packed
-    weights = Weights(
+    return Weights(
         flat=parameters,
         flat_m=optimizer_state[0] if len(optimizer_state) > 0 else empty,
         flat_v=optimizer_state[1] if len(optimizer_state) > 1 else empty,
-        packed=arrays.zeros(packed, dtype),
-        m=arrays.zeros(packed if n_state > 0 else 0, dtype),
-        v=arrays.zeros(packed if n_state > 1 else 0, dtype),
-        gradient=arrays.zeros(packed if stores else packed_size(few_outputs, dtype.itemsize), dtype),
+        packed=arrays.zeros(needed.packed, dtype),
+        m=arrays.zeros(needed.packed if n_state > 0 else 0, dtype),
+        v=arrays.zeros(needed.packed if n_state > 1 else 0, dtype),
+        gradient=arrays.zeros(n_gradient, dtype),
         transposed=arrays.empty(needed.transposed, dtype),
     )
-    needs = Needs(sizes, any(keeps for _, keeps in _layers(task)), task.clips, task.l2 > 0)
-    memory = training_memory(needs, dtype, needed, few_outputs, samples.sparse, capacity, team)
-    samples = samples._replace(rows=samples.x if few_outputs.direct else read_only(memory.values))
-    asked = Training(
-        layers=_layers(task),
-        loss=losses.CODES[task.loss],
-        optimizer=run.optimizer,
-        stores=block < n_batch or not task.optimizer,
-        penalised=task.l2 > 0,
-        clips=task.clips,
-        few_outputs=few_outputs.groups > 0,
-        is_sparse=is_sparse,
-        drops=any(task.dropout),
-        of_pixels=of_pixels,
-    )
-    state = State(run=run, stages=_NO_ADDRESSES, layout=layout, samples=samples, weights=weights, memory=memory)
-    return state._replace(stages=load_stages(asked, state))
 
 
 def inference_state(task: Task, parameters: FloatArray, samples: Samples, logits: FloatArray, team: int) -> State:
@@ -218,8 +220,7 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
     nothing = Weights(**dict.fromkeys(Weights._fields, empty))
     weights = nothing._replace(flat=parameters, packed=arrays.empty(needed.packed, dtype))
     memory = inference_memory(dtype, capacity * needed.values, logits)
-    samples = samples._replace(rows=read_only(empty))
-    return State(run=run, stages=_NO_ADDRESSES, layout=layout, samples=samples, weights=weights, memory=memory)
+    return State(run, _NO_ADDRESSES, layout, kinds.empty(dtype), samples, weights, memory)
 
 
 _NO_ADDRESSES = Stages(*(np.zeros(1, np.int64) if stage == () else 0 for stage in NO_STAGES))

@@ -1,1 +1,1 @@
-"""First layers that are not dense: of few outputs, or of sparse inputs."""
+"""First layers: dense, of few outputs, or of sparse inputs, behind one interface."""

@@ -9,10 +9,20 @@ from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.optimizer_formulas import NONE
 from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
-from fastnet.kernels.step.first_layer.few_outputs import biases, own_run
-from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, SAMPLES, dot_tile, outer_tile
+from fastnet.kernels.step.first_layer.few_outputs import biases, make, own_run, room
+from fastnet.kernels.step.first_layer.few_outputs_tiles import (
+    OUTPUTS,
+    SAMPLES,
+    Chunks,
+    Numbers,
+    TwoSamples,
+    dot_tile,
+    outer_tile,
+)
+from fastnet.kernels.step.first_layer.interface import Kind
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, copy_chunk, prefetch
+from fastnet.kernels.tile.operands import Operand
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 PREFETCH_DISTANCE = 8
@@ -20,16 +30,16 @@ PREFETCH_DISTANCE = 8
 
 
 @stage
-def gather_floats(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+def gather_floats(s: Any, thread: int, n_threads: int, start: int, _first: int, _last: int, n_rows: int) -> int:
     """Find the samples of a block, and gather a thread's columns of those that are not read where they are."""
     _find_rows(s, thread, start, n_rows)
-    if s.layout.few_outputs.direct == 0:
+    if s.first_layer.few_outputs.plan.direct == 0:
         _gather_columns(s, s.samples.x, thread, n_threads, start, n_rows)
     return 0
 
 
 @stage
-def gather_pixels(s: Any, thread: int, n_threads: int, start: int, n_rows: int) -> int:
+def gather_pixels(s: Any, thread: int, n_threads: int, start: int, _first: int, _last: int, n_rows: int) -> int:
     """Gather a thread's columns of a block of pixels."""
     _find_rows(s, thread, start, n_rows)
     _gather_columns(s, s.samples.bytes, thread, n_threads, start, n_rows)
@@ -44,25 +54,26 @@ def _find_rows(s: Any, thread: int, start: int, n_rows: int) -> None:
     out, they keep the tiles' own loads waiting least. What else the gradients prefetch is the next chunk of
     their own samples, from the second-level cache.
     """
-    few_outputs, samples, places, capacity = s.layout.few_outputs, s.samples, s.memory.places[thread], s.run.capacity
+    own, samples, capacity = s.first_layer.few_outputs, s.samples, s.run.capacity
+    plan, places = own.plan, own.places[thread]
     n_in, chunk, following = s.layout.n_in[0], CHUNK_BYTES // s.memory.values.itemsize, start + n_rows
     for r in range(n_rows):
-        at = ahead = r * few_outputs.stride
-        if few_outputs.direct != 0:
+        at = ahead = r * plan.stride
+        if plan.direct != 0:
             at = samples.order[start + r] * n_in
             ahead = samples.order[min(following + r, samples.order.size - 1)] * n_in
         places[r] = at
         places[capacity + r] = ahead
-        places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and few_outputs.groups == 1) else at + chunk
+        places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and plan.groups == 1) else at + chunk
         places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunk
 
 
 @inlined
 def _gather_columns(s: Any, x: Any, thread: int, n_threads: int, start: int, n_rows: int) -> None:
     """Copy a thread's columns of a block of samples, converted and scaled."""
-    few_outputs, samples, values, n_in = s.layout.few_outputs, s.samples, s.memory.values, s.layout.n_in[0]
+    plan, samples, values, n_in = s.first_layer.few_outputs.plan, s.samples, s.memory.values, s.layout.n_in[0]
     chunk = CHUNK_BYTES // values.itemsize
-    first, last = partition(few_outputs.chunks, thread, n_threads)
+    first, last = partition(plan.chunks, thread, n_threads)
     begin, count = first * chunk, min(last * chunk, n_in) - first * chunk
     real = values.dtype.type
     scale = real(samples.scale)
@@ -72,7 +83,7 @@ def _gather_columns(s: Any, x: Any, thread: int, n_threads: int, start: int, n_r
         soon = samples.order[min(start + r + PREFETCH_DISTANCE, samples.order.size - 1)] * n_in + begin
         for line in range(0, count * size, CHUNK_BYTES):
             prefetch(samples.bytes, soon * size + line)
-        target = r * few_outputs.stride + begin
+        target = r * plan.stride + begin
         for k in range(0, count - chunk + 1, chunk):
             copy_chunk(x, at + k, values, target + k, scale)
         for k in range(count // chunk * chunk, count):
@@ -82,49 +93,38 @@ def _gather_columns(s: Any, x: Any, thread: int, n_threads: int, start: int, n_r
 @stage
 def dot_products(s: Any, thread: int, n_threads: int, n_rows: int) -> int:
     """Multiply a thread's slabs of the inputs, or its samples where there are more threads, with the weights."""
-    few_outputs, places, capacity, packed = (
-        s.layout.few_outputs,
-        s.memory.places[thread],
-        s.run.capacity,
-        s.weights.packed,
-    )
-    x, sums, stride = s.samples.rows, s.memory.sums, few_outputs.sums
+    own, capacity, packed = s.first_layer.few_outputs, s.run.capacity, s.weights.packed
+    plan, places, x, sums, stride = own.plan, own.places[thread], own.rows, own.sums, own.plan.sums
     chunk = CHUNK_BYTES // packed.itemsize
     pairs = (n_rows + SAMPLES - 1) // SAMPLES
-    first, last = partition(few_outputs.slabs * pairs, thread, n_threads)
+    first, last = partition(plan.slabs * pairs, thread, n_threads)
     for item in range(first, last):
         slab, pair = item // pairs, item % pairs
-        first_chunk, last_chunk = partition(few_outputs.chunks, slab, few_outputs.slabs)
+        first_chunk, last_chunk = partition(plan.chunks, slab, plan.slabs)
         k, r = first_chunk * chunk, pair * SAMPLES
         x0, x1 = places[r] + k, places[min(r + 1, n_rows - 1)] + k
         ahead = places[capacity + r - r % 4 // 2] + k  # of four samples, the first two
-        for group in range(few_outputs.groups):
-            w0 = group * OUTPUTS * few_outputs.stride + k
-            s0 = item * SAMPLES * stride + group * OUTPUTS
-            dot_tile(x, x0, x1, ahead, packed, w0, few_outputs.stride, last_chunk - first_chunk, sums, s0, stride)
+        for group in range(plan.groups):
+            weights = Operand(packed, group * OUTPUTS * plan.stride + k, plan.stride, 1)
+            target = Operand(sums, (slab * capacity + r) * stride + group * OUTPUTS, stride, 1)
+            dot_tile(TwoSamples(x, x0, x1, ahead), weights, last_chunk - first_chunk, target)
             ahead = x0
     return 0
 
 
 @stage
-def add_sums(s: Any, first: int, last: int, n_rows: int) -> int:
-    """Write the layer's sums for rows [first, last): those of all slabs, in order, and the bias."""
-    few_outputs, values, sums, packed, capacity = (
-        s.layout.few_outputs,
-        s.memory.values,
-        s.memory.sums,
-        s.weights.packed,
-        s.run.capacity,
-    )
-    n_out, v1 = s.layout.n_out[0], s.layout.values[1] * capacity
-    width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
-    stride, slab_stride = few_outputs.sums, (n_rows + SAMPLES - 1) // SAMPLES * SAMPLES * few_outputs.sums
-    for panel in range(panels_of(n_out, values.itemsize)):
-        bias = packed[biases(few_outputs) + panel * width : biases(few_outputs) + (panel + 1) * width]
-        for r in range(first, last):
+def add_sums(s: Any, _layer: int, first: int, last: int, first_panel: int, last_panel: int, _back: int) -> int:
+    """Write the layer's sums, some micro-panels of some rows: those of all slabs, in order, and the bias."""
+    plan, sums = s.first_layer.few_outputs.plan, s.first_layer.few_outputs.sums
+    values, packed, capacity = s.memory.values, s.weights.packed, s.run.capacity
+    v1, width = s.layout.values[1] * capacity, TILE_VECTORS * VECTOR_BYTES // values.itemsize
+    stride, slab_stride = plan.sums, capacity * plan.sums
+    for panel in range(first_panel, last_panel):
+        bias = packed[biases(plan) + panel * width : biases(plan) + (panel + 1) * width]
+        for r in range(first, min(last, s.run.block)):
             target = values[v1 + (panel * capacity + r) * width : v1 + (panel * capacity + r + 1) * width]
             source = sums[r * stride + panel * width :]
-            if few_outputs.slabs == 1:
+            if plan.slabs == 1:
                 for o in range(width):
                     target[o] = source[o] + bias[o]
             else:
@@ -143,13 +143,13 @@ def make_update(code: int, penalised: int) -> Any:
 
     @stage
     def update_columns(s: Any, thread: int, n_threads: int, _following: int, n_rows: int, accumulate: int) -> int:
-        few_outputs, weights, n_out = s.layout.few_outputs, s.weights, s.layout.n_out[0]
+        plan, weights, n_out = s.first_layer.few_outputs.plan, s.weights, s.layout.n_out[0]
         _outer_products(s, thread, n_threads, n_rows, accumulate != 0)
         if thread == n_threads - 1:
-            _sum_rows(s, n_rows, accumulate != 0, weights.gradient[biases(few_outputs) : biases(few_outputs) + n_out])
+            _sum_rows(s, n_rows, accumulate != 0, weights.gradient[biases(plan) : biases(plan) + n_out])
         if code != NONE:
             for i in range(n_out + 1):
-                start, count = own_run(few_outputs, i, n_out, thread, n_threads, weights.gradient.itemsize)
+                start, count = own_run(plan, i, n_out, thread, n_threads, weights.gradient.itemsize)
                 update_run(
                     code, penalised, count if i < n_out else FIRST,
                     Update(s.memory.coefficients[thread], weights.packed, weights.m, weights.v, start),
@@ -163,38 +163,33 @@ def make_update(code: int, penalised: int) -> Any:
 @inlined
 def _outer_products(s: Any, thread: int, n_threads: int, n_rows: int, accumulate: bool) -> None:
     """Gradient of the weights of a thread's columns."""
-    few_outputs, gradients, places, d_at = (
-        s.layout.few_outputs,
-        s.memory.gradients,
-        s.memory.places[thread],
-        s.memory.outputs[thread],
-    )
+    own, gradients = s.first_layer.few_outputs, s.memory.gradients
+    plan, places, d_at = own.plan, own.places[thread], own.outputs[thread]
     capacity, n_out = s.run.capacity, s.layout.n_out[0]
     v1 = s.layout.values[1] * capacity
     chunk, width = CHUNK_BYTES // gradients.itemsize, TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
-    first, last = partition(few_outputs.chunks, thread, n_threads)
-    for group in range(few_outputs.groups):
+    first, last = partition(plan.chunks, thread, n_threads)
+    for group in range(plan.groups):
         for i in range(OUTPUTS):
             o = min(group * OUTPUTS + i, n_out - 1)
             d_at[group * OUTPUTS + i] = v1 + o // width * capacity * width + o % width
     for tile in range(first, last):
-        for group in range(few_outputs.groups):
-            g0 = group * OUTPUTS * few_outputs.stride + tile * chunk
+        for group in range(plan.groups):
+            g0 = group * OUTPUTS * plan.stride + tile * chunk
             ahead = places[2 * capacity :] if group == 0 else places[3 * capacity :]
-            outer_tile(
-                s.samples.rows, places, ahead, tile * chunk, n_rows, gradients, d_at[group * OUTPUTS :], width,
-                s.weights.gradient, g0, few_outputs.stride, accumulate,
-            )  # fmt: skip
-    if last == few_outputs.chunks:
-        _clear_padding(few_outputs, s.layout.n_in[0], n_out, s.weights.gradient)
+            inputs = Chunks(own.rows, places, ahead, tile * chunk)
+            numbers = Numbers(gradients, d_at[group * OUTPUTS :], width)
+            outer_tile(inputs, numbers, n_rows, Operand(s.weights.gradient, g0, plan.stride, 1), accumulate)
+    if last == plan.chunks:
+        _clear_padding(plan, s.layout.n_in[0], n_out, s.weights.gradient)
 
 
 @inlined
-def _clear_padding(few_outputs: Any, n_in: int, n_out: int, gradient: Any) -> None:
+def _clear_padding(plan: Any, n_in: int, n_out: int, gradient: Any) -> None:
     """Zero the gradients of what pads the weights: an infinite one of an output, times a sample's padding, is NaN."""
     for o in range(n_out):
-        for k in range(n_in, few_outputs.stride):
-            gradient[o * few_outputs.stride + k] = 0
+        for k in range(n_in, plan.stride):
+            gradient[o * plan.stride + k] = 0
 
 
 @inlined
@@ -213,3 +208,15 @@ def _sum_rows(s: Any, n_rows: int, accumulate: bool, out: Any) -> None:
                 target[o] += row[o]
     for o in range(n_out):
         out[o] *= out.dtype.type(s.run.bias_value)
+
+
+KIND = Kind(
+    gather=(gather_floats, gather_pixels),
+    products=dot_products,
+    forward=add_sums,
+    applies_relu=False,
+    output_parallel=False,
+    make_update=make_update,
+    room=room,
+    make=make,
+)

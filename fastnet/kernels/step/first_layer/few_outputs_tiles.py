@@ -12,7 +12,7 @@ the samples for each element as elsewhere.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba.core import types
 
@@ -36,6 +36,35 @@ SPILL_BYTES = PIECE_BYTES
 
 ROWS_AT_ONCE = 4
 """Samples of outer products that are emitted one after the other."""
+
+
+class TwoSamples(NamedTuple):
+    """The samples of a tile of dot products, where each begins in their array, and the one that is prefetched."""
+
+    array: Any
+    first: int
+    second: int
+    ahead: int
+
+
+class Chunks(NamedTuple):
+    """A chunk of inputs of many samples: that of sample r begins at array[column + places[r]].
+
+    Meanwhile the line at array[column + ahead[r]] is prefetched.
+    """
+
+    array: Any
+    places: Any
+    ahead: Any
+    column: int
+
+
+class Numbers(NamedTuple):
+    """`OUTPUTS` numbers of each sample r: array[places[i] + r * stride]."""
+
+    array: Any
+    places: Any
+    stride: int
 
 
 def _halves(n: int, segment: int, in_block: int) -> tuple[list[int], list[int]]:
@@ -83,22 +112,26 @@ def _fma(builder: Any, x: Any, y: Any, z: Any) -> Any:
     return call_intrinsic(builder, "fma", x, y, z)
 
 
-@emitted
-def dot_tile(
-    _typing: Any, x: Any, x0: Any, x1: Any, ahead: Any, w: Any, w0: Any, w_stride: Any, n_chunks: Any, sums: Any,
-    s0: Any, s_stride: Any,
-) -> Any:  # fmt: skip
-    """Multiply two samples, at x0 and x1, with `OUTPUTS` rows of weights, `w_stride` apart.
+def _rows(vec: Vectors, context: Any, kind: Any, value: Any, count: int) -> list[Any]:
+    """Where some rows of an `Operand` begin, whose columns lie one after the other."""
+    array, start, stride = (vec.builder.extract_value(value, i) for i in range(3))
+    first = vec.array(context, kind.types[0], array, start)
+    return [vec.at(first, vec.builder.mul(stride, whole(i))) for i in range(count)]
 
-    The sums are written to sums[s0:] and sums[s0 + s_stride:], each followed by `SPILL_BYTES` of anything. Meanwhile
-    the same columns of the sample at `ahead` are prefetched.
+
+@emitted
+def dot_tile(_typing: Any, x: Any, weights: Any, n_chunks: Any, sums: Any) -> Any:
+    """Multiply `TwoSamples` with `OUTPUTS` rows of weights.
+
+    Their sums are written to a row each, followed by `SPILL_BYTES` of anything. Meanwhile the same columns of the
+    sample ahead are prefetched. Weights and sums are an `Operand` each.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(sums.dtype), 8 * PIECE_BYTES)
-        *samples, following = [vec.array(context, signature.args[0], args[0], args[i]) for i in (1, 2, 3)]
-        first = vec.array(context, signature.args[4], args[4], args[5])
-        weights = [vec.at(first, builder.mul(args[6], whole(i))) for i in range(OUTPUTS)]
+        vec = Vectors(builder, llvm_float(sums.types[0].dtype), 8 * PIECE_BYTES)
+        array, *starts = (builder.extract_value(args[0], i) for i in range(4))
+        *samples, following = [vec.array(context, x.types[0], array, start) for start in starts]
+        weight_rows = _rows(vec, context, signature.args[1], args[1], OUTPUTS)
 
         def body(now: list[Any]) -> list[Any]:
             place, *accumulators = now
@@ -106,84 +139,92 @@ def dot_tile(
             for piece in range(CHUNK_BYTES // PIECE_BYTES):
                 at = builder.add(place, whole(piece * vec.lanes))
                 inputs = [vec.load(vec.at(sample, at)) for sample in samples]
-                rows = [vec.load(vec.at(row, at)) for row in weights]
+                rows = [vec.load(vec.at(row, at)) for row in weight_rows]
                 products = [(a, b) for a in inputs for b in rows]
                 accumulators = [
                     _fma(builder, a, b, accumulator) for (a, b), accumulator in zip(products, accumulators, strict=True)
                 ]
             return [builder.add(place, whole(CHUNK_BYTES // vec.align)), *accumulators]
 
-        _, *accumulators = loop(builder, args[7], [whole(0), *[vec.constant(0.0)] * (SAMPLES * OUTPUTS)], body)
-        place = vec.array(context, signature.args[8], args[8], args[9])
-        for i in range(SAMPLES):
-            _store_sums(
-                vec, accumulators[i * OUTPUTS : (i + 1) * OUTPUTS], vec.at(place, builder.mul(args[10], whole(i)))
-            )
+        _, *accumulators = loop(builder, args[2], [whole(0), *[vec.constant(0.0)] * (SAMPLES * OUTPUTS)], body)
+        for i, place in enumerate(_rows(vec, context, signature.args[3], args[3], SAMPLES)):
+            _store_sums(vec, accumulators[i * OUTPUTS : (i + 1) * OUTPUTS], place)
         return context.get_dummy_value()
 
-    i64 = types.int64
-    return types.void(x, i64, i64, i64, w, i64, i64, i64, sums, i64, i64), codegen
+    return types.void(x, weights, types.int64, sums), codegen
+
+
+def _stored_or_zero(vec: Vectors, accumulate: Any, places: list[Any]) -> list[Any]:
+    """Return what accumulators begin with: what is stored, if they are to accumulate on that."""
+    before = vec.builder.block
+    with vec.builder.if_then(accumulate):
+        stored = [vec.load(place) for place in places]
+        inside = vec.builder.block
+    zero = vec.constant(0.0)
+    return [phi(vec.builder, vec.type, (zero, before), (value, inside)) for value in stored]
+
+
+class _OuterProducts:
+    """Emits the outer products of `Chunks` and `Numbers`, sample after sample, where these lie."""
+
+    def __init__(self, context: Any, builder: Any, kinds: Any, args: Any, element: Any) -> None:
+        self.context, self.builder, self.kinds, self.args = context, builder, kinds, args
+        self.vec, self.index = Vectors(builder, element), Vectors(builder, I64)
+        self.vectors = CHUNK_BYTES // (self.vec.lanes * self.vec.align)
+        self.inputs = self.vec.array(context, kinds[0].types[0], self.field(0, 0), self.field(0, 3))
+        self.places, self.ahead, starts = self.data(0, 1), self.data(0, 2), self.data(1, 1)
+        numbers = [self.load(starts, whole(i)) for i in range(OUTPUTS)]
+        self.numbers = [self.vec.array(context, kinds[1].types[0], self.field(1, 0), number) for number in numbers]
+        self.stride = self.field(1, 2)
+
+    def field(self, of: int, i: int) -> Any:
+        """Return a field of an argument."""
+        return self.builder.extract_value(self.args[of], i)
+
+    def data(self, of: int, i: int) -> Any:
+        """Point at the beginning of a field that is an array."""
+        return self.context.make_array(self.kinds[of].types[i])(self.context, self.builder, self.field(of, i)).data
+
+    def load(self, data: Any, i: Any) -> Any:
+        """Load an index."""
+        return self.builder.load(self.index.at(data, i), typ=I64, align=8)
+
+    def add(self, r: Any, accumulators: list[Any]) -> list[Any]:
+        """Add the products of a sample to the accumulators."""
+        sample = self.vec.at(self.inputs, self.load(self.places, r))
+        prefetch_line(self.builder, self.vec.at(self.inputs, self.load(self.ahead, r)))
+        x_row = [self.vec.load(self.vec.at(sample, v * self.vec.lanes)) for v in range(self.vectors)]
+        offset = self.builder.mul(r, self.stride)
+        d_row = [self.vec.broadcast(self.vec.at(number, offset)) for number in self.numbers]
+        products = [(a, b) for a in d_row for b in x_row]
+        return [_fma(self.builder, a, b, c) for (a, b), c in zip(products, accumulators, strict=True)]
+
+    def add_some(self, now: list[Any], count: int) -> list[Any]:
+        """Add those of some samples that follow one another."""
+        r, *accumulators = now
+        for i in range(count):
+            accumulators = self.add(self.builder.add(r, whole(i)), accumulators)
+        return [self.builder.add(r, whole(count)), *accumulators]
 
 
 @emitted
-def outer_tile(
-    _typing: Any, x: Any, places: Any, ahead: Any, column: Any, n_rows: Any, d: Any, d_at: Any, d_stride: Any,
-    gradient: Any, g0: Any, g_stride: Any, accumulate: Any,
-) -> Any:  # fmt: skip
-    """Sum over samples the products of a chunk of inputs with `OUTPUTS` numbers each; prefetch the samples ahead.
+def outer_tile(_typing: Any, x: Any, d: Any, n_rows: Any, gradient: Any, accumulate: Any) -> Any:
+    """Sum over samples the products of `Chunks` of inputs with `Numbers`; prefetch what is ahead as fast.
 
-    Sample r begins at x[places[r]], its numbers are d[d_at[i] + r * d_stride]. The sums, one row of a chunk for each
-    output, are written to gradient[g0:], `g_stride` apart, or accumulate there. Meanwhile the line of
-    x[column + ahead[r]] is prefetched for each sample, as fast as the tile uses them up.
+    The sums, one row of a chunk for each output, are written to an `Operand`, or accumulate there.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(gradient.dtype))
-        vectors = CHUNK_BYTES // (vec.lanes * vec.align)
-        index = Vectors(builder, I64)
-
-        def array(i: int, start: Any) -> Any:
-            return vec.array(context, signature.args[i], args[i], start)
-
-        inputs = array(0, args[3])
-        at, following = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (1, 2))
-        starts = context.make_array(signature.args[6])(context, builder, args[6]).data
-        numbers = [array(5, builder.load(index.at(starts, i), typ=I64, align=8)) for i in range(OUTPUTS)]
-        target = array(8, args[9])
-        rows = [vec.at(target, builder.mul(args[10], whole(i))) for i in range(OUTPUTS)]
-        targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(vectors)]
-
-        def step(r: Any, accumulators: list[Any]) -> list[Any]:
-            sample = vec.at(inputs, builder.load(index.at(at, r), typ=I64, align=8))
-            prefetch_line(builder, vec.at(inputs, builder.load(index.at(following, r), typ=I64, align=8)))
-            x_row = [vec.load(vec.at(sample, v * vec.lanes)) for v in range(vectors)]
-            offset = builder.mul(r, args[7])
-            d_row = [vec.broadcast(vec.at(number, offset)) for number in numbers]
-            products = [(a, b) for a in d_row for b in x_row]
-            return [
-                _fma(builder, a, b, accumulator) for (a, b), accumulator in zip(products, accumulators, strict=True)
-            ]
-
-        def body(now: list[Any], count: int) -> list[Any]:
-            r, *accumulators = now
-            for i in range(count):
-                accumulators = step(builder.add(r, whole(i)), accumulators)
-            return [builder.add(r, whole(count)), *accumulators]
-
-        before = builder.block
-        with builder.if_then(args[11]):
-            stored = [vec.load(place) for place in targets]
-            inside = builder.block
-        zero = vec.constant(0.0)
-        accumulators = [phi(builder, vec.type, (zero, before), (value, inside)) for value in stored]
-        rounds = builder.sdiv(args[4], whole(ROWS_AT_ONCE))
-        r, *accumulators = loop(builder, rounds, [whole(0), *accumulators], lambda now: body(now, ROWS_AT_ONCE))
-        r, *accumulators = loop(builder, builder.sub(args[4], r), [r, *accumulators], lambda now: body(now, 1))
+        products = _OuterProducts(context, builder, signature.args, args, llvm_float(gradient.types[0].dtype))
+        vec, rounds = products.vec, builder.sdiv(args[2], whole(ROWS_AT_ONCE))
+        rows = _rows(vec, context, signature.args[3], args[3], OUTPUTS)
+        targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(products.vectors)]
+        now = [whole(0), *_stored_or_zero(vec, args[4], targets)]
+        now = loop(builder, rounds, now, lambda now: products.add_some(now, ROWS_AT_ONCE))
+        remaining = builder.sub(args[2], now[0])
+        _, *accumulators = loop(builder, remaining, now, lambda now: products.add_some(now, 1))
         for value, place in zip(accumulators, targets, strict=True):
             vec.store(value, place)
         return context.get_dummy_value()
 
-    i64 = types.int64
-    return types.void(
-        x, places, ahead, i64, i64, d, d_at, i64, gradient, i64, i64, types.boolean
-    ), codegen  # fmt: skip
+    return types.void(x, d, types.int64, gradient, types.boolean), codegen

@@ -17,16 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.compiler.policy import inlined, kernel
-from fastnet.kernels.codegen.bits import WORD, lowest_bit, row_bitmask
+from fastnet.kernels.codegen.bits import HALF, WORD, lowest_bit, row_bitmask
 from fastnet.kernels.runtime import arrays
 from fastnet.kernels.runtime.arrays import flat, read_only
 from fastnet.kernels.runtime.claims import claim, done, leave, partition, share_work
 from fastnet.kernels.step.first_layer.few_outputs import MOST_OUTPUTS
+from fastnet.kernels.step.first_layer.interface import FirstLayer, Given, Working
 from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
+from fastnet.kernels.step.layout import Room, room_of_panels
 from fastnet.kernels.tile.micro_panels import panel_width
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
 from fastnet.kernels.tile.packing import padded
 from fastnet.kernels.tile.products import threads_for
+from fastnet.machine.threads import LINE
 
 BLOCK_BYTES = 32 * 1024
 """Bytes of what is picked from before the next is: weights of a block of columns, gradients of a block of rows. A
@@ -54,29 +57,58 @@ FLOP_PER_INPUT = 30
 ONE_BIT = np.uint64(1)
 
 
-class Sparse(NamedTuple):
+class Nonzeros(NamedTuple):
     """The non-zeros of all samples: the inputs that are not zero."""
 
     bitmasks: Any  # (n_samples, n_bitmasks): bit j of bitmask i tells whether input 64 * i + j is not zero
     starts: Any  # of the samples in the values, and the end of these
     values: Any  # of the non-zeros, converted and scaled, by ascending columns; with gaps between threads' pieces
-    n_bitmasks: int  # of a sample; 0 where inputs lie in micro-panels
+    n_bitmasks: int  # of a sample; 0 where there is no description
     block_bitmasks: int  # of a block of columns
 
 
-def no_sparse(dtype: Any) -> Sparse:
-    """Return what stands where inputs lie in micro-panels."""
-    return Sparse(
-        read_only(np.empty((0, 0), np.uint64)), read_only(np.zeros(1, np.int64)), read_only(np.empty(0, dtype)), 0, 0
-    )
+class Sparse(NamedTuple):
+    """What the stages of a first layer work on whose inputs are sparse."""
+
+    samples: Nonzeros
+    bitmasks: Any  # of the rows of a block; zero at first, for rows up to whole tiles
+    positions: Any  # of each bitmask's first value
+    cursors: Any  # (n_threads, ...): where the values of 64 rows are
+    bits: Any  # (n_threads, ...): of 64 rows, column by column
+    half_gradients: Any  # (n_threads, ...): of the weights of half a bitmask of columns
 
 
-def no_samples(n_in: int, dtype: Any) -> Sparse:
+def no_samples(n_in: int, dtype: Any) -> Nonzeros:
     """Return the description of no samples of so many inputs."""
     bitmasks = np.empty((0, -(-n_in // WORD)), np.uint64)
-    return Sparse(
-        read_only(bitmasks), read_only(np.zeros(1, np.int64)), read_only(np.empty(0, dtype)), bitmasks.shape[1], 1
+    starts, values = np.zeros(1, np.int64), np.empty(0, dtype)
+    return Nonzeros(read_only(bitmasks), read_only(starts), read_only(values), bitmasks.shape[1], 1)
+
+
+def empty(dtype: Any) -> Sparse:
+    """Return what there is where inputs are not sparse, or it does not matter."""
+    bits, places = np.empty((0, 0), np.uint64), np.empty((0, 0), np.int64)
+    none = no_samples(0, dtype)
+    return Sparse(none, bits.reshape(-1), places.reshape(-1), places, bits, np.empty((0, 0), dtype))
+
+
+def room(given: Given) -> Room:
+    """Count the elements of the weights, which lie as in other layers; samples are read where they are described."""
+    return room_of_panels(given.n_in, given.n_out, given.dtype.itemsize)._replace(values=0)
+
+
+def make(empty: FirstLayer, given: Given, working: Working) -> FirstLayer:
+    """Make room for the bitmasks of a block, and what each thread transposes and sums of half of one."""
+    samples, team, width = given.described, working.team, panel_width(given.dtype.itemsize)
+    own = Sparse(
+        samples=samples,
+        bitmasks=arrays.zeros(working.capacity * samples.n_bitmasks, np.uint64),
+        positions=arrays.empty(working.capacity * samples.n_bitmasks, np.int64),
+        cursors=arrays.empty((team, WORD + LINE), np.int64),
+        bits=arrays.empty((team, HALF + LINE), np.uint64),
+        half_gradients=arrays.empty((team, (HALF + 1) * MOST_PANELS * width), given.dtype),
     )
+    return empty._replace(sparse=own)
 
 
 def pays(x: npt.NDArray[Any], n_out: int, dtype: Any) -> bool:
@@ -140,7 +172,7 @@ def _describe_some(
     return at - begin
 
 
-def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
+def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Nonzeros:
     """Describe an array (n_samples, n_in): read once, where room for half as many again as were probed is enough."""
     n_samples, n_in = x.shape
     team, inputs = threads_for(FLOP_PER_INPUT * x.size, n_threads), flat(x)
@@ -153,7 +185,7 @@ def from_array(x: npt.NDArray[Any], n_out: int, scale: float, dtype: Any, n_thre
             break
     starts[-1] = values.size
     block = _block_bitmasks(n_in, n_out, counts.sum() / n_samples, dtype.itemsize)
-    return Sparse(read_only(bitmasks), read_only(starts), read_only(values), bitmasks.shape[1], block)
+    return Nonzeros(read_only(bitmasks), read_only(starts), read_only(values), bitmasks.shape[1], block)
 
 
 def _items(team: int) -> int:
@@ -178,7 +210,7 @@ def _mark(thread: int, control: Any, n_items: int, starts: Any, columns: Any, bi
     leave(control, thread, n_items)
 
 
-def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Sparse:
+def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None) -> Nonzeros:
     """Describe a CSR matrix in canonical format. Zeros that it stores count as non-zeros, and do no harm."""
     (n_samples, n_in), starts = x.shape, x.indptr.astype(np.int64)
     bitmasks = arrays.empty((n_samples, -(-n_in // WORD)), np.uint64)
@@ -187,4 +219,4 @@ def from_csr(x: Any, n_out: int, scale: float, dtype: Any, n_threads: int | None
     share_work(_mark, team, _items(team), read_only(starts), columns, bitmasks)
     values = x.data.astype(dtype) * dtype.type(scale)
     block = _block_bitmasks(n_in, n_out, x.nnz / max(n_samples, 1), dtype.itemsize)
-    return Sparse(read_only(bitmasks), read_only(starts), read_only(values), bitmasks.shape[1], block)
+    return Nonzeros(read_only(bitmasks), read_only(starts), read_only(values), bitmasks.shape[1], block)

@@ -18,11 +18,13 @@ from fastnet.kernels.codegen.bits import HALF, WORD, count_bits, transpose_bits
 from fastnet.kernels.codegen.optimizer_formulas import NONE
 from fastnet.kernels.codegen.optimizer_vectors import Update, update_run
 from fastnet.kernels.runtime.claims import partition
-from fastnet.kernels.step.first_layer.sparse import BLOCK_BYTES
-from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS, column_sums, row_sums
+from fastnet.kernels.step.first_layer.interface import Kind
+from fastnet.kernels.step.first_layer.sparse import BLOCK_BYTES, make, room
+from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS, Bitmasks, column_sums, row_sums
 from fastnet.kernels.step.update import rows_to_prefetch
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
 from fastnet.kernels.tile.moves import CHUNK_BYTES, prefetch
+from fastnet.kernels.tile.operands import Panels, from_element
 from fastnet.kernels.tile.packing import FIRST, VECTOR_BYTES, panels_of
 
 SHIFT, NO_SHIFT, FIRST_HALF = (np.uint64(i) for i in (HALF, 0, (1 << HALF) - 1))
@@ -60,11 +62,11 @@ def _group(i: int, n_groups: int, first_panel: int, last_panel: int, n_out: int,
 
 
 @stage
-def find_nonzeros(s: Any, start: int, first: int, last: int) -> int:
+def find_nonzeros(s: Any, _thread: int, _n_threads: int, start: int, first: int, last: int, _n_rows: int) -> int:
     """Note where the non-zeros of rows [first, last) of the block at `start` are; values are read where they lie."""
-    bitmasks, positions, order, labels = s.memory.bitmasks, s.memory.positions, s.samples.order, s.samples.labels
-    all_bitmasks, starts, n_bitmasks = s.samples.sparse.bitmasks, s.samples.sparse.starts, s.samples.sparse.n_bitmasks
-    rows = s.run.capacity
+    sparse, order, labels, rows = s.first_layer.sparse, s.samples.order, s.samples.labels, s.run.capacity
+    bitmasks, positions, n_bitmasks = sparse.bitmasks, sparse.positions, sparse.samples.n_bitmasks
+    all_bitmasks, starts = sparse.samples.bitmasks, sparse.samples.starts
     for r in range(first, last):
         sample = order[start + r]
         position = starts[sample]
@@ -79,12 +81,14 @@ def find_nonzeros(s: Any, start: int, first: int, last: int) -> int:
 @stage
 def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_panel: int, _back: int) -> int:
     """Write the first layer's sums, some micro-panels of some rows."""
-    bitmasks, positions, values, packed = s.memory.bitmasks, s.memory.positions, s.memory.values, s.weights.packed
-    n_bitmasks, block_bitmasks, nonzeros = (
-        s.samples.sparse.n_bitmasks,
-        s.samples.sparse.block_bitmasks,
-        s.samples.sparse.values,
+    sparse, samples, values, packed = (
+        s.first_layer.sparse,
+        s.first_layer.sparse.samples,
+        s.memory.values,
+        s.weights.packed,
     )
+    bitmasks, positions = sparse.bitmasks, sparse.positions
+    n_bitmasks, block_bitmasks, nonzeros = samples.n_bitmasks, samples.block_bitmasks, samples.values
     lanes = VECTOR_BYTES // values.itemsize
     width = TILE_VECTORS * lanes
     stride, depth, n_in = s.run.capacity * width, s.layout.depth[0] * width, s.layout.n_in[0]
@@ -99,11 +103,10 @@ def multiply(s: Any, _layer: int, first: int, last: int, first_panel: int, last_
                 panel[j] = zero
         for begin in range(0, n_bitmasks, block_bitmasks):
             count = min(block_bitmasks, n_bitmasks - begin)
+            weights = Panels(packed, b0 + begin * WORD * width, depth)
             for r in range(first, last):
-                row_sums(
-                    group.vectors, bitmasks, positions, begin * s.run.capacity + r, s.run.capacity, count, nonzeros,
-                    packed, b0 + begin * WORD * width, depth, values, c0 + r * width, stride,
-                )  # fmt: skip
+                of_row = Bitmasks(bitmasks, positions, begin * s.run.capacity + r, s.run.capacity, count)
+                row_sums(group.vectors, of_row, nonzeros, weights, Panels(values, c0 + r * width, stride))
         for i in range(group.panels):
             bias = packed[b0 + i * depth + n_in * width : b0 + i * depth + (n_in + 1) * width]
             _add_bias(bias, s.run.bias_value, first, last, values[c0 + i * stride : c0 + (i + 1) * stride])
@@ -169,26 +172,27 @@ def _update_half(
     columns = min(HALF, n_in - first)
     rows = columns + int(first + HALF >= n_in)  # with that of the biases
     start = s.layout.packed[0] + group.first * depth + first * width
-    target, t0, t_panel = weights.gradient, start, depth
+    target = Panels(weights.gradient, start, depth)
     if code != NONE:
-        target, t0, t_panel = s.memory.half_gradients[thread], FIRST, (HALF + 1) * width
+        target = Panels(s.first_layer.sparse.half_gradients[thread], FIRST, (HALF + 1) * width)
     for i in range(group.panels):
         if not accumulate or code != NONE:
             stored = weights.gradient[start + i * depth : start + i * depth + rows * width]
-            _start(accumulate, stored, target[t0 + i * t_panel : t0 + i * t_panel + rows * width])
+            begin = target.start + i * target.stride
+            _start(accumulate, stored, target.array[begin : begin + rows * width])
     n_blocks = _pieces(n_rows, max(min(WORD, BLOCK_BYTES // (group.panels * width * weights.packed.itemsize)), 1))
     for block in range(n_blocks):
         row, last = partition(n_rows, block, n_blocks)
         _gather_bits(s, thread, half, row, last - row)
-        prefetched = _add_gradients(s, thread, columns, group, row, target, t0, t_panel, prefetched)
+        prefetched = _add_gradients(s, thread, columns, group, row, target, prefetched)
         if rows > columns:
-            _add_bias_gradients(s, group, row, last, target, t0 + columns * width, t_panel)
+            _add_bias_gradients(s, group, row, last, from_element(target, target.start + columns * width))
     if code != NONE:
         for i in range(group.panels):
             update_run(
                 code, penalised, columns * TILE_VECTORS,
                 Update(s.memory.coefficients[thread], weights.packed, weights.m, weights.v, start + i * depth),
-                target, t0 + i * t_panel, rows * TILE_VECTORS, lanes,
+                target.array, target.start + i * target.stride, rows * TILE_VECTORS, lanes,
             )  # fmt: skip
     return prefetched
 
@@ -196,8 +200,9 @@ def _update_half(
 @inlined
 def _gather_bits(s: Any, thread: int, half: int, row: int, n_rows: int) -> None:
     """Note for up to 64 rows which of them have a non-zero in each column, and where the first one of each lies."""
-    bitmasks, positions, nonzeros = s.memory.bitmasks, s.memory.positions, s.samples.sparse.values
-    bits, cursors, place = s.memory.bits[thread], s.memory.cursors[thread], half // 2 * s.run.capacity + row
+    sparse, place = s.first_layer.sparse, half // 2 * s.run.capacity + row
+    bitmasks, positions, nonzeros = sparse.bitmasks, sparse.positions, sparse.samples.values
+    bits, cursors = sparse.bits[thread], sparse.cursors[thread]
     for i in range(HALF):
         bits[i] = 0
     for r in range(n_rows):
@@ -213,38 +218,30 @@ def _gather_bits(s: Any, thread: int, half: int, row: int, n_rows: int) -> None:
 
 @inlined
 def _add_gradients(
-    s: Any,
-    thread: int,
-    columns: int,
-    group: Group,
-    row: int,
-    target: Any,
-    t0: int,
-    t_panel: int,
-    prefetched: PrefetchedValues,
+    s: Any, thread: int, columns: int, group: Group, row: int, target: Panels, prefetched: PrefetchedValues
 ) -> PrefetchedValues:
     """Add what up to 64 rows give to the gradient of half a bitmask of columns."""
-    gradients, nonzeros = s.memory.gradients, s.samples.sparse.values
-    bits, cursors = s.memory.bits[thread], s.memory.cursors[thread]
+    gradients, sparse = s.memory.gradients, s.first_layer.sparse
+    nonzeros, bits, cursors = sparse.samples.values, sparse.bits[thread], sparse.cursors[thread]
     width = TILE_VECTORS * VECTOR_BYTES // gradients.itemsize
     stride = s.run.capacity * width
-    d0 = s.layout.values[1] * s.run.capacity + group.first * stride + row * width
+    own = Panels(gradients, s.layout.values[1] * s.run.capacity + group.first * stride + row * width, stride)
     for k in range(columns):
         if bits[k] != 0:
-            column_sums(
-                group.vectors, bits[k], cursors, nonzeros, gradients, d0, stride, target, t0 + k * width, t_panel
-            )
-        prefetched = _prefetch_values(s.samples.sparse, s.samples.order, prefetched)
+            of_column = from_element(target, target.start + k * width)
+            column_sums(group.vectors, bits[k], cursors, nonzeros, own, of_column)
+        prefetched = _prefetch_values(sparse.samples, s.samples.order, prefetched)
     return prefetched
 
 
 @inlined
-def _add_bias_gradients(s: Any, group: Group, first: int, last: int, target: Any, t0: int, t_panel: int) -> None:
+def _add_bias_gradients(s: Any, group: Group, first: int, last: int, target: Panels) -> None:
     """Add what some rows give to the gradient of the biases: one times it, or zero times."""
     gradients, width = s.memory.gradients, TILE_VECTORS * VECTOR_BYTES // s.memory.gradients.itemsize
     one, stride = gradients.dtype.type(s.run.bias_value), s.run.capacity * width
     for i in range(group.panels):
-        d0, own = s.layout.values[1] * s.run.capacity + (group.first + i) * stride, target[t0 + i * t_panel :]
+        d0 = s.layout.values[1] * s.run.capacity + (group.first + i) * stride
+        own = target.array[target.start + i * target.stride :]
         for r in range(first, last):
             given = gradients[d0 + r * width : d0 + (r + 1) * width]
             for j in range(width):
@@ -252,15 +249,27 @@ def _add_bias_gradients(s: Any, group: Group, first: int, last: int, target: Any
 
 
 @inlined
-def _prefetch_values(sparse: Any, order: Any, prefetched: PrefetchedValues) -> PrefetchedValues:
+def _prefetch_values(samples: Any, order: Any, prefetched: PrefetchedValues) -> PrefetchedValues:
     """Prefetch a cache line more of the samples that are gathered next."""
     row, last, line, end = prefetched
     if line >= end:
         if row >= last:
             return prefetched
-        sample, size = order[row], sparse.values.itemsize
-        start, following = sparse.starts[sample], sparse.starts[sample + 1]
-        line, end, row = start * size, min(following, start + WORD * sparse.n_bitmasks) * size, row + 1
-        prefetch(sparse.bitmasks, sample * sparse.n_bitmasks * (WORD // 8))
-    prefetch(sparse.values, line)
+        sample, size = order[row], samples.values.itemsize
+        start, following = samples.starts[sample], samples.starts[sample + 1]
+        line, end, row = start * size, min(following, start + WORD * samples.n_bitmasks) * size, row + 1
+        prefetch(samples.bitmasks, sample * samples.n_bitmasks * (WORD // 8))
+    prefetch(samples.values, line)
     return PrefetchedValues(row, last, line + CHUNK_BYTES, end)
+
+
+KIND = Kind(
+    gather=(find_nonzeros, find_nonzeros),
+    products=None,
+    forward=multiply,
+    applies_relu=False,
+    output_parallel=True,
+    make_update=make_update,
+    room=room,
+    make=make,
+)

@@ -7,7 +7,7 @@ registers allow, and the other matrix should lie in the first-level cache, since
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba.core import types
 
@@ -21,6 +21,19 @@ MOST_PANELS = 7
 """Micro-panels of a tile: of 16 registers, fourteen hold sums and one a product's factor."""
 
 
+class Bitmasks(NamedTuple):
+    """A sample's bitmasks of a block of columns: the first is bitmasks[start], the others follow at a distance.
+
+    The value of the first non-zero of each is that at the place that `positions` says in the same way.
+    """
+
+    bitmasks: Any
+    positions: Any
+    start: int
+    stride: int
+    n_bitmasks: int
+
+
 class _Tile:
     """One row of some micro-panels: where its vectors lie, and its accumulators."""
 
@@ -28,17 +41,14 @@ class _Tile:
         self.context, self.builder, self.signature, self.args = context, builder, signature, args
         self.vec, self.vectors = Vectors(builder, llvm_float(element)), vectors
 
-    def array(self, i: int) -> Any:
-        """Point at the element of array i whose index is the argument after it."""
-        return self.vec.array(self.context, self.signature.args[i], self.args[i], self.args[i + 1])
-
     def data(self, i: int) -> Any:
         """Point at the beginning of array i."""
         return self.context.make_array(self.signature.args[i])(self.context, self.builder, self.args[i]).data
 
     def row(self, i: int) -> list[Any]:
-        """Where the vectors of a row lie, from an array, its start and the distance of its micro-panels."""
-        first, stride = self.array(i), self.args[i + 2]
+        """Where the vectors of a row lie that begins with `Panels`."""
+        array, start, stride = (self.builder.extract_value(self.args[i], field) for field in range(3))
+        first = self.vec.array(self.context, self.signature.args[i].types[0], array, start)
         panels = [self.vec.at(first, self.builder.mul(stride, whole(p))) for p in range(MOST_PANELS)]
         places = [self.vec.at(panel, v * self.vec.lanes) for panel in panels for v in range(TILE_VECTORS)]
         return places[: self.vectors]
@@ -77,19 +87,22 @@ def _for_vectors(builder: Any, vectors: Any, emit: Callable[[int], None]) -> Non
 
 
 @emitted
-def row_sums(
-    _typing: Any, vectors: Any, bitmasks: Any, positions: Any, w0: Any, w_stride: Any, n_bitmasks: Any, values: Any,
-    b: Any, b0: Any, b_panel: Any, c: Any, c0: Any, c_panel: Any,
-) -> Any:  # fmt: skip
-    """Add the rows of B that bits of some bitmasks pick, times their values, to a row of C: its first vectors."""
-    i64 = types.int64
+def row_sums(_typing: Any, vectors: Any, bitmasks: Any, values: Any, b: Any, c: Any) -> Any:
+    """Add the rows of B that the bits of `Bitmasks` pick, times their values, to a row of C: its first vectors.
+
+    B and C are `Panels`.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def emit(count: int) -> None:
-            tile = _Tile(context, builder, signature, args, c.dtype, count)
+            tile = _Tile(context, builder, signature, args, c.types[0].dtype, count)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target, numbers = tile.row(7), tile.row(10), tile.data(6)
-            first = [index.at(tile.data(i), args[3]) for i in (1, 2)]
+            matrix, target, numbers = tile.row(3), tile.row(4), tile.data(2)
+            *arrays, start, stride, n_bitmasks = (builder.extract_value(args[1], i) for i in range(5))
+            first = [
+                index.at(context.make_array(kind)(context, builder, array).data, start)
+                for kind, array in zip(bitmasks.types, arrays, strict=False)
+            ]
 
             def nonzero(bit: Any, now: list[Any]) -> list[Any]:
                 value, matrix_row, *accumulators = now
@@ -102,36 +115,32 @@ def row_sums(
                 bits = builder.load(bitmask, align=8, typ=I64)
                 _, _, *accumulators = tile.for_bits(bits, [value, row, *accumulators], nonzero)
                 following = builder.add(row, whole(WORD * TILE_VECTORS * vec.lanes))
-                return [index.at(bitmask, args[4]), index.at(position, args[4]), following, *accumulators]
+                return [index.at(bitmask, stride), index.at(position, stride), following, *accumulators]
 
-            start = [*first, whole(0), *[vec.load(place) for place in target]]
-            _, _, _, *accumulators = loop(builder, args[5], start, bitmask)
+            begin = [*first, whole(0), *[vec.load(place) for place in target]]
+            _, _, _, *accumulators = loop(builder, n_bitmasks, begin, bitmask)
             for value, place in zip(accumulators, target, strict=True):
                 vec.store(value, place)
 
         _for_vectors(builder, args[0], emit)
         return context.get_dummy_value()
 
-    arguments = i64, bitmasks, positions, i64, i64, i64, values, b, i64, i64, c, i64, i64
-    return types.void(*arguments), codegen
+    return types.void(types.int64, bitmasks, values, b, c), codegen
 
 
 @emitted
-def column_sums(
-    _typing: Any, vectors: Any, bitmask: Any, cursors: Any, values: Any, b: Any, b0: Any, b_panel: Any, c: Any, c0: Any,
-    c_panel: Any,
-) -> Any:  # fmt: skip
+def column_sums(_typing: Any, vectors: Any, bitmask: Any, cursors: Any, values: Any, b: Any, c: Any) -> Any:
     """Add the rows of B that the bits of a bitmask pick, times their values, to a row of C: its first vectors.
 
-    The value of bit i is that where cursors[i] stands, which then moves on to the row's next non-zero.
+    The value of bit i is that where cursors[i] stands, which then moves on to the row's next non-zero. B and C are
+    `Panels`.
     """
-    i64 = types.int64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def emit(count: int) -> None:
-            tile = _Tile(context, builder, signature, args, c.dtype, count)
+            tile = _Tile(context, builder, signature, args, c.types[0].dtype, count)
             vec, index = tile.vec, Vectors(builder, I64)
-            matrix, target, places, numbers = tile.row(4), tile.row(7), tile.data(2), tile.data(3)
+            matrix, target, places, numbers = tile.row(4), tile.row(5), tile.data(2), tile.data(3)
 
             def nonzero(bit: Any, accumulators: list[Any]) -> list[Any]:
                 cursor = index.at(places, bit)
@@ -146,4 +155,4 @@ def column_sums(
         _for_vectors(builder, args[0], emit)
         return context.get_dummy_value()
 
-    return types.void(i64, types.uint64, cursors, values, b, i64, i64, c, i64, i64), codegen
+    return types.void(types.int64, types.uint64, cursors, values, b, c), codegen

@@ -12,8 +12,8 @@ from typing import Any
 from numba.core import types
 
 from fastnet.compiler.policy import emitted, inlined, kernel
-from fastnet.kernels.activations import activate
 from fastnet.kernels.codegen.ir import call_intrinsic, itemsize, llvm_float, loop, whole
+from fastnet.kernels.codegen.scalar_activations import activate
 from fastnet.kernels.codegen.vectors import Vectors
 
 MOST_ROWS = 3

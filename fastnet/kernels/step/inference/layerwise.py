@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.kernels.activations import CODES, IDENTITY, RELU, elementwise_forward
+from fastnet.kernels.activations import elementwise_forward
 from fastnet.kernels.tile import products
+from fastnet.kernels.tile.plain import multiply_plainly
 from fastnet.reference.training import layer_slices
 from fastnet.validation.operations import FloatArray
 
@@ -38,9 +39,8 @@ def is_short(sizes: Sequence[int], flop: int, team: int) -> bool:
 def _described(sizes: tuple[int, ...], activations: tuple[str, ...]) -> tuple[tuple[int, ...], list[Any]]:
     """Return the sizes as plain integers, and for each layer where its W and b lie, W's shape, its activation."""
     widths = tuple(map(int, sizes))
-    codes = [CODES[name] for name in (*activations, "identity")]
-    shapes = zip(layer_slices(sizes), pairwise(widths), codes, strict=True)
-    return widths, [(W, b, shape, code) for (W, b), shape, code in shapes]
+    shapes = zip(layer_slices(sizes), pairwise(widths), (*activations, "identity"), strict=True)
+    return widths, [(W, b, shape, name) for (W, b), shape, name in shapes]
 
 
 def predict_by_layers(
@@ -51,7 +51,7 @@ def predict_by_layers(
     n_rows, widths, layers = len(x), *_described(tuple(sizes), tuple(activations))
     fitting = max(FEWEST_ROWS, ACTIVATIONS_BYTES // (parameters.itemsize * max(widths)))
     block = -(-n_rows // max(-(-n_rows // fitting), 1))
-    weights = [(parameters[W].reshape(shape), parameters[b], code) for W, b, shape, code in layers]
+    weights = [(parameters[W].reshape(shape), parameters[b], name) for W, b, shape, name in layers]
     own_memory = [np.empty((block, width), parameters.dtype) for width in widths[:-1]]
     converts = x.dtype != parameters.dtype or scale != 1.0
     for first in range(0, n_rows, max(block, 1)):
@@ -62,7 +62,9 @@ def predict_by_layers(
             rows = own_memory[0][:n]
             rows *= parameters.dtype.type(scale)
         targets = [*(memory[:n] for memory in own_memory[1:]), logits[first : first + n]]
-        for (W, b, code), target in zip(weights, targets, strict=True):
-            rows = products.multiply(rows, W, b, code == RELU, target, n_threads=1)
-            if code not in (IDENTITY, RELU):
-                elementwise_forward(code, target, rows)
+        for (W, b, name), target in zip(weights, targets, strict=True):
+            if multiply_plainly(rows, W, target, b, name == "relu") is None:
+                products.multiply(rows, W, b, name == "relu", target, n_threads=1)
+            rows = target
+            if name not in ("identity", "relu"):
+                elementwise_forward(name, target, rows)

@@ -36,7 +36,7 @@ def _predict_block(s: Any, own: int, start: int) -> None:
     """Carry a block of samples forward, in rows from `own` on."""
     n_rows = min(s.run.block, s.samples.order.size - start)
     tiles = own + (n_rows + TILE_ROWS - 1) // TILE_ROWS * TILE_ROWS
-    call(s.stages.gather, s, (start - own, own, own + n_rows))
+    call(s.stages.gather, s, (FIRST, FIRST + 1, start - own, own, own + n_rows, n_rows))
     for layer in range(s.layout.n_in.size):
         panels = panels_of(s.layout.n_out[layer], s.memory.values.itemsize)
         call(s.stages.multiply, s, (layer, own, tiles, FIRST, panels, FIRST))
