@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
-from fastnet.datasets.numbering import check_same_width, from_one_hot, without_gaps
+from fastnet.datasets.numbering import without_gaps, without_one_hot
 
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
 _CHECK_ELEMENTS = 1 << 18
@@ -136,11 +136,7 @@ def checked_dataset(
         raise ValueError(f"{where}: no labels, expected some (require_labels=False reads features only)")
     if X_test is None and y_test is not None:
         raise ValueError(f"{where}: test labels without test features")
-    check_same_width((y, y_test), where)
-    y, y_test = (
-        from_one_hot(part, where) if part is not None and part.ndim == 2 and part.shape[1] > 1 else part
-        for part in (y, y_test)
-    )
+    y, y_test = without_one_hot(y, y_test, where)
     y, y_test, found = without_names(y, y_test, where)
     image_shape = X.shape[1:] if X.ndim > 2 else image_shape
     features, labels = _checked_part(X, y, where, "")

@@ -44,7 +44,17 @@ def _check_known(found: Labels, classes: Labels, names: Names | None, where: str
         raise ValueError(f"{where}: class {shown}{more} in the test part, expected only classes of the training part")
 
 
-def from_one_hot(y: Array, where: str) -> Array:
+def without_one_hot(y: Array | None, y_test: Array | None, where: str) -> tuple[Array | None, Array | None]:
+    """Return labels for one-hot rows in either part, and other labels as they are."""
+    _check_same_width((y, y_test), where)
+    first, second = (
+        _from_one_hot(part, where) if part is not None and part.ndim == 2 and part.shape[1] > 1 else part
+        for part in (y, y_test)
+    )
+    return first, second
+
+
+def _from_one_hot(y: Array, where: str) -> Array:
     """Return the column that holds the one of every row, for rows of zeros and a single one."""
     if y.dtype.kind not in "buif":
         raise TypeError(f"{where}: labels of dtype {y.dtype} and shape {y.shape}, expected integers (n_samples,)")
@@ -61,7 +71,7 @@ def from_one_hot(y: Array, where: str) -> Array:
     return labels
 
 
-def check_same_width(parts: Sequence[Array | None], where: str) -> None:
+def _check_same_width(parts: Sequence[Array | None], where: str) -> None:
     """Refuse one-hot labels of different numbers of classes in the two parts."""
     widths = [part.shape[1:] for part in parts if part is not None]
     if len(set(widths)) > 1 and all(len(width) == 1 and width[0] > 1 for width in widths):

@@ -51,6 +51,8 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb", **options: Any) ->
         with file:
             kept = state is None or _take_after(part, state)
             yield file
+        if state is not None:  # only now: writing takes some bits of a mode away
+            os.chmod(part, stat.S_IMODE(state.st_mode))
         _put(part, target, kept)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -88,7 +90,7 @@ def _beside(
 
 
 def _take_after(part: Path, state: os.stat_result) -> bool:
-    """Give a new file owner and mode of the one that it will replace; return whether that could be done."""
+    """Give a new file the owner of the one that it will replace; return whether that could be done."""
     if os.name == "posix":
         made = os.stat(part)
         if (made.st_uid, made.st_gid) != (state.st_uid, state.st_gid):
@@ -96,7 +98,6 @@ def _take_after(part: Path, state: os.stat_result) -> bool:
                 os.chown(part, state.st_uid, state.st_gid)
             except OSError:
                 return False
-    os.chmod(part, stat.S_IMODE(state.st_mode))
     return True
 
 
