@@ -66,7 +66,7 @@ class Patience(Callback):
     --------
     >>> from fastnet import Network, Trainer
     >>> trainer, X, y = Trainer(Network([1, 2], seed=0), backend="numpy", seed=0), [[0.0], [1.0]], [0, 1]
-    >>> len(trainer.fit(X, y, ([[0.5], [0.6]], [1, 0]), epochs=20, callbacks=[Patience(2)]).epochs) < 20
+    >>> len(trainer.fit(X, y, ([[0.0], [1.0]], [1, 0]), epochs=2000, callbacks=[Patience(2)]).epochs) < 2000
     True
     """
 

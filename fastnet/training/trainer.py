@@ -81,6 +81,7 @@ class Trainer(Inference):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from fastnet import Network, SGD, Trainer
     >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), [0, 1, 1, 0]
     >>> network = Network([2, 8, 2], activations="tanh", seed=0)

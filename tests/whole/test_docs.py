@@ -23,7 +23,8 @@ from fastnet.cli import main
 from fastnet.cli.application import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]]
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [path.relative_to(ROOT).as_posix() for path in TEXTS]
 BLOCK = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", flags=re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'title="(.+?)"')
 RUN = re.compile(r"(?:run:|RUN) (fastnet .*)")
