@@ -28,7 +28,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("module", [reference, kernels], ids=["reference", "compiled"])
+@pytest.mark.parametrize("module", [reference, kernels], ids=["numpy", "numba"])
 @pytest.mark.parametrize(("case", "dtype"), VARIANTS, ids=str)
 def test_operation_is_right_and_timed(benchmark, case, dtype, module):
     benchmark.group = f"{case} {dtype}"

@@ -29,7 +29,7 @@ def judge(row: Row, limit: float) -> Row:
     row : dict
         The operation.
     limit : float
-        The least ratio reference / compiled.
+        The least ratio numpy / numba: the time of the reference over that of the kernels.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def limits_of(document: dict[str, Any], factor: float) -> dict[Key, float]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any], factor: float) -> list[Row]:
-    """Compare the ratios reference / compiled of two saved results.
+    """Compare the ratios numpy / numba of two saved results.
 
     The reference is the yardstick: both implementations were timed in one run, so the ratio hardly depends on how
     busy a machine was. It does depend on the machine, so both should come from one.
@@ -173,10 +173,10 @@ def fell_short(rows: Sequence[Row]) -> list[Row]:
 
 def verdicts_table(rows: Sequence[Row]) -> str:
     """Show what was judged, those that fell short last, where a reader of a log looks first."""
-    heading = ["operation", "size", "dtype", "reference", "compiled", "ratio", "limit", "verdict"]
+    heading = ["operation", "size", "dtype", "numpy", "numba", "ratio", "limit", "verdict"]
     lines = [
         [
-            *key_of(row), duration(row["reference_seconds"]), duration(row["compiled_seconds"]), ratio_of(row),
+            *key_of(row), duration(row["numpy_seconds"]), duration(row["numba_seconds"]), ratio_of(row),
             f"{row['limit']:.2f}", _said(row),
         ]
         for row in sorted(rows, key=lambda row: not row["passed"])

@@ -20,8 +20,8 @@ from fastnet.measure.timing import (
 
 def measured(ratio, operation="relu_forward", wrong=None, best=0.0):
     return {
-        "operation": operation, "size": "8x8", "dtype": "float32", "disagreement": wrong, "reference_seconds": 1.0,
-        "compiled_seconds": 1.0, "ratio": None if wrong else ratio, "best_ratio": best,
+        "operation": operation, "size": "8x8", "dtype": "float32", "disagreement": wrong, "numpy_seconds": 1.0,
+        "numba_seconds": 1.0, "ratio": None if wrong else ratio, "best_ratio": best,
     }  # fmt: skip
 
 

@@ -102,5 +102,5 @@ def test_pytest_benchmark_compares_every_operation():
     done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     tests = [line.partition("[")[2].rstrip("]") for line in done.stdout.splitlines() if "::" in line]
-    for ending in product(("float32", "float64"), ("reference", "compiled")):
+    for ending in product(("float32", "float64"), ("numpy", "numba")):
         assert {test.partition("-")[0] for test in tests if test.endswith("-".join(ending))} == OPERATIONS

@@ -13,7 +13,7 @@ PEERS: dict[str, Peer] = {
     for peer in (
         Peer("fastnet", "fastnet", "fastnet", "fastnet", own.FastnetRun),
         Peer("fastnet1", "fastnet, 1 thread", "fastnet", "fastnet", own.OneThreadRun),
-        Peer("numpy", "NumPy reference", "numpy", "numpy", own.ReferenceRun),
+        Peer("numpy", "numpy backend", "numpy", "numpy", own.ReferenceRun),
         Peer("sklearn", "scikit-learn", "sklearn", "scikit-learn", scikit_learn.MLPRun),
         Peer("torch", "PyTorch", "torch", "torch", pytorch.EagerRun),
         Peer("torch-compile", "PyTorch compiled", "torch", "torch", pytorch.CompiledRun),

@@ -97,7 +97,7 @@ class Peer:
     >>> from fastnet.measure.workloads import Workload
     >>> peer, workload = PEERS["numpy"], Workload((4, 3), 8, samples=16)
     >>> peer.name, peer.missing()
-    ('NumPy reference', None)
+    ('numpy backend', None)
     >>> run = peer.prepare(workload, *workload.data())
     >>> run.warm_up() >= 0, run.epoch() > 0
     (True, True)

@@ -145,14 +145,14 @@ def measure(
     -------
     dict
         JSON-ready: operation, size and dtype; what differs, None if the results agree; median seconds of a call of
-        both; the ratio reference / compiled of pairs, None if the results disagree, since a wrong result is not worth
+        both; the ratio numpy / numba of pairs, None if the results disagree, since a wrong result is not worth
         timing; and that of the shortest times, which other work on the machine disturbs least.
     """
     row = {"operation": case.operation, "size": case.size, "dtype": np.dtype(dtype).name}
     reason = disagreement(case, dtype, modules)
     if reason is not None:
         return row | {
-            "disagreement": reason, "reference_seconds": 0.0, "compiled_seconds": 0.0, "ratio": None, "best_ratio": 0.0
+            "disagreement": reason, "numpy_seconds": 0.0, "numba_seconds": 0.0, "ratio": None, "best_ratio": 0.0
         }  # fmt: skip
     slow, fast = calls(case, dtype, modules)
     times: list[tuple[float, float]] = []
@@ -167,7 +167,7 @@ def measure(
                 break
     (reference, compiled), (slowest, fastest) = np.median(times, axis=0).tolist(), np.min(times, axis=0).tolist()
     return row | {
-        "disagreement": None, "reference_seconds": reference, "compiled_seconds": compiled, "ratio": ratio,
+        "disagreement": None, "numpy_seconds": reference, "numba_seconds": compiled, "ratio": ratio,
         "best_ratio": slowest / fastest,
     }  # fmt: skip
 
@@ -192,9 +192,9 @@ def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
     """Write the paragraphs of a page: a line for each operation."""
     lines = [
         [
-            *key_of(row), duration(row["reference_seconds"]), duration(row["compiled_seconds"]),
+            *key_of(row), duration(row["numpy_seconds"]), duration(row["numba_seconds"]),
             "results differ" if row["ratio"] is None else ratio_of(row),
         ]
         for row in rows
     ]  # fmt: skip
-    return [table(["operation", "size", "dtype", "reference", "compiled", "reference / compiled"], lines)]
+    return [table(["operation", "size", "dtype", "numpy", "numba", "numpy / numba"], lines)]

@@ -25,7 +25,7 @@ Where a notebook reads Kaggle's 42,000 rows and data has none of them, the first
 shuffled, 1,000 of them as dev set."""
 
 HEADING = (
-    "recipe", "network", "notebook", "reference", "seconds", "compiled", "seconds", "times as fast", "seeds"
+    "recipe", "network", "notebook", "numpy", "seconds", "numba", "seconds", "times as fast", "seeds"
 )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "matmul": Kind("np.matmul / fastnet", over_numpy, lambda shapes: f"matmul {label_of(shapes)}"),
-    "reference": Kind("NumPy reference / fastnet", over_reference, " ".join),
+    "reference": Kind("numpy / numba", over_reference, " ".join),
     "training": Kind("fraction of the peak", training_of_peak, lambda workload: f"training, {workload.name}"),
     "one row": Kind(
         "microseconds a call", one_row, lambda sizes: f"Predictor, a row of {'-'.join(map(str, sizes))}", at_most=True

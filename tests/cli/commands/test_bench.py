@@ -142,7 +142,7 @@ def test_times_to_accuracy_have_a_table():
 def test_operations_have_a_table():
     document = document_with(spread([2.0] * 9))
     ratio = spread([4.0] * 9)
-    head = {"size": "8x8", "dtype": "float32", "reference_seconds": 0.02, "compiled_seconds": 0.005}
+    head = {"size": "8x8", "dtype": "float32", "numpy_seconds": 0.02, "numba_seconds": 0.005}
     document["operations"] = [
         {"operation": "relu_forward", "ratio": ratio, **head},
         {"operation": "matmul", "ratio": None, **head},

@@ -147,7 +147,7 @@ def test_time_to_accuracy_of_the_digits():
     )
     assert json.loads(json.dumps(rows)) == rows
     assert [row["peer"] for row in rows] == ["numpy", "fastnet"]
-    assert messages[0] == "NumPy reference: learning rate 1e-06, seed 0"
+    assert messages[0] == "numpy backend: learning rate 1e-06, seed 0"
     assert len(messages) == 2 * (2 + 1)
     for row in rows:
         assert row["skipped"] is None
