@@ -180,6 +180,7 @@ def test_a_terminal_that_is_closed():
 
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may have been started by nohup
         os.execv(sys.executable, [*COMMAND, "train", "--backend", "numpy", "--epochs", "1000000"])
     seen = b""
     while b"epoch 2" not in seen:
