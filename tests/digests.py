@@ -15,7 +15,7 @@ import numpy as np
 
 from fastnet import kernels
 from fastnet.kernels.step.driver import epochs
-from fastnet.measure.cases import DTYPES, HYPERPARAMETERS, SLOTS, Training, network
+from fastnet.measure.cases import DTYPES, HYPERPARAMETERS, STATE_NAMES, Training, network
 from fastnet.measure.cases.activations import NAMES
 from fastnet.measure.cases.networks import samples
 from fastnet.validation.activations import FROM_INPUT
@@ -127,7 +127,7 @@ def multiply(dtype):
 def step(dtype):
     """Steps of all optimizers, one of them so late that powers of the means' rates are nearly nothing; and dropout."""
     words, results = Words(7), []
-    for name, slots in SLOTS.items():
+    for name, slots in STATE_NAMES.items():
         for t in (3, 70_001):
             p, g, *state = (words.normal((131,)).astype(dtype) for _ in range(2 + len(slots)))
             state[1:] = [v * v for v in state[1:]]

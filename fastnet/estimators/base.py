@@ -110,7 +110,7 @@ class BaseMLP(
         Parameters
         ----------
         metrics : mapping of str to float, optional
-            Figures to keep with it.
+            Metrics to keep with it.
 
         Returns
         -------

@@ -14,8 +14,8 @@ from fastnet.validation.training import LABELLED
 Array = npt.NDArray[Any]
 
 
-class ClassFigures(NamedTuple):
-    """Figures of one class; those that divide by nothing are None."""
+class ClassMetrics(NamedTuple):
+    """Metrics of one class; those that divide by nothing are None."""
 
     samples: int
     precision: float | None
@@ -64,28 +64,28 @@ def checked_probabilities(probabilities: npt.ArrayLike) -> Array:
 
 def confusion_matrix(y: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.int64]:
     """Count the samples of each actual class (row) by predicted class (column)."""
-    actual, answers = checked_classes("y", y, n_classes), checked_classes("predicted", predicted, n_classes)
-    if len(actual) != len(answers):
-        raise ValueError(f"predicted must have as many samples as y, {len(actual)}, got {len(answers)}")
-    counts = np.bincount(actual * n_classes + answers, minlength=n_classes * n_classes)
+    actual, predictions = checked_classes("y", y, n_classes), checked_classes("predicted", predicted, n_classes)
+    if len(actual) != len(predictions):
+        raise ValueError(f"predicted must have as many samples as y, {len(actual)}, got {len(predictions)}")
+    counts = np.bincount(actual * n_classes + predictions, minlength=n_classes * n_classes)
     return counts.astype(np.int64).reshape(n_classes, n_classes)
 
 
-def class_figures(matrix: npt.NDArray[np.int64]) -> list[ClassFigures]:
+def class_metrics(matrix: npt.NDArray[np.int64]) -> list[ClassMetrics]:
     """Return samples, precision, recall and F1 of each class (van Rijsbergen, 1979) from its confusion matrix."""
 
     def share(part: int, whole: int) -> float | None:
         return part / whole if whole else None
 
-    right, samples, answers = (values.tolist() for values in (matrix.diagonal(), matrix.sum(1), matrix.sum(0)))
+    right, samples, predictions = (values.tolist() for values in (matrix.diagonal(), matrix.sum(1), matrix.sum(0)))
     return [
-        ClassFigures(n, share(hits, n_answers), share(hits, n), share(2 * hits, n + n_answers))
-        for hits, n, n_answers in zip(right, samples, answers, strict=True)
+        ClassMetrics(n, share(hits, n_predictions), share(hits, n), share(2 * hits, n + n_predictions))
+        for hits, n, n_predictions in zip(right, samples, predictions, strict=True)
     ]
 
 
 def most_confident_mistakes(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Return the indices of wrongly classified samples, those of the most probable answers first."""
+    """Return the indices of wrongly classified samples, those of the most probable predictions first."""
     values = checked_probabilities(probabilities)
     actual = checked_classes("y", y, values.shape[1])
     if len(actual) != len(values):

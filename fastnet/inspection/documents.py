@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = {"loss": "loss", "accuracy": "accuracy", "test_loss": "validation_loss", "test_accuracy": "validation_accuracy"}
-"""Figures of an epoch there, and what a `History` calls them."""
+"""Metrics of an epoch there, and what a `History` calls them."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def columns(document: Mapping[str, Any]) -> dict[str, list[float | None]]:
-    """Return the figures of its history by name, for `fastnet.plots.curves`; by step where training went by steps."""
+    """Return the metrics of its history by name, for `fastnet.plots.curves`; by step where training went by steps."""
     rows = document["history"]
     by_steps = any((document.get(part) or {}).get("steps") is not None for part in ("settings", "recipe"))
     name = "step" if by_steps and all("step" in row for row in rows) else "epoch"
@@ -39,7 +39,7 @@ def columns(document: Mapping[str, Any]) -> dict[str, list[float | None]]:
 
 
 def history_of(path: Path) -> dict[str, list[float | None]]:
-    """Return the figures of the training that a document tells of, or that a model's settings keep as "history"."""
+    """Return the metrics of the training that a document tells of, or that a model's settings keep as "history"."""
     from fastnet.models import load_model
 
     with open(path, "rb") as file:

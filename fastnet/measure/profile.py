@@ -88,12 +88,12 @@ def profile(
     rng = np.random.default_rng(0)
     network = Network(sizes, activation, seed=0, dtype=dtype)
     settings = OPTIMIZERS[optimizer]
-    slots = tuple(np.zeros_like(network.parameters) for _ in settings.state_names)
+    state = tuple(np.zeros_like(network.parameters) for _ in settings.state_names)
     x = rng.integers(0, 256, (n_samples, sizes[0]), np.uint8) if pixels else rng.random((n_samples, sizes[0]))
     x = x if pixels else x.astype(dtype)
     y, order = rng.integers(0, sizes[-1], n_samples).astype(np.int32), rng.permutation(n_samples)
     task = Task(network.sizes, network.activations, "cross_entropy", 0.0, settings.as_tuple(), batch_size)
-    arguments = task, network.parameters, slots, Data(x, y)
+    arguments = task, network.parameters, state, Data(x, y)
     phase_ticks(*arguments, order[:0], team)  # compiles
     before = fma_peak(dtype, team)
     start = time.perf_counter()

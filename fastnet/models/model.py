@@ -31,7 +31,7 @@ class Model:
     image_shape : tuple of int, or None
         Shape of one input before it was flattened.
     metrics : dict of str to float
-        Figures of the training run, as its author chose to store them.
+        Metrics of the training run, as its author chose to store them.
     labels : tuple of str, or None
         Names of the classes, one for each output.
     preprocessing : Preprocessing or None

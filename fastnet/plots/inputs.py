@@ -64,13 +64,13 @@ def samples(
     """
     n_shown, shape, values = checked_grid(X, image_shape, rows, columns)
     actual = None if y is None else some_classes("y", y, len(values), n_shown)
-    answers = None if predicted is None else some_classes("predicted", predicted, len(values), n_shown)
-    names = names_of(labels, [part for part in (actual, answers) if part is not None])
+    predictions = None if predicted is None else some_classes("predicted", predicted, len(values), n_shown)
+    names = names_of(labels, [part for part in (actual, predictions) if part is not None])
     captions = [
-        caption(names, None if actual is None else int(actual[i]), None if answers is None else int(answers[i]))
+        caption(names, None if actual is None else int(actual[i]), None if predictions is None else int(predictions[i]))
         for i in range(n_shown)
     ]
-    wrong = [actual is not None and answers is not None and actual[i] != answers[i] for i in range(n_shown)]
+    wrong = [actual is not None and predictions is not None and actual[i] != predictions[i] for i in range(n_shown)]
     return draw_grid(values[:n_shown], captions, wrong, shape, feature_names, columns)
 
 

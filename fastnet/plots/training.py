@@ -1,4 +1,4 @@
-"""Figures of training over its epochs, and losses over learning rates."""
+"""Metrics of training over its epochs, and losses over learning rates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from fastnet.plots.figure import ACTUAL, PREDICTED, new_figure
 from fastnet.training.history import History
 
-FIGURES = ("loss", "accuracy", "validation_loss", "validation_accuracy")
+METRICS = ("loss", "accuracy", "validation_loss", "validation_accuracy")
 MARKED = 40
 """Curves of as many points have them marked."""
 
@@ -25,7 +25,7 @@ def curves(history: History | Mapping[str, Sequence[float | None]], *, validatio
     Parameters
     ----------
     history : History or mapping of str to sequence of float
-        What `Trainer.fit` returned; or figures of the same names, "loss", "accuracy", "validation_loss" and
+        What `Trainer.fit` returned; or metrics of the same names, "loss", "accuracy", "validation_loss" and
         "validation_accuracy", of which those that are missing, or None throughout, are left out; "epoch" or "step"
         may say what they were taken at.
     validation : str, default "validation"
@@ -39,7 +39,7 @@ def curves(history: History | Mapping[str, Sequence[float | None]], *, validatio
     Raises
     ------
     ValueError
-        If there is nothing to draw, or figures differ in number.
+        If there is nothing to draw, or metrics differ in number.
 
     Examples
     --------
@@ -48,10 +48,10 @@ def curves(history: History | Mapping[str, Sequence[float | None]], *, validatio
     >>> [axes.get_title() for axes in figure.axes], [line.get_label() for line in figure.axes[1].lines]
     (['loss', 'accuracy'], ['training', 'validation'])
     """
-    at, name, found = _figures(history)
+    at, name, found = _metrics(history)
     kinds = [kind for kind in ("loss", "accuracy") if kind in found or f"validation_{kind}" in found]
     if not kinds:
-        raise ValueError(f"history must hold some of {', '.join(FIGURES)}, and at least one epoch")
+        raise ValueError(f"history must hold some of {', '.join(METRICS)}, and at least one epoch")
     figure = new_figure(5.2 * len(kinds), 3.8)
     for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
         lines = {"training": kind, validation: f"validation_{kind}"}
@@ -73,20 +73,20 @@ def _decorate(axes: Axes, kind: str, name: str) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _figures(
+def _metrics(
     history: History | Mapping[str, Sequence[float | None]],
 ) -> tuple[npt.NDArray[Any], str, dict[str, npt.NDArray[Any]]]:
-    """Return where figures were taken, what that is called, and the figures that there are."""
+    """Return where metrics were taken, what that is called, and the metrics that there are."""
     if isinstance(history, History):
         given: Mapping[str, Sequence[float | None]] = {
             "epoch": [epoch.number for epoch in history.epochs],
-            **{key: getattr(history, key) for key in FIGURES},
+            **{key: getattr(history, key) for key in METRICS},
         }
     elif isinstance(history, Mapping):
         given = history
     else:
         raise TypeError(f"history must be a History or a mapping of figures, got {type(history).__name__}")
-    found = {key: np.array(given[key], np.float64) for key in FIGURES if given.get(key) is not None}  # None: NaN
+    found = {key: np.array(given[key], np.float64) for key in METRICS if given.get(key) is not None}  # None: NaN
     found = {key: values for key, values in found.items() if np.isfinite(values).any()}
     n_points = len(next(iter(found.values()), ()))
     name = "step" if "step" in given else "epoch"

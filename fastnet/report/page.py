@@ -83,7 +83,7 @@ def html_report(
     Returns
     -------
     str
-        The page: settings, data, curves, confusion, figures of each class, samples, the most confident mistakes,
+        The page: settings, data, curves, confusion, metrics of each class, samples, the most confident mistakes,
         first-layer weights, speed as a fraction of the machine's measured peak, and the environment. It follows the
         reader's choice of a light or a dark page.
 
@@ -131,7 +131,7 @@ def html_report(
 
 
 def _header(subject: Subject, matrix: npt.NDArray[np.int64], loss: float, run: Mapping[str, Any]) -> Html:
-    """Say the main figures."""
+    """Say the main metrics."""
     network = subject.model.network
     tiles = {
         "accuracy": percent(matrix.trace() / matrix.sum()),

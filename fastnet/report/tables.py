@@ -1,4 +1,4 @@
-"""Classes in tables: confusion, figures of each, and what is confused most."""
+"""Classes in tables: confusion, metrics of each, and what is confused most."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.inspection.classes import class_figures, shortened
+from fastnet.inspection.classes import class_metrics, shortened
 from fastnet.report.html import Html, captioned, table, tag
 from fastnet.report.pictures import BLUE, image
 
@@ -65,9 +65,9 @@ def _most_confused(matrix: Counts, shares: npt.NDArray[Any], names: Sequence[str
 
 
 def classes(matrix: Counts, names: Sequence[str]) -> Html:
-    """Show the figures of each class."""
+    """Show the metrics of each class."""
     rows = [
         [name, f"{row.samples:,}", percent(row.precision), percent(row.recall), percent(row.f1)]
-        for name, row in zip(names, class_figures(matrix), strict=True)
+        for name, row in zip(names, class_metrics(matrix), strict=True)
     ]
     return table("Classes", ("class", "samples", "precision", "recall", "F1"), rows)

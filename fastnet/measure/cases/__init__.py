@@ -5,7 +5,7 @@ from fastnet.measure.cases.case import DTYPES, Arguments, Case, compare_results,
 from fastnet.measure.cases.dropout import dropout_cases
 from fastnet.measure.cases.losses import loss_cases
 from fastnet.measure.cases.networks import inference_case, inference_cases, network
-from fastnet.measure.cases.optimizers import HYPERPARAMETERS, SLOTS, optimizer_cases
+from fastnet.measure.cases.optimizers import HYPERPARAMETERS, STATE_NAMES, optimizer_cases
 from fastnet.measure.cases.products import product_cases
 from fastnet.measure.cases.training import Training
 from fastnet.measure.cases.trainings import training_case, training_cases
@@ -24,7 +24,7 @@ __all__ = [
     "CASES",
     "DTYPES",
     "HYPERPARAMETERS",
-    "SLOTS",
+    "STATE_NAMES",
     "Arguments",
     "Case",
     "Training",

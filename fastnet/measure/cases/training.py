@@ -11,7 +11,7 @@ import numpy as np
 from fastnet import reference
 from fastnet.measure.cases.case import EXACT, Arguments, Bound, normal
 from fastnet.measure.cases.networks import network, samples
-from fastnet.measure.cases.optimizers import HYPERPARAMETERS, SLOTS
+from fastnet.measure.cases.optimizers import HYPERPARAMETERS, STATE_NAMES
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Training:
             for _, b in reference.layer_slices(self.sizes):
                 parameters[b] = 0
         name = "momentum" if self.optimizer == "nesterov" else self.optimizer
-        state = tuple(np.zeros_like(parameters) for _ in SLOTS[self.optimizer])
+        state = tuple(np.zeros_like(parameters) for _ in STATE_NAMES[self.optimizer])
         arguments = {
             "parameters": parameters, "state": state, "x": x, "y": y, "order": rng.permutation(self.n),
             "sizes": self.sizes, "activations": self.activations, "loss": self.loss,
