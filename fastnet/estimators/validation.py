@@ -12,6 +12,8 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from fastnet.training.samples import Samples
+
 SPARSE = ["csr", "csc"]
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -31,6 +33,9 @@ def weights_of(sample_weight: Any, n_samples: int, name: str = "sample_weight") 
         raise ValueError(f"{name} must contain at least one non-zero number")
     if weights.min() < 0:
         raise ValueError(f"{name} must not be negative, got {weights.min()}")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(f"{name} must have a finite sum, got {weights.sum()} for weights up to {weights.max()}")
     return np.ascontiguousarray(weights)
 
 
@@ -40,7 +45,7 @@ def inputs_to_predict(model: Any, X: Any) -> Any:
         type(X) is np.ndarray
         and X.ndim == 2
         and X.dtype in _FLOATS
-        and X.shape[1] == model.n_features_in_
+        and X.shape[1] == vars(model).get("n_features_in_")
         and X.shape[0] > 0
         and X.flags.c_contiguous
         and "feature_names_in_" not in vars(model)
@@ -58,12 +63,50 @@ def _is_finite(X: npt.NDArray[Any]) -> bool:
     return X.size <= 4096 and bool(np.vdot(X, X) < math.inf)
 
 
-def inputs(X: Any, dtype: Any) -> Any:
-    """Return a C-contiguous array, or CSR in canonical format, of the dtype."""
+def samples_of(X: Any, targets: Any, weights: Any, dtype: Any, suffix: str = "") -> Samples:
+    """Bring checked samples to a dtype; labels are integers and stay so. Errors add the suffix to names."""
+    _require_weights_within(f"sample_weight{suffix}", weights, dtype)
+    y = targets if targets.dtype.kind == "i" else to_dtype(f"y{suffix}", targets, dtype)
+    return Samples(inputs(X, dtype, f"X{suffix}"), y, weights)
+
+
+def inputs(X: Any, dtype: Any, name: str = "X") -> Any:
+    """Return a C-contiguous array, or CSR in canonical format, of the dtype; finite, as they came."""
     if sparse.issparse(X):
-        rows = X.tocsr().astype(dtype, copy=False)
+        rows = X.tocsr()
         if not rows.has_canonical_format:
             rows = rows.copy()  # the caller's stay as they are
             rows.sum_duplicates()
-        return rows
-    return np.ascontiguousarray(X, dtype=dtype)
+        if rows.dtype == dtype:
+            return rows
+        return type(rows)((to_dtype(name, rows.data, dtype), rows.indices, rows.indptr), rows.shape)
+    return to_dtype(name, X, dtype)
+
+
+def to_dtype(name: str, values: Any, dtype: Any) -> npt.NDArray[Any]:
+    """Return a C-contiguous array of the dtype; ValueError for finite numbers beyond its range."""
+    with np.errstate(over="ignore"):  # which is an error here, whatever NumPy makes of it
+        kept = np.ascontiguousarray(values, dtype=dtype)
+    if values.dtype.itemsize > kept.itemsize:
+        beyond = np.isinf(kept) & np.isfinite(values)
+        if beyond.any():
+            raise ValueError(f"{name} must lie within the range of {kept.dtype}, got {values[beyond][0]}")
+    return kept
+
+
+def _require_weights_within(name: str, weights: npt.NDArray[np.float64] | None, dtype: Any) -> None:
+    """Refuse weights of samples that a dtype takes for 0, or the sum of which it takes for infinity."""
+    if weights is None:
+        return
+    least, most, limits = weights[weights > 0].min(), weights.sum(), np.finfo(dtype)
+    if least < limits.tiny or most > limits.max:
+        raise ValueError(f"{name} must lie within the range of {limits.dtype}, got {least} at least, {most} in all")
+
+
+def require_finite_outputs(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what came out of the network; ValueError if numbers on the way to it were too large for their dtype."""
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            f"X must not be so large that the network's outputs overflow: they are infinite or NaN in {outputs.dtype}"
+        )
+    return outputs
