@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnet.estimators import constraints
 from fastnet.estimators.fitting import held_out, lbfgs
@@ -19,11 +19,12 @@ from fastnet.estimators.fitting.stochastic import Solver, descend, records
 from fastnet.estimators.fitting.tasks import CallbackSupportMixin, with_callbacks
 from fastnet.estimators.inference import forward
 from fastnet.estimators.parameters import Parameters, glorot
-from fastnet.estimators.validation import SPARSE, inputs_to_predict, require_finite_outputs, samples_of, weights_of
+from fastnet.estimators.validation import checked, inputs_to_predict, samples_of, weights_of
 from fastnet.inference import backend_module
 from fastnet.output import notices
 from fastnet.reference.training import layer_slices
 from fastnet.training.samples import Samples
+from fastnet.validation.inputs import require_finite_outputs
 
 Array = npt.NDArray[Any]
 
@@ -156,7 +157,8 @@ class BaseMLP(
         cause = "The input data may contain large values and need to be preprocessed."
         if not np.isfinite(self._parameters).all():
             raise ValueError(f"Solver produced non-finite parameter weights. {cause}")
-        if not (self.early_stopping or np.isfinite(self.loss_)):  # which may have gone back to better weights
+        loss = vars(self).get("loss_", 0.0)  # there is none where a callback allowed no step
+        if not (self.early_stopping or np.isfinite(loss)):  # the former may have gone back to better weights
             raise ValueError(f"Solver ended at a loss that is infinite or NaN. {cause}")
 
     def _check_combination(self, incremental: bool, validation: tuple[Any, Any, Any], n_hidden: int) -> None:
@@ -214,7 +216,7 @@ class BaseMLP(
         descend(self, samples, rows, chosen, incremental)
 
     def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples:
-        X = validate_data(self, X_val, accept_sparse=SPARSE, reset=False)
+        X = checked(self, X_val, reset=False)
         targets = self._targets_of(y_val, "y_val")
         if len(targets) != X.shape[0]:
             raise ValueError(f"X_val and y_val must have as many samples, got {X.shape[0]} and {len(targets)}")

@@ -10,10 +10,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.class_weights import Weights, weigh_classes
-from fastnet.estimators.validation import SPARSE, weights_of
+from fastnet.estimators.validation import checked, weights_of
 from fastnet.inference import predictions
 from fastnet.training.samples import Samples
 
@@ -50,9 +49,7 @@ class ClassLabels:
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
     ) -> tuple[Any, Array, Weights | None]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=self._input_dtype(), reset=fresh
-        )
+        X, y = checked(self, X, y, multi_output=True, dtype=self._input_dtype(), reset=fresh)
         y = _one_dimensional(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.estimators.validation import to_dtype
 from fastnet.reference.training import layer_slices
+from fastnet.validation.inputs import to_dtype
 
 Array = npt.NDArray[Any]
 

@@ -11,13 +11,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.base import BaseMLP, is_stochastic
 from fastnet.estimators.constraints import _POSITIVE, ACTIVATIONS, CONSTRAINTS
-from fastnet.estimators.validation import SPARSE, to_dtype, weights_of
+from fastnet.estimators.validation import checked, weights_of
 from fastnet.training.samples import Samples
-from fastnet.validation.inputs import not_negative
+from fastnet.validation.inputs import not_negative, to_dtype
 
 Array = npt.NDArray[Any]
 
@@ -236,9 +235,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return np.asarray(getattr(self._backend(), f"{ACTIVATIONS.get(name, name)}_forward")(logits))
 
     def _encode(self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh
-        )
+        X, y = checked(self, X, y, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh)
         return X, self._columns(y, "y"), weights_of(sample_weight, X.shape[0])
 
     def _targets_of(self, y: Any, name: str) -> Array:

@@ -13,9 +13,15 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from fastnet.training.samples import Samples
+from fastnet.validation.inputs import require_weights_within, to_dtype
 
-SPARSE = ["csr", "csc"]
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def checked(model: Any, *data: Any, **how: Any) -> Any:
+    """Let scikit-learn check data, in silence where numbers beyond a dtype become infinite: its error tells of them."""
+    with np.errstate(over="ignore"):
+        return validate_data(model, *data, accept_sparse=["csr", "csc"], **how)
 
 
 def weights_of(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> npt.NDArray[np.float64] | None:
@@ -52,7 +58,7 @@ def inputs_to_predict(model: Any, X: Any) -> Any:
         and _is_finite(X)
     ):
         return X
-    return validate_data(model, X, accept_sparse=SPARSE, reset=False)
+    return checked(model, X, reset=False)
 
 
 def _is_finite(X: npt.NDArray[Any]) -> bool:
@@ -65,7 +71,7 @@ def _is_finite(X: npt.NDArray[Any]) -> bool:
 
 def samples_of(X: Any, targets: Any, weights: Any, dtype: Any, suffix: str = "") -> Samples:
     """Bring checked samples to a dtype; labels are integers and stay so. Errors add the suffix to names."""
-    _require_weights_within(f"sample_weight{suffix}", weights, dtype)
+    require_weights_within(f"sample_weight{suffix}", weights, dtype)
     y = targets if targets.dtype.kind == "i" else to_dtype(f"y{suffix}", targets, dtype)
     return Samples(inputs(X, dtype, f"X{suffix}"), y, weights)
 
@@ -81,32 +87,3 @@ def inputs(X: Any, dtype: Any, name: str = "X") -> Any:
             return rows
         return type(rows)((to_dtype(name, rows.data, dtype), rows.indices, rows.indptr), rows.shape)
     return to_dtype(name, X, dtype)
-
-
-def to_dtype(name: str, values: Any, dtype: Any) -> npt.NDArray[Any]:
-    """Return a C-contiguous array of the dtype; ValueError for finite numbers beyond its range."""
-    with np.errstate(over="ignore"):  # which is an error here, whatever NumPy makes of it
-        kept = np.ascontiguousarray(values, dtype=dtype)
-    if values.dtype.itemsize > kept.itemsize:
-        beyond = np.isinf(kept) & np.isfinite(values)
-        if beyond.any():
-            raise ValueError(f"{name} must lie within the range of {kept.dtype}, got {values[beyond][0]}")
-    return kept
-
-
-def _require_weights_within(name: str, weights: npt.NDArray[np.float64] | None, dtype: Any) -> None:
-    """Refuse weights of samples that a dtype takes for 0, or the sum of which it takes for infinity."""
-    if weights is None:
-        return
-    least, most, limits = weights[weights > 0].min(), weights.sum(), np.finfo(dtype)
-    if least < limits.tiny or most > limits.max:
-        raise ValueError(f"{name} must lie within the range of {limits.dtype}, got {least} at least, {most} in all")
-
-
-def require_finite_outputs(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return what came out of the network; ValueError if numbers on the way to it were too large for their dtype."""
-    if not np.isfinite(outputs).all():
-        raise ValueError(
-            f"X must not be so large that the network's outputs overflow: they are infinite or NaN in {outputs.dtype}"
-        )
-    return outputs

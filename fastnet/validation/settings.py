@@ -61,6 +61,12 @@ def validation_for_patience(validation: object) -> None:
         raise ValueError("patience needs validation data, got none")
 
 
+def loss_for_patience(loss: float) -> None:
+    """Check that the validation data have a loss before training, by which later ones can be told to be lower."""
+    if math.isnan(loss):
+        raise ValueError("patience needs validation data with a loss, got NaN: their numbers overflow in the network")
+
+
 def length(epochs: Any, steps: Any, every: Any) -> None:
     """Check how long to train, and how often metrics are taken."""
     checks.whole("epochs", epochs, 0)

@@ -212,7 +212,7 @@ BAD_DATA = [
     (np.array([["a", "b", "c"]]), [0], "X must be an array of numbers, got <U1"),
     ([[0, 0, 0], [0, np.nan, 0]], [0, 1], "X must be finite, got nan in row 1, column 1"),
     ([[0, 0, -np.inf]], [0], "X must be finite, got -inf in row 0, column 2"),
-    ([[0, 0, 1e300]], [0], "X must be finite, got inf in row 0, column 2"),
+    ([[0, 0, 1e300]], [0], "X must lie within the range of float32, got 1e\\+300"),
     (np.zeros((2, 3)), [0], r"y must have shape \(2,\), one label a sample, got \(1,\)"),
     (np.zeros((2, 3)), [0, 2], "y must be integer labels from 0 to 1, got values from 0 to 2"),
     (np.zeros((2, 3)), [0, -1], "y must be integer labels from 0 to 1, got values from -1 to 0"),
