@@ -125,9 +125,9 @@ class BaseMLP(
         from fastnet.network import Network
 
         self._require_fitted()
+        parameters = self._flat()
         if self._output() != self._out_activation():
             raise ValueError(f"out_activation_ must be {self._out_activation()!r} in a Model, got {self._output()!r}")
-        parameters = self._flat()
         network = Network(self._sizes(), self._activations(), dtype=parameters.dtype)
         network.parameters[...] = parameters
         return Model(network, self._validation_loss()[0], metrics=dict(metrics or {}))
@@ -135,6 +135,8 @@ class BaseMLP(
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: tuple[Any, Any, Any]) -> Any:
         hidden = constraints.hidden_sizes(self.hidden_layer_sizes)
         fresh = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if not fresh:
+            self._own_parameters()
         self._check_combination(incremental, validation, len(hidden) if fresh else len(self.coefs_) - 1)
         X, targets, weights = self._encode(X, y, sample_weight, fresh, incremental)
         self._random_state = check_random_state(self.random_state)
@@ -193,7 +195,6 @@ class BaseMLP(
             )
         if self._output() != asked:
             raise ValueError(f"out_activation_ must be {asked!r} to go on training, got {self._output()!r}")
-        self._own_parameters()
         self.n_layers_, self.n_outputs_, self.out_activation_ = len(sizes), n_outputs, asked
         for name, value in {"n_iter_": 0, "t_": 0, "n_features_in_": n_features}.items():
             self.__dict__.setdefault(name, value)

@@ -43,7 +43,7 @@ class Parameters:
         """Tell whether the layers are still views of the vector, or somebody has put others in their place."""
         layers = (*self.coefs_, *self.intercepts_)
         own = vars(self).get("_views", ())
-        return len(layers) == len(own) and all(map(is_, layers, own))
+        return 0 < len(layers) == len(own) and all(map(is_, layers, own))
 
     def _sizes(self) -> tuple[int, ...]:
         return sizes_of(self.coefs_, self.intercepts_)

@@ -102,6 +102,7 @@ def split(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Arr
     """Return the rows to train on, and the others to validate with, as scikit-learn draws them.
 
     Where those could not be scored, others are drawn among the rows that have weight, of every class that has two.
+    This is no business of a draw that scikit-learn refuses, unless there are weights of 0, of which it knows nothing.
     """
     faults = []
     for draw in (_as_scikit_learn, _of_weight_and_class):
@@ -110,7 +111,7 @@ def split(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Arr
         except ValueError as error:
             faults.append(str(error))
             if samples.weights is None or samples.weights.all():
-                break  # there are no rows to do better with
+                break
             continue
         chosen = samples.take(others)
         held_out = HeldOut(model, chosen, model._labels(chosen.y))
@@ -131,15 +132,17 @@ def _as_scikit_learn(model: Any, samples: Samples, rng: np.random.RandomState) -
 
 
 def _of_weight_and_class(model: Any, samples: Samples, rng: np.random.RandomState) -> tuple[Array, Array]:
-    """Draw rows that have weight, of each class that has two of them."""
-    rows, labels = _weighty(samples, np.arange(len(samples.y))), model._strata(samples.y)
-    n_held_out, strata = max(2, math.ceil(model.validation_fraction * len(rows))), None
-    if labels is not None:
-        _, codes, counts = np.unique(labels[rows], return_inverse=True, return_counts=True)
-        rows, strata = rows[counts[codes] > 1], codes[counts[codes] > 1]
-        n_held_out = max(n_held_out, np.count_nonzero(counts > 1))
-    _, others = train_test_split(rows, random_state=rng, test_size=n_held_out, stratify=strata)
-    return np.setdiff1d(np.arange(len(samples.y)), others), others
+    """Draw rows that have weight: one of each class that has another to be trained on, and the rest by chance."""
+    rows, labels = np.arange(len(samples.y)), model._strata(samples.y)
+    drawn = rng.permutation(_weighty(samples, rows))
+    classes = np.zeros(len(drawn)) if labels is None else labels[drawn]
+    _, first, counts = np.unique(classes, return_index=True, return_counts=True)
+    last = len(drawn) - 1 - np.unique(classes[::-1], return_index=True)[1]
+    of_each = first[counts > 1]
+    rest = np.setdiff1d(np.arange(len(drawn)), [*of_each, *last])
+    n_held_out = max(2, math.ceil(model.validation_fraction * len(drawn)))
+    held_out = drawn[[*of_each, *rest[: max(0, n_held_out - len(of_each))]]]
+    return np.setdiff1d(rows, held_out), held_out
 
 
 def _weighty(samples: Samples, rows: Array) -> Array:
