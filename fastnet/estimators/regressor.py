@@ -136,7 +136,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Samples trained on.
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, views of one vector. Arrays put in their place are
-        used from then on.
+        used from then on, by an estimator that was never fitted too.
     n_features_in_ : int
         Features seen in `fit`.
     feature_names_in_ : ndarray of str

@@ -63,8 +63,10 @@ def validation_for_patience(validation: object) -> None:
 
 def loss_for_patience(loss: float) -> None:
     """Check that the validation data have a loss before training, by which later ones can be told to be lower."""
-    if math.isnan(loss):
-        raise ValueError("patience needs validation data with a loss, got NaN: their numbers overflow in the network")
+    if not math.isfinite(loss):
+        raise ValueError(
+            f"patience needs validation data with a loss, got {loss}: their numbers overflow in the network"
+        )
 
 
 def length(epochs: Any, steps: Any, every: Any) -> None:

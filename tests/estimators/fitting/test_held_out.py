@@ -78,7 +78,7 @@ def test_rows_that_can_be_scored_are_those_of_scikit_learn(ours, theirs):
     ("ensemble", "estimator"),
     [
         (BaggingClassifier, MLPClassifier), (BaggingRegressor, MLPRegressor),
-        (partial(BaggingRegressor, max_samples=0.2), MLPRegressor),
+        (partial(BaggingRegressor, max_samples=0.5), MLPRegressor),
     ],
 )  # fmt: skip
 def test_ensembles_that_weigh_samples_fit_on_few_of_them(ensemble, estimator):
