@@ -64,9 +64,7 @@ def validation_for_patience(validation: object) -> None:
 def loss_for_patience(loss: float) -> None:
     """Check that the validation data have a loss before training, by which later ones can be told to be lower."""
     if not math.isfinite(loss):
-        raise ValueError(
-            f"patience needs validation data with a loss, got {loss}: their numbers overflow in the network"
-        )
+        raise ValueError(f"patience needs validation data with a finite loss, got {loss} before training")
 
 
 def length(epochs: Any, steps: Any, every: Any) -> None:
