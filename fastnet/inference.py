@@ -132,7 +132,8 @@ class Inference:
         X : array_like, shape (n_samples, n_features)
             Inputs. uint8 stays uint8; other numbers are converted to the network's dtype.
         """
-        return self._logits(inputs.features("X", X, self.network.sizes[0], self.network.dtype))
+        logits = self._logits(inputs.features("X", X, self.network.sizes[0], self.network.dtype))
+        return inputs.require_finite_outputs(logits)
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities, shape (n_samples, n_outputs): of the classes, or of each sigmoid output.

@@ -116,7 +116,9 @@ def prepare(
     others = None
     if validation is not None:
         others = Samples(*inputs.supervised(sizes, dtype, name, *inputs.pair("validation", validation), "validation "))
+        inputs.require_samples(others.X, "validation X")
     weights = None if sample_weight is None else inputs.weights("sample_weight", sample_weight, len(x))
+    inputs.require_weights_within("sample_weight", weights, dtype)
     return PreparedData(Samples(x, expected, weights), others, fits)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from fastnet.inference import Evaluation, Inference, Loss, loss_name
@@ -233,6 +234,9 @@ class Trainer(Inference):
         self.state.parameters = self.network.parameters
         self.state.start_run(plan, len(data.samples.y), resume)
         loop = self._loop(data, plan, told)
+        if patience is not None and data.validation is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                checks.loss_for_patience(self._evaluate(data.validation.X, data.validation.y).loss)
         history = History(compile_seconds=time.perf_counter() - start)
         for epoch in loop:
             history.epochs.append(epoch)
