@@ -12,9 +12,8 @@ import numpy.typing as npt
 from fastnet.cli.classes import with_classes_of
 from fastnet.cli.data import check_ranges, load
 from fastnet.datasets import Dataset
-from fastnet.inference import Evaluation, Inference, loss_name
+from fastnet.inference import Evaluation, Inference
 from fastnet.models import Model, load_model
-from fastnet.validation.training import LABELLED
 
 
 class SavedModel(Inference):
@@ -32,10 +31,16 @@ class SavedModel(Inference):
         """Mean loss and accuracy on inputs as they are in a file."""
         return super().evaluate(self.model.prepare(X), y)
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What classes are called; None where they have numbers from 0 alone, and for outputs that are no classes."""
+        labels = None if self.model.n_classes is None else self.model.labels
+        return None if labels is None else tuple(map(str, labels))
+
     def names_of(self, classes: Iterable[int]) -> list[str]:
         """Return what classes are called: their names, or their numbers."""
-        labels = self.model.labels if loss_name(self.loss) in LABELLED else None
-        return [str(place) if labels is None else labels[place] for place in classes]
+        names = self.class_names
+        return [str(place) if names is None else names[place] for place in classes]
 
 
 def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
@@ -52,7 +57,7 @@ def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, r
     prepare = None if trainer.model.preprocessing is None else trainer.model.prepare
     check_ranges(data, str(trainer.network.dtype), path, prepare)
     try:
-        return with_classes_of(trainer.model.labels, data, path, model)
+        return with_classes_of(trainer.class_names, data, path, model)
     except ValueError:
         if require_labels:
             raise

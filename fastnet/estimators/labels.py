@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.class_weights import Weights, weigh_classes
 from fastnet.estimators.validation import SPARSE, weights_of
-from fastnet.inference import predictions
+from fastnet.inference import loss_name, predictions
 from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
@@ -96,6 +96,16 @@ class ClassLabels:
         """Return the targets that logits come to."""
         # there is nothing to decide about a single class, whose target is 0
         return predictions(self._loss(), logits) if len(self.classes_) > 1 else np.zeros(logits.shape, np.int32)
+
+    def _meaning(self) -> dict[str, Any]:
+        """Return the fields of a model that say what outputs stand for: a softmax of one answers its class always."""
+        from fastnet.models.labels import labels_of
+        from fastnet.models.sklearn import feature_names_of
+
+        loss = "cross_entropy" if len(self.classes_) == 1 else loss_name(self._loss())
+        is_indicator = loss == "binary_cross_entropy" and self.n_outputs_ > 1
+        labels = None if is_indicator else labels_of(self.classes_)
+        return {"loss": loss, "labels": labels, "feature_names": feature_names_of(self)}
 
     def _stratification(self, targets: Array) -> Array | None:
         return targets if targets.ndim == 2 and targets.shape[1] == 1 else None
