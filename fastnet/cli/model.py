@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from fastnet.cli.classes import with_classes_of
-from fastnet.cli.data import check_ranges, load
+from fastnet.cli.data import LABEL, check_ranges, load
 from fastnet.datasets import Dataset
 from fastnet.inference import Evaluation, Inference
 from fastnet.models import Model, load_model
@@ -42,6 +42,10 @@ class SavedModel(Inference):
         names = self.class_names
         return [str(place) if names is None else names[place] for place in classes]
 
+    def output_names(self, n_columns: int) -> list[str]:
+        """Return what columns of outputs, or of the probabilities of all classes, are called."""
+        return list(map(str, self.model.labels or range(n_columns)))
+
 
 def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
     """Read a model."""
@@ -50,10 +54,12 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
 
 def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool) -> Dataset:
     """Read data and see that it has the features that a model takes, and if labels are required, its classes."""
-    data = load(path, label, require_labels=require_labels)
-    expected, found = trainer.network.sizes[0], data.X.shape[1]
-    if found != expected:
-        raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")
+    known, n_features = trainer.model, trainer.network.sizes[0]
+    labels = (known.label_name, LABEL) if label is None and known.label_name is not None else label
+    data = load(path, labels, require_labels=require_labels, features=known.feature_names or n_features)
+    found = data.X.shape[1]
+    if found != n_features:
+        raise ValueError(f"{path}: {found} features, expected {n_features} as {model} takes")
     prepare = None if trainer.model.preprocessing is None else trainer.model.prepare
     check_ranges(data, str(trainer.network.dtype), path, prepare)
     try:

@@ -113,7 +113,7 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "loss": facts["loss"],
         "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
         "images": "x".join(map(str, shape)) if shape else "no",
-        "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
+        "labels": ", ".join(map(str, labels[:LABELS_SHOWN])) + more if labels else "numbers from 0",
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
         "settings": _settings(facts["settings"]) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.datasets.columns import listed
 from fastnet.datasets.files import one_line
 from fastnet.datasets.labels import Array
+from fastnet.validation.frames import listed
 
 # Columns become rows in pieces of so many samples: a piece of hundreds of columns stays in the cache.
 _PIECE_ROWS = 4096
