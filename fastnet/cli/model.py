@@ -52,11 +52,17 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
     return SavedModel(load_model(path), backend, threads)
 
 
-def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool) -> Dataset:
-    """Read data and see that it has the features that a model takes, and if labels are required, its classes."""
+def load_data(
+    path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool, drop_labels: bool = False
+) -> Dataset:
+    """Read data and see that it has the features that a model takes, and if labels are required, its classes.
+
+    Columns are found by their names, that of labels under the name that the model knows, or else the usual one.
+    """
     known, n_features = trainer.model, trainer.network.sizes[0]
     labels = (known.label_name, LABEL) if label is None and known.label_name is not None else label
-    data = load(path, labels, require_labels=require_labels, features=known.feature_names or n_features)
+    features = known.feature_names or n_features
+    data = load(path, labels, require_labels=require_labels, drop_labels=drop_labels, features=features)
     found = data.X.shape[1]
     if found != n_features:
         raise ValueError(f"{path}: {found} features, expected {n_features} as {model} takes")

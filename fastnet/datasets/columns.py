@@ -28,11 +28,14 @@ class Wanted:
     features : tuple of str, int or None
         Names of the features, in the order in which they are wanted; or how many there are: a table of exactly so many
         columns has no labels that are known by position.
+    drop_labels : bool
+        Whether the column of labels is left out, whatever it holds.
     """
 
     labels: tuple[Label, ...]
     require_labels: bool
     features: Names | int | None = None
+    drop_labels: bool = False
 
     @property
     def names(self) -> Names:
@@ -52,7 +55,7 @@ class Wanted:
     def choose(
         self, names: Sequence[str], index: Sequence[int], where: str, hint: str = "", named: bool = True
     ) -> tuple[int | None, list[int]]:
-        """Return the column of labels, None if there is none, and those of the features, in their order.
+        """Return the column of labels, None if there is none to be read, and those of the features, in their order.
 
         Columns of the `index` of a frame are neither, unless their names are wanted. Those that are not `named` are
         known by their positions alone. `hint` ends the error for a name that is not there.
@@ -67,7 +70,7 @@ class Wanted:
         if named and self.names:
             order = order_of([names[i] for i in features], self.names, where)
             features = [features[place] for place in order]
-        return column, features
+        return None if self.drop_labels else column, features
 
 
 def position(label: Label) -> int | None:

@@ -82,6 +82,7 @@ def load(
     label: Label | tuple[Label, ...] = "label",
     require_labels: bool = True,
     features: Sequence[str] | int | None = None,
+    drop_labels: bool = False,
     cache: bool = False,
     mmap: bool = False,
 ) -> Dataset:
@@ -103,6 +104,8 @@ def load(
         Names of the features that are wanted, as a model has them: columns are brought in their order, and missing or
         unknown ones are an error that lists them. Sources without names must have as many. Or only how many there
         are, so that a table of as many columns has no labels that are known by position.
+    drop_labels : bool
+        Leave out the label column of a table, whatever it holds.
     cache : bool
         Keep a binary copy of each CSV or Parquet file beside it, ``NAME.fastnet.npz``, and read that instead as long
         as size and time of the file and `label` are the same.
@@ -151,9 +154,8 @@ def load(
         return load_digits()
     path = Path(path)
     labels = label if isinstance(label, tuple) else (label,)
-    wanted = Wanted(
-        labels, require_labels, features if features is None or isinstance(features, int) else tuple(features)
-    )
+    names = features if features is None or isinstance(features, int) else tuple(features)
+    wanted = Wanted(labels, require_labels and not drop_labels, names, drop_labels)
     return with_features(_read(path, wanted, cache, mmap), wanted.names, path)
 
 

@@ -28,7 +28,8 @@ def evaluate(
 ) -> int:
     """Measure loss, accuracy and speed of a model.
 
-    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
+    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole. Columns are found by
+    their names, in whatever order.
     """
     from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads

@@ -47,7 +47,7 @@ def predict(
     """Predict labels or probabilities, and write them as CSV.
 
     Data with a test part, such as the MNIST files, is predicted there. It need not have labels; a label column
-    is left out of the features.
+    is left out. Columns are found by their names, in whatever order.
     """
     from fastnet.cli.model import load_data, open_model
     from fastnet.cli.output import check_writable
@@ -63,7 +63,7 @@ def predict(
     from fastnet.output.atomic import replacing
 
     trainer = open_model(model, backend, threads)
-    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False))
+    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False, drop_labels=True))
     header, rows = _table(trainer, X, probabilities) if submission is None else _submission(trainer, X)
     if path is None:
         _write(sys.stdout, header, rows)

@@ -12,7 +12,7 @@ from fastnet.datasets.csv.reader import image_shape
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import one_line, open_binary, read_at_most, stem
 from fastnet.datasets.labels import Array
-from fastnet.datasets.tables.arrow import decoded, feature_array, index_columns, label_array
+from fastnet.datasets.tables.arrow import check_numbers, decoded, feature_array, index_columns, label_array
 from fastnet.validation.frames import listed
 
 PARQUET_MAGIC = b"PAR1"
@@ -67,12 +67,13 @@ def _arrays(
     from pyarrow import ArrowException
 
     try:
+        check_numbers(table.select(features), [names[i] for i in features], str(path))
         for i in features if column is None else [column, *features]:
             _check_no_gaps(decoded(table.column(i)), names[i], path)
         y = None
         if column is not None:
             y = label_array(table.column(column), f"{path}: column {one_line(names[column], 40)!r}")
-        return feature_array(table.select(features), [names[i] for i in features], str(path)), y
+        return feature_array(table.select(features)), y
     except ArrowException as error:
         raise TypeError(f"{path}: columns that cannot be numbers: {one_line(error)}") from error
 

@@ -66,7 +66,7 @@ class TableReader:
         """Return what is wanted of a test part."""
         labels: tuple[Label, ...] = (train.label_name,) if train.label_name is not None else ()
         features: Names | int = train.feature_names or train.X.shape[1]
-        return Wanted((*labels, *self.wanted.labels), False, features)
+        return Wanted((*labels, *self.wanted.labels), False, features, self.wanted.drop_labels)
 
 
 def table_in(directory: Path, name: str) -> Path | None:
