@@ -63,7 +63,8 @@ def evaluated(capsys, model, data, *more):
     return document["loss"], document["accuracy"], document["classes"]
 
 
-def test_a_model_keeps_the_names_of_its_columns(model):
+def test_a_model_keeps_the_names_of_its_columns(capsys, model):
+    assert "columns     'a', 'b'; labels in 'kind'" in run(capsys, "info", model)
     kept = load_model(model)
     assert (kept.feature_names, kept.label_name, kept.labels) == (("a", "b"), "kind", ("no", "yes"))
 
