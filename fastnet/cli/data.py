@@ -38,6 +38,7 @@ class Parts:
     preprocess: str = "scale"
     preprocessing: Preprocessing | None = None
     validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
+    label_name: str | None = None
 
     @property
     def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
@@ -94,29 +95,32 @@ class Parts:
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
-def load(path: Path | None, label: str | None, **options: Any) -> Dataset:
+def load(path: Path | None, label: str | tuple[str, ...] | None, **options: Any) -> Dataset:
     """Read data whose column of labels has the usual name if none is given."""
     return datasets.load(path, label=LABEL if label is None else label, **options)
 
 
-def load_data(options: Any) -> Dataset:
-    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone."""
+def load_data(options: Any, features: tuple[str, ...] | None = None) -> Dataset:
+    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone.
+
+    Features are brought in the order of those that are wanted, if they are known.
+    """
     given = {"--label": options.label is not None, "--cache-data": options.cache_data, "--mmap": options.mmap}
     if options.data is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
-    return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap)
+    return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap, features=features)
 
 
-def load_parts(options: Any) -> Parts:
+def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
     """Read labelled data and see that it has a test part; `--test-samples` or else a share of them is held out.
 
-    Features must be finite in the dtype that they are prepared in.
+    Features must be finite in the dtype that they are prepared in. They are in the order of `features`, if given.
     """
     fraction, count = options.test_fraction, options.test_samples
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
-    data = load_data(options)
+    data = load_data(options, features)
     y = _checked_labels(data)
     is_scaled = str(options.preprocess) in ("none", "scale")  # others compute in float64
     check_ranges(data, str(options.dtype) if is_scaled else "float64", options.data)
@@ -182,7 +186,8 @@ def check_no_copy(parts: Parts, dtype: str) -> None:
 
 def _parts(data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: bool) -> Parts:
     return Parts(
-        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names
+        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names,
+        label_name=data.label_name,
     )  # fmt: skip
 
 

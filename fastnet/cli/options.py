@@ -56,7 +56,7 @@ Label = Annotated[
     optional(
         "COLUMN",
         "Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
-        "[default: label]",
+        "[default: that of the model's training data, or label]",
     ),
 ]
 TestFraction = Annotated[

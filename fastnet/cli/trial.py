@@ -50,7 +50,8 @@ def open_trial(
         raise ValueError(f"{data}: labels of up to {y.max()}, expected less than {n_classes}, the classes of {model}")
     labels, shape = class_names(trainer.model.labels, n_classes), trainer.model.image_shape or found.image_shape
     return Trial(
-        trainer, X, y, part, labels, shape if is_image(shape) else None, found.feature_names
+        trainer, X, y, part, labels, shape if is_image(shape) else None,
+        found.feature_names or trainer.model.feature_names,
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ class BaseMLP(
         Returns
         -------
         Model
-            The network, with the loss it was trained with. Classes are numbered as in `classes_`.
+            Predicts what the estimator does: it has the loss, `classes_`, and the names of features.
         """
         from fastnet.models import Model
         from fastnet.network import Network
@@ -130,7 +130,7 @@ class BaseMLP(
             raise ValueError(f"out_activation_ must be {self._out_activation()!r} in a Model, got {self._output()!r}")
         network = Network(self._sizes(), self._activations(), dtype=parameters.dtype)
         network.parameters[...] = parameters
-        return Model(network, self._validation_loss()[0], metrics=dict(metrics or {}))
+        return Model(network, metrics=dict(metrics or {}), **self._meaning())
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: tuple[Any, Any, Any]) -> Any:
         hidden = constraints.hidden_sizes(self.hidden_layer_sizes)

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from fastnet.estimators.class_weights import Weights, weigh_classes
 from fastnet.estimators.validation import checked, weights_of
-from fastnet.inference import predictions
+from fastnet.inference import loss_name, predictions
 from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
@@ -137,6 +137,16 @@ class ClassLabels:
         """Smooth the targets of sigmoid outputs, between two classes; softmax has it in its loss."""
         share = float(self.label_smoothing)
         return targets if targets.ndim == 1 or not share else targets * (1 - share) + share / 2
+
+    def _meaning(self) -> dict[str, Any]:
+        """Return the fields of a model that say what outputs stand for: a softmax of one answers its class always."""
+        from fastnet.models.labels import labels_of
+        from fastnet.models.sklearn import feature_names_of
+
+        loss = "cross_entropy" if len(self.classes_) == 1 else loss_name(self._loss())
+        is_indicator = loss == "binary_cross_entropy" and self.n_outputs_ > 1
+        labels = None if is_indicator else labels_of(self.classes_)
+        return {"loss": loss, "labels": labels, "feature_names": feature_names_of(self)}
 
     def _score(self, logits: Array, samples: Samples) -> float:
         """Accuracy: for an indicator matrix, the share of samples of which all labels are right."""

@@ -274,6 +274,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _validation_loss(self) -> tuple[Any, ...]:
         return ("huber", float(self.huber_delta)) if self.loss == "huber" else (self.loss,)
 
+    def _meaning(self) -> dict[str, Any]:
+        from fastnet.models.sklearn import feature_names_of
+
+        return {"loss": self.loss, "feature_names": feature_names_of(self)}
+
     def _loss_divisor(self) -> int:
         return int(self.n_outputs_) if self.loss == "squared_error" else 1
 

@@ -36,8 +36,9 @@ def export_onnx(path: str | os.PathLike[str], model: Model, input_dtype: str | N
 
     Its input is "inputs" (n_samples, n_features), as the data held them: scaling and preprocessing are part of the
     graph. Its outputs are "logits" (n_samples, n_outputs) and, as the loss has it, "probabilities" of the same shape
-    with "labels" (n_samples,), or (n_samples, n_outputs) for independent outputs, int64; or "predictions". The
-    model's configuration, with the names of classes, is JSON text under "fastnet" in the file's metadata.
+    with "labels" (n_samples,), or (n_samples, n_outputs) for several independent outputs, int64; or "predictions". The
+    model's configuration, with the names of classes, of features and of the column of labels, is JSON text under
+    "fastnet" in the file's metadata.
 
     Parameters
     ----------
@@ -184,7 +185,10 @@ def _answers(graph: _Graph, model: Model, logits: str) -> list[tuple[str, int, i
     if model.loss == "binary_cross_entropy":
         graph.add("Sigmoid", [logits], "probabilities")
         positive = graph.add("Greater", [logits, graph.constant("zero", 0.0)], "positive")
+        is_single = model.n_classes is not None
+        if is_single:
+            positive = graph.add("Squeeze", [positive, graph.constant("last", [1], np.int64)], "positive_class")
         graph.add("Cast", [positive], "labels", to=int64)
-        return [("probabilities", float_, 2), ("labels", int64, 2)]
+        return [("probabilities", float_, 2), ("labels", int64, 1 if is_single else 2)]
     graph.add("Exp" if model.loss == "poisson" else "Identity", [logits], "predictions")
     return [("predictions", float_, 2)]

@@ -27,6 +27,7 @@ from fastnet.report import sections
 from fastnet.report.html import Html, page, section, tag
 from fastnet.report.speed import speed
 from fastnet.report.tables import classes, confusion, percent
+from fastnet.validation import frames
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +63,7 @@ def html_report(
     ----------
     model : Model
         A model that tells classes apart.
-    X : array_like, shape (n_samples, n_features)
+    X : array_like or data frame, shape (n_samples, n_features)
         Samples that it was not trained on; drawn as images if the model has an `image_shape`.
     y : array_like of int, shape (n_samples,)
         Their classes.
@@ -74,7 +75,7 @@ def html_report(
     labels : sequence of str, optional
         Names of the classes; those of the model if not given.
     feature_names : sequence of str, optional
-        Names of the features.
+        Names of the features; those of the model if not given.
     backend : {"numba", "numpy"}
         What predicts.
     n_threads : int, optional
@@ -107,10 +108,11 @@ def html_report(
     actual = checked_classes("y", y, len(names))
     if not len(actual):
         raise ValueError("y must hold at least one class, got none")
+    X = frames.by_name("X", X, model.feature_names, model.label_name)
     samples, prepared = np.asarray(X), model.prepare(X)
     probabilities, loss = class_probabilities(inference, prepared), inference.evaluate(prepared, actual).loss
     shape = model.image_shape if is_image(model.image_shape) else None
-    subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names)
+    subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names or model.feature_names)
     matrix = confusion_matrix(actual, probabilities.argmax(axis=1), len(names))
     mistakes = most_confident_mistakes(actual, probabilities)
     run = training or {}

@@ -69,6 +69,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         "optimizer": {"name": type(optimizer).__name__, **vars(optimizer)},
         "settings": settings,
         "state": trainer.state.counters(),
+        "feature_names": trainer.feature_names,
         "notes": dict(notes or {}),
     }  # fmt: skip
     tensors = trainer.state.arrays()
@@ -116,7 +117,8 @@ def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trai
     settings = dict(document["settings"])
     loss = settings.pop("loss")
     loss = loss if isinstance(loss, str) else tuple(loss)
-    trainer = Trainer.of(network, TrainingSettings(_optimizer(document["optimizer"]), loss, **settings))
+    how = TrainingSettings(_optimizer(document["optimizer"]), loss, **settings)
+    trainer = Trainer.of(network, how, document.get("feature_names"))
     trainer.state.restore(document["state"], tensors)
     return trainer, document["notes"]
 

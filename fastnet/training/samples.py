@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastnet.inference import Loss, loss_name
 from fastnet.network import Network
-from fastnet.validation import inputs
+from fastnet.validation import frames, inputs
 from fastnet.validation.training import is_csr
 
 Array = npt.NDArray[Any]
@@ -73,16 +73,20 @@ class PreparedData:
         Those that are only evaluated.
     fits : tuple
         What it was prepared for: features, outputs and dtype of the network, and the loss by name.
+    feature_names : tuple of str or None
+        Names of the features, where they came in a data frame.
     """
 
     samples: Samples
     validation: Samples | None
     fits: tuple[int, int, str, str]
+    feature_names: tuple[str, ...] | None = None
 
 
 def prepare(
-    network: Network, loss: Loss, X: Any, y: Any, validation: Any = None, sample_weight: Any = None
-) -> PreparedData:
+    network: Network, loss: Loss, X: Any, y: Any, validation: Any = None, sample_weight: Any = None,
+    feature_names: tuple[str, ...] | None = None,
+) -> PreparedData:  # fmt: skip
     """Check data, and bring it to the arrays that kernels take.
 
     Parameters
@@ -93,6 +97,8 @@ def prepare(
         What it is trained with.
     X, y, validation, sample_weight
         As `Trainer.fit` takes them; or all of it in X, prepared already, with y None.
+    feature_names : tuple of str, optional
+        Names of the features, where they are known already: columns of data frames are matched with them.
 
     Raises
     ------
@@ -111,15 +117,18 @@ def prepare(
     if isinstance(X, PreparedData):
         inputs.require_same(X.fits, fits, y, validation, sample_weight)
         return X
-    x, expected = inputs.supervised(sizes, dtype, name, X, y)
+    names = feature_names or frames.names_of("X", X)
+    x, expected = inputs.supervised(sizes, dtype, name, frames.by_name("X", X, names), y)
     inputs.require_samples(x)
     others = None
     if validation is not None:
-        others = Samples(*inputs.supervised(sizes, dtype, name, *inputs.pair("validation", validation), "validation "))
+        X_others, y_others = inputs.pair("validation", validation)
+        X_others = frames.by_name("validation X", X_others, names)
+        others = Samples(*inputs.supervised(sizes, dtype, name, X_others, y_others, "validation "))
         inputs.require_samples(others.X, "validation X")
     weights = None if sample_weight is None else inputs.weights("sample_weight", sample_weight, len(x))
     inputs.require_weights_within("sample_weight", weights, dtype)
-    return PreparedData(Samples(x, expected, weights), others, fits)
+    return PreparedData(Samples(x, expected, weights), others, fits, names)
 
 
 class SampleOrder(Protocol):

@@ -21,6 +21,7 @@ from fastnet.training.samples import PreparedData, Sampler
 from fastnet.training.schedules import Schedule
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.state import TrainingState
+from fastnet.validation import frames
 from fastnet.validation import settings as checks
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Trainer(Inference):
         What training has come to: all that is needed to go on.
     network, loss, backend, n_threads
         As given.
+    feature_names : tuple of str or None
+        Names of the features of the first data frame that was trained on; columns of others are matched with them.
 
     Raises
     ------
@@ -117,8 +120,8 @@ class Trainer(Inference):
         self._begin(network, settings)
 
     @classmethod
-    def of(cls, network: Network, settings: TrainingSettings) -> Trainer:
-        """Return a trainer of a network with settings that were made before.
+    def of(cls, network: Network, settings: TrainingSettings, feature_names: tuple[str, ...] | None = None) -> Trainer:
+        """Return a trainer of a network with settings that were made before; `feature_names` as far as they are known.
 
         Examples
         --------
@@ -126,11 +129,13 @@ class Trainer(Inference):
         8
         """
         trainer = cls.__new__(cls)
-        trainer._begin(network, settings)
+        trainer._begin(network, settings, feature_names)
         return trainer
 
-    def _begin(self, network: Network, settings: TrainingSettings) -> None:
-        super().__init__(network, settings.loss, settings.backend, settings.n_threads)
+    def _begin(
+        self, network: Network, settings: TrainingSettings, feature_names: tuple[str, ...] | None = None
+    ) -> None:
+        super().__init__(network, settings.loss, settings.backend, settings.n_threads, feature_names)
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
         self.settings = settings
         self.state = TrainingState.begin(network.parameters, settings)
@@ -164,7 +169,7 @@ class Trainer(Inference):
         >>> [len(trainer.fit(data, epochs=2).epochs) for _ in range(2)]
         [2, 2]
         """
-        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight)
+        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
 
     def fit(
         self,
@@ -185,9 +190,10 @@ class Trainer(Inference):
 
         Parameters
         ----------
-        X : array_like, shape (n_samples, n_features)
-            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Or what `prepare` returned,
-            without y, validation and sample_weight, which are in it.
+        X : array_like or data frame, shape (n_samples, n_features)
+            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Columns of a data frame of
+            pandas, polars or Arrow are matched by name with those of the first one. Or what `prepare` returned, without
+            y, validation and sample_weight, which are in it.
         y : array_like, shape (n_samples,) or (n_samples, n_outputs)
             Class labels from 0 for "cross_entropy" and "softmax_squared_error", else targets (one column may be given
             as a vector).
@@ -227,6 +233,7 @@ class Trainer(Inference):
             If the loss or the parameters are not finite when metrics are taken: the learning rate is too high.
         """
         data = self.prepare(X, y, validation, sample_weight)
+        self._take_names(data.feature_names)
         checks.limits(patience, max_time, data.validation)
         plan = make_plan(len(data.samples.X), self.settings.batch_size, epochs, steps, every)
         told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
@@ -241,6 +248,13 @@ class Trainer(Inference):
         for epoch in loop:
             history.epochs.append(epoch)
         return history
+
+    def _take_names(self, names: tuple[str, ...] | None) -> None:
+        """Learn the names of features; refuse data that was prepared for others, whose order is another."""
+        if names is not None and self.feature_names is not None and names != self.feature_names:
+            frames.order_of(names, self.feature_names, "data")
+            raise ValueError("data was prepared with its columns in another order than this trainer was trained on")
+        object.__setattr__(self, "feature_names", names or self.feature_names)
 
     def compile(self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None) -> None:
         """Compile kernels for such data, or load them, without a step."""
@@ -258,11 +272,13 @@ class Trainer(Inference):
         Returns
         -------
         Model
-            The network itself, with the loss it is trained with.
+            The network itself, with the loss it is trained with, and names of features.
         """
         from fastnet.models import Model
 
-        return Model(self.network, loss_name(self.loss), metrics=dict(metrics or {}))
+        return Model(
+            self.network, loss_name(self.loss), metrics=dict(metrics or {}), feature_names=self.feature_names
+        )  # fmt: skip
 
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""

@@ -28,7 +28,8 @@ def evaluate(
 ) -> int:
     """Measure loss, accuracy and speed of a model.
 
-    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
+    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole. Columns are found by
+    their names, in whatever order.
     """
     from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
@@ -41,8 +42,6 @@ def evaluate(
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
     from fastnet.cli.data import test_part
     from fastnet.cli.model import load_data, open_model
-    from fastnet.inference import loss_name
-    from fastnet.validation.training import LABELLED
 
     trainer = open_model(model, backend, threads)
     X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True), labelled=True)
@@ -58,7 +57,7 @@ def _measured(model: Path, data: Path, label: str | None, backend: str, threads:
         "accuracy": accuracy,
         "seconds": seconds,
         "samples_per_second": len(X) / seconds,
-        "classes": _classes(trainer, X, y) if loss_name(trainer.loss) in LABELLED else [],
+        "classes": [] if trainer.model.n_classes is None else _classes(trainer, X, y),
     }
 
 
@@ -66,11 +65,11 @@ def _classes(trainer: SavedModel, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> l
     """Return samples and accuracy of every class that has samples."""
     import numpy as np
 
-    predicted, labels = trainer.predict(X), trainer.model.labels
+    predicted, names = trainer.predict(X), trainer.class_names
     samples, correct = np.bincount(y), np.bincount(y[predicted == y], minlength=int(y.max()) + 1)
     return [
         {
-            "class": int(c) if labels is None else labels[c],
+            "class": int(c) if names is None else names[c],
             "samples": int(samples[c]),
             "accuracy": float(correct[c] / samples[c]),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -97,6 +98,8 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "loss": model.loss,
         "image_shape": model.image_shape,
         "labels": model.labels,
+        "feature_names": model.feature_names,
+        "label_name": model.label_name,
         "metrics": dict(model.metrics),
         "settings": dict(model.settings),
     }
@@ -113,12 +116,21 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "loss": facts["loss"],
         "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
         "images": "x".join(map(str, shape)) if shape else "no",
-        "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
+        "labels": ", ".join(map(str, labels[:LABELS_SHOWN])) + more if labels else "numbers from 0",
+        "columns": _columns(facts["feature_names"], facts["label_name"]),
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
         "settings": _settings(facts["settings"]) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
     }
     return {name: _printable(text) for name, text in rows.items()}
+
+
+def _columns(features: Sequence[str] | None, label: str | None) -> str:
+    """Say what the columns of tables are called."""
+    from fastnet.validation.frames import listed
+
+    shown = "by position" if features is None else listed(features)
+    return shown if label is None else f"{shown}; labels in {label!r}"
 
 
 def _settings(settings: dict[str, Any]) -> str:

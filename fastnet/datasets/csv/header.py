@@ -6,12 +6,14 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from fastnet.datasets.columns import Label, listed, position
+from fastnet.datasets.columns import Label, Wanted, position
 from fastnet.datasets.csv.numbers import number
 from fastnet.datasets.files import one_line
 from fastnet.validation.contents import HEAD_BYTES, check_kind
+from fastnet.validation.frames import listed
 
 _MAX_LINE_BYTES = 1 << 26
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
@@ -26,7 +28,7 @@ def read_line(stream: io.BufferedIOBase, where: str) -> bytes:
     return line
 
 
-def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[list[str], bytes]:
+def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[list[str], bytes]:
     """Return the names of the columns and the first line if it is a row: then columns are called by their position."""
     where = f"{path}: line 1"
     line = read_line(stream, where)
@@ -43,7 +45,7 @@ def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[li
         raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
     if not any(cells):
         raise ValueError(f"{where}: blank line, expected a header of column names")
-    if _is_row(cells, label):
+    if not wanted.are_header(cells) and _is_row(cells, wanted.labels):
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
     repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
@@ -66,14 +68,12 @@ def _leading(names: list[str]) -> int:
     return next((i for i, name in enumerate(names) if name and not _UNNAMED.fullmatch(name)), len(names))
 
 
-def _is_row(cells: list[str], label: Label) -> bool:
+def _is_row(cells: list[str], labels: Sequence[Label]) -> bool:
     """Whether all cells, but perhaps that of a label known by position, are numbers.
 
     0, 1, 2, ... are a header nevertheless: pandas calls columns so that have no names.
     """
-    if label in cells and position(label) is None:
-        return False
-    index = position(label)
+    index = next((place for label in labels if (place := position(label)) is not None), None)
     if index is not None and -len(cells) <= index < len(cells) and number(cells[index]) is None:
         cells = [cell for column, cell in enumerate(cells) if column != index % len(cells)]
     return all(number(cell) is not None for cell in cells) and cells != [str(i) for i in range(len(cells))]

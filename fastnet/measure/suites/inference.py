@@ -27,7 +27,7 @@ def _calls(sizes: tuple[int, ...], keys: Sequence[str]) -> dict[str, Call]:
     rng = np.random.default_rng(0)
     network, x = Network(sizes, seed=0), rng.random(sizes[0], dtype=np.float32)
     (W1, W2), (b1, b2) = network.weights, network.biases
-    predictor = Predictor(network)
+    predictor = Predictor(network, "cross_entropy")
     calls: dict[str, Call] = {"fastnet": lambda: predictor(x)}
     if "numpy" in keys:
         calls["numpy"] = lambda: int((np.maximum(x @ W1 + b1, 0) @ W2 + b2).argmax())

@@ -205,16 +205,25 @@ def test_folder_counts_the_names_of_classes_of_both_tables(tmp_path):
 @pytest.mark.parametrize(
     ("test", "words"),
     [
-        ("pixel0,pixel2\n1,2\n", "without 'pixel1' and with 'pixel2'"),
-        ("pixel1,pixel0\n1,2\n", "features in another order"),
-        ("pixel0\n1\n", "without 'pixel1'"),
-        ("pixel0,pixel1,id\n1,2,3\n", "with 'id'"),
+        ("pixel0,pixel2\n1,2\n", "missing column 'pixel1' and unknown column 'pixel2'"),
+        ("pixel0\n1\n", "missing column 'pixel1'"),
+        ("pixel0,pixel1,id\n1,2,3\n", "unknown column 'id'"),
+        ("pixel0,pixel1,id\n1,2,text\n", "unknown column 'id'"),
     ],
 )
 def test_test_table_with_other_columns(tmp_path, test, words):
     with pytest.raises(ValueError, match=words) as error:
         load(kaggle(tmp_path, test))
     assert str(error.value).startswith(str(tmp_path / "test.csv"))
+
+
+def test_columns_of_a_test_table_come_in_the_order_of_the_training_table(tmp_path):
+    write(tmp_path / "train.csv", "b,kind,a\n1,yes,2\n3,no,4\n")
+    write(tmp_path / "test.csv", "kind,a,b\nno,20,10\n")
+    for label in ("kind", 1):
+        data = load(tmp_path, label=label)
+        assert (data.feature_names, data.label_name) == (("b", "a"), "kind")
+        assert (data.X_test.tolist(), data.y_test.tolist()) == ([[10, 20]], [0])
 
 
 def test_folder_of_one_table_has_no_test_part(tmp_path):

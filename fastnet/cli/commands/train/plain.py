@@ -62,7 +62,7 @@ class PlainJob(Job):
         kept = {**document["settings"], "history": history}
         return Model(
             trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
-            parts.preprocessing, kept,
+            parts.preprocessing, kept, feature_names=parts.feature_names, label_name=parts.label_name,
         )  # fmt: skip
 
     def tail(self, run: Run) -> dict[str, str]:
@@ -105,16 +105,18 @@ class PlainJob(Job):
 
 def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> int:
     """Read the data, train by options, or look for a learning rate; return the exit code."""
-    parts = load_parts(options).prepared(str(options.preprocess), str(options.dtype))
+    kept_run = load_checkpoint(options.resume) if options.resume else None
+    features = kept_run[0].feature_names if kept_run else None
+    parts = load_parts(options, features).prepared(str(options.preprocess), str(options.dtype))
     if options.mmap:
         check_no_copy(parts, str(options.dtype))
     if options.patience is not None:
         parts = parts.with_validation(options.seed)
-    if options.resume:
-        trainer, before = _resumed(options, parts, how)
+    if kept_run is not None:
+        trainer, before = _resumed(options, parts, how, *kept_run)
     else:
         network = make_network(options, parts.X.shape[1], parts.n_classes, parts.input_scale)
-        trainer, before = Trainer.of(network, how), []
+        trainer, before = Trainer.of(network, how, parts.feature_names), []
     length = {name: getattr(options, name) for name in ("epochs", "steps", "every", "patience", "max_time")}
     job = PlainJob(
         options, trainer, (parts.X, parts.y), (parts.X_test, parts.y_test), parts.watched,
@@ -130,7 +132,9 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
     return search_rate(trainer, parts, options.plot, options.json)
 
 
-def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer, list[Epoch]]:
+def _resumed(
+    options: Any, parts: Parts, how: TrainingSettings, kept: Trainer, notes: Mapping[str, Any]
+) -> tuple[Trainer, list[Epoch]]:
     """Return the trainer of a checkpoint, and its metrics so far.
 
     Raises
@@ -138,7 +142,6 @@ def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer
     ValueError
         If the data is not of the shape that it was trained on.
     """
-    kept, notes = load_checkpoint(options.resume)
     expected, sizes = notes.get("samples"), kept.network.sizes
     found = (parts.X.shape[1], parts.n_classes)
     if (sizes[0], sizes[-1]) != found or expected != len(parts.X):
@@ -146,7 +149,8 @@ def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer
             f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
             f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
         )
-    trainer = Trainer.of(kept.network, replace(kept.settings, backend=how.backend, n_threads=how.n_threads))
+    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
+    trainer = Trainer.of(kept.network, settings, kept.feature_names)
     trainer.state = kept.state
     epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]
     return trainer, epochs

@@ -90,7 +90,7 @@ class RecipeJob(Job):
         kept = {"recipe": recipe.name, "training": recipe.explain()["training"], "seed": document["settings"]["seed"]}
         return Model(
             self.trainer.network, loss_name(self.trainer.loss), data.image_shape, metrics, data.label_names,
-            settings={**kept, "history": history},
+            settings={**kept, "history": history}, feature_names=data.feature_names, label_name=data.label_name,
         )  # fmt: skip
 
     def tail(self, run: Run) -> dict[str, str]:
