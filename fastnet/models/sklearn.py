@@ -125,7 +125,8 @@ def to_sklearn(model: Model) -> Any:
     >>> theirs.predict_proba([[0.0, 1.0, 2.0, 3.0]]).shape, theirs.classes_
     ((1, 3), array([0, 1, 2]))
     """
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    # by the name that patch_sklearn leaves alone
+    from sklearn.neural_network._multilayer_perceptron import MLPClassifier, MLPRegressor
 
     network, loss = model.network, "cross_entropy" if model.loss in LABELLED else model.loss
     _check_exportable(model)

@@ -16,7 +16,7 @@ ROOMS = [
     {"report"},
     {"measure"},
     {"plots"},
-    {"inspection"},
+    {"inspection", "patch"},
     {"recipes", "estimators"},
     {"training", "predictor"},
     {"models", "datasets"},

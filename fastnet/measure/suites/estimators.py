@@ -86,7 +86,8 @@ class Fit:
         if key == "fastnet":
             model = fastnet.MLPClassifier(n_threads=1 if self.one_thread else n_threads)
         else:
-            from sklearn.neural_network import MLPClassifier
+            # by the name that patch_sklearn leaves alone
+            from sklearn.neural_network._multilayer_perceptron import MLPClassifier
 
             model = MLPClassifier()
         return model.set_params(solver=self.solver, max_iter=count, tol=0.0, n_iter_no_change=count, random_state=0)

@@ -32,7 +32,8 @@ def _calls(sizes: tuple[int, ...], keys: Sequence[str]) -> dict[str, Call]:
     if "numpy" in keys:
         calls["numpy"] = lambda: int((np.maximum(x @ W1 + b1, 0) @ W2 + b2).argmax())
     if "sklearn" in keys:
-        from sklearn.neural_network import MLPClassifier
+        # by the name that patch_sklearn leaves alone
+        from sklearn.neural_network._multilayer_perceptron import MLPClassifier
 
         model = MLPClassifier(sizes[1:-1], max_iter=1, batch_size=20)
         model.partial_fit(
