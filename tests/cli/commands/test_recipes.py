@@ -45,7 +45,12 @@ def test_json_holds_every_recipe(capsys):
     assert list(documents) == list(RECIPES)
     assert documents["sigmoid-128-sgd"]["figures"] == {"validation": 0.824}
     assert documents["sigmoid-128-sgd"]["bias"] is False
-    assert documents["kaggle-relu"]["optimizer"] == {"name": "sgd", "lr": 0.1, "momentum": 0.0, "nesterov": False}
+    assert documents["kaggle-relu-fast"]["setting"] == "better"
+    assert documents["kaggle-relu-fast"]["other"] == {
+        "init": "uniform", "optimizer": {"name": "sgd", "lr": 1.0, "momentum": 0.0, "nesterov": False}
+    }  # fmt: skip
+    assert documents["relu-he-saved"]["setting"] == "as written"
+    assert documents["relu-he-saved"]["other"].keys() == {"optimizer"}
     assert main(["recipes", "kaggle-relu", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == documents["kaggle-relu"]
 
@@ -91,14 +96,16 @@ def test_a_table_of_all_recipes_is_kept_and_shown_again(capsys, tmp_path, tiny, 
     assert main([*argv, "--names", "kaggle-relu,fast"]) == 0
     first = json.loads(kept.read_text(encoding="utf-8"))["recipes"]
     assert [(row["recipe"], row["better"]) for row in first] == [
-        ("kaggle-relu", False), ("kaggle-relu", True), ("fast", False)
+        ("kaggle-relu", True), ("kaggle-relu", False), ("fast", False)
     ]  # fmt: skip
     assert main([*argv, "--seeds", "2", "--markdown", str(page)]) == 0
     rows = json.loads(kept.read_text(encoding="utf-8"))["recipes"]
     assert rows[:3] == first
-    assert len(rows) == 2 * sum(1 + bool(recipe.better) for recipe in RECIPES.values())
+    assert len(rows) == 2 * sum(1 + bool(recipe.other) for recipe in RECIPES.values())
     text = page.read_text(encoding="utf-8")
     assert all(f"| {name} | 6-" in text and f"## {name}" in text for name in RECIPES)
+    assert all(f"| {name} --as-written | 6-" in text for name in ("kaggle-relu", "kaggle-relu-fast", "sigmoid-72-36"))
+    assert all(f"| {name} --better | 6-" in text for name in ("sigmoid-128-sgd", "relu-he-saved"))
     assert "not run" in text
     capsys.readouterr()
     assert main(["recipes", "--results", str(kept)]) == 0
@@ -166,6 +173,45 @@ def test_training_by_a_recipe_is_what_the_library_does(capsys, tmp_path, tiny):
     assert lines[-3].endswith("83-85 % train")
 
 
+@pytest.mark.parametrize(
+    ("switches", "better", "setting"),
+    [
+        (["kaggle-relu-fast"], True, "better: "),
+        (["kaggle-relu-fast", "--better"], True, "better: "),
+        (["kaggle-relu-fast", "--as-written"], False, "as written: the notebook's method, its faults mended"),
+        (["sigmoid-128-sgd"], False, "as written: the notebook's method, its faults mended"),
+        (["sigmoid-128-sgd", "--better"], True, "better: "),
+        (["sigmoid-72-36"], True, "better: "),
+        (["sigmoid-72-36", "--as-written"], False, "as written: the notebook's method, its faults mended"),
+    ],
+)
+def test_what_is_printed_and_saved_says_which_setting_ran(
+    capsys, tmp_path, tiny, quick_recipes, switches, better, setting
+):
+    out, recipe = tmp_path / "m.safetensors", catalog.RECIPES[switches[0]].chosen(better)
+    assert main(["train", str(tiny), "--backend", "numpy", "--out", str(out), "--recipe", *switches]) == 0
+    printed = " ".join(capsys.readouterr().out.split())  # long lines are wrapped
+    said = recipe.explain()
+    other, switch = ("as written", "--as-written") if better else ("better", "--better")
+    assert f"setting {setting}" in printed
+    assert f"setting {said['setting']} {other} {said[other]}; asked for with {switch} data" in printed
+    assert f"training {said['training']}" in printed
+    assert f"reported {recipe.reported} " in printed
+    model, expected = load_model(out), run_recipe(recipe, load(tiny), "numpy")
+    np.testing.assert_array_equal(model.network.parameters, expected.trainer.network.parameters)
+    assert model.settings["setting"] == recipe.setting
+    assert model.settings["training"] == said["training"]
+
+
+def test_fastnets_own_recipe_has_no_other_setting_to_ask_for(capsys, tmp_path, tiny, quick_recipes):
+    argv = ["train", "--recipe", "fast", str(tiny), "--backend", "numpy", "--out", str(tmp_path / "m.safetensors")]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert "setting   fastnet's own\n" in printed
+    assert "--as-written" not in printed
+    assert "--better" not in printed
+
+
 def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
     argv = (
         f"train --recipe kaggle-relu {tiny} --better --backend numpy --hidden 5,4 --activation tanh "
@@ -174,6 +220,9 @@ def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
     )
     assert main(argv.split()) == 0
     document = json.loads(capsys.readouterr().out)
+    assert document["changed"] == [
+        "hidden", "activation", "init", "dtype", "epochs", "batch_size", "lr", "momentum"
+    ]  # fmt: skip
     assert document["settings"]["sizes"] == [6, 5, 4, 3]
     said = document["recipe"]
     assert (said["activation"], said["init"], said["dtype"], said["batch_size"]) == (
@@ -185,6 +234,33 @@ def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
     assert document["test_accuracy"] == document["accuracies"]["dev"]
 
 
+def test_a_setting_that_options_changed_says_so(capsys, tmp_path, tiny, quick_recipes):
+    out = tmp_path / "m.safetensors"
+    argv = f"train --recipe kaggle-relu {tiny} --as-written --backend numpy --lr 0.25 --hidden 5 --out {out}"
+    assert main(argv.split()) == 0
+    changed = load_model(out).settings["setting"]
+    assert changed in ("as written, changed by --lr, --hidden", "as written, changed by --hidden, --lr")
+    assert changed.removeprefix("as written") in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_table_counts_runs_that_reach_what_is_reported():
+    def row(better, seed, train):
+        return {
+            "recipe": "kaggle-relu-fast", "better": better, "backend": "numba", "seed": seed, "network": "784-10-10",
+            "accuracies": {"train": train, "dev": 0.5}, "seconds": 2.0,
+        }  # fmt: skip
+
+    rows = [row(False, 0, 0.7), row(False, 1, 0.917), row(False, 2, 0.9169), row(True, 0, 0.92), row(True, 1, 0.95)]
+    by_name, as_written = (dict(zip(bench.HEADING, line, strict=False)) for line in bench.table_rows(rows))
+    assert by_name["recipe"] == "kaggle-relu-fast"
+    assert as_written["recipe"] == "kaggle-relu-fast --as-written"
+    assert (by_name["reached"], as_written["reached"]) == ("2 of 2", "1 of 3")
+    assert bench.table_rows(rows)[1][6] == "train 70.00 / 91.69 / 91.70 %, dev 50.00 / 50.00 / 50.00 %"
+    assert by_name["notebook"] == as_written["notebook"] == "91.7 % train"
+    (line,) = bench.table_rows([row(False, 0, 0.92) | {"recipe": "fast"}])
+    assert (line[0], line[3], line[6]) == ("fast", "-", "train 92.00 %, dev 50.00 %")
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -192,9 +268,11 @@ def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
         ("--recipe best --test-fraction 0.5", "--test-fraction does not fit --recipe best"),
         ("--recipe best --momentum 0.5", "--momentum does not fit the optimizer of best, AdamW("),
         ("--recipe fast --optimizer adam --momentum 0.5", "--momentum needs --optimizer momentum or nesterov"),
-        ("--recipe fast --better", "fast: has one setting only"),
+        ("--recipe fast --better", "fast: has one setting only, fastnet's own, and none better"),
+        ("--recipe best --as-written", "best: has one setting only, fastnet's own, and none as written"),
         ("--recipe fast --label kind", "--label needs DATA"),
         ("--better", "--better needs --recipe NAME"),
+        ("--as-written", "--as-written needs --recipe NAME"),
     ],
 )
 def test_options_that_do_not_fit_a_recipe_are_refused(capsys, tmp_path, argv, said):
