@@ -137,6 +137,19 @@ def test_results_of_another_machine_are_not_mixed(capsys, tmp_path, tiny, quick_
     assert f"--results {kept}: holds no results of recipes" in capsys.readouterr().err
 
 
+def test_only_versions_of_what_runs_recipes_have_to_be_the_same(capsys, tmp_path, tiny, quick_recipes):
+    kept = tmp_path / "r.json"
+    argv = ["recipes", "--backends", "numpy", "--names", "fast", "--results", str(kept), "--run", str(tiny)]
+    assert main(argv) == 0
+    document = json.loads(kept.read_text(encoding="utf-8"))
+    versions = dict(document["environment"]["versions"])
+    for library, code in (("torch", 0), ("scikit-learn", 0), ("numba", 2), ("numpy", 2)):
+        document["environment"]["versions"] = {**versions, library: "0.0.1"}
+        kept.write_text(json.dumps(document), encoding="utf-8")
+        assert main(argv) == code, library
+    assert capsys.readouterr().err.count("the results kept are of other versions: ") == 2
+
+
 def test_results_of_a_changed_recipe_are_measured_again(tmp_path, tiny, quick_recipes, monkeypatch):
     argv = [
         "recipes",
@@ -247,7 +260,7 @@ def test_the_table_counts_runs_that_reach_what_is_reported():
     def row(better, seed, train):
         return {
             "recipe": "kaggle-relu-fast", "better": better, "backend": "numba", "seed": seed, "network": "784-10-10",
-            "accuracies": {"train": train, "dev": 0.5}, "seconds": 2.0,
+            "accuracies": {"train": train, "dev": 0.5}, "seconds": 2.0 + seed,
         }  # fmt: skip
 
     rows = [row(False, 0, 0.7), row(False, 1, 0.917), row(False, 2, 0.9169), row(True, 0, 0.92), row(True, 1, 0.95)]
@@ -256,6 +269,7 @@ def test_the_table_counts_runs_that_reach_what_is_reported():
     assert as_written["recipe"] == "kaggle-relu-fast --as-written"
     assert (by_name["reached"], as_written["reached"]) == ("2 of 2", "1 of 3")
     assert bench.table_rows(rows)[1][6] == "train 70.00 / 91.69 / 91.70 %, dev 50.00 / 50.00 / 50.00 %"
+    assert bench.table_rows(rows)[1][7] == "2 s"
     assert by_name["notebook"] == as_written["notebook"] == "91.7 % train"
     (line,) = bench.table_rows([row(False, 0, 0.92) | {"recipe": "fast"}])
     assert (line[0], line[3], line[6]) == ("fast", "-", "train 92.00 %, dev 50.00 %")
