@@ -140,7 +140,15 @@ JsonFile = Annotated[Path | None, optional("FILE", "Write the results here.", "-
 MarkdownFile = Annotated[Path | None, optional("FILE", "Write a page of them here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 RecipeName = Annotated[str | None, optional("NAME", "Train as a recipe says, which fastnet recipes lists.", "--recipe")]
-Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+Better = Annotated[
+    bool | None,
+    typer.Option(
+        "--better/--as-written",
+        help="The better setting of the recipe, or the notebook's method itself, its faults mended.  "
+        "[default: the method where it reaches the accuracy that the notebook reports, else the better setting]",
+        show_default=False,
+    ),
+]
 
 
 def names_in(option: str, text: str | None, known: Sequence[str]) -> list[str]:

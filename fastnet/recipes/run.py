@@ -31,7 +31,7 @@ class Result:
     Attributes
     ----------
     recipe : Recipe
-        The recipe.
+        The recipe, in the setting that ran.
     trainer : Trainer
         With the trained network; it predicts.
     history : History
@@ -117,7 +117,7 @@ def run_recipe(
     backend: str = "numba",
     seed: int = 0,
     *,
-    better: bool = False,
+    better: bool | None = None,
     n_threads: int | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Result:
@@ -133,8 +133,9 @@ def run_recipe(
         The compiled kernels, or the reference.
     seed : int, default 0
         Seed of what is held out, of the first parameters and of the order of samples.
-    better : bool, default False
-        Take the better setting.
+    better : bool, optional
+        Whether to take the better setting, or the notebook's method as written. If not given, the recipe as it is:
+        those of `RECIPES` are in the setting that reaches what the notebook reports.
     n_threads : int, optional
         Threads of the compiled kernels; as many as are available and pay, if not given.
     callbacks : tuple or list, default ()
@@ -161,8 +162,7 @@ def run_recipe(
     >>> [epoch.step for epoch in result.history.epochs], sorted(result.accuracies)
     ([10, 20, 30, 40], ['dev', 'train'])
     """
-    recipe = find_recipe(recipe)
-    recipe = recipe.improved() if better else recipe
+    recipe = find_recipe(recipe).chosen(better)
     training_checks.whole("seed", seed, 0)
     parts = prepare(recipe, data, seed)
     settings = recipe.settings(backend, seed, n_threads)

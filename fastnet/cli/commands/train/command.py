@@ -29,6 +29,7 @@ Examples:
   fastnet train mnist/ --epochs 5
   fastnet train measurements.csv --label kind --hidden 64,32
   fastnet train --recipe kaggle-relu train.csv
+  fastnet train --recipe kaggle-relu train.csv --as-written
 """
 
 
@@ -78,7 +79,7 @@ def train(
     resume: ways.Resume = None,
     report: options.Report = None,
     recipe: options.RecipeName = None,
-    better: options.Better = False,
+    better: options.Better = None,
 ) -> int:
     """Train a network that tells classes apart, and save it.
 

@@ -49,8 +49,8 @@ def check(options: Any, given: Mapping[str, Any]) -> None:
     """Refuse what does not fit together, before any data is read."""
     from fastnet.validation.training import positive
 
-    if options.better:
-        raise ValueError("--better needs --recipe NAME")
+    if options.better is not None:
+        raise ValueError(f"{'--better' if options.better else '--as-written'} needs --recipe NAME")
     if options.dropout and not hidden_sizes(options.hidden):
         raise ValueError("--dropout drops activations of hidden layers, and --hidden none has none")
     if options.find_lr and options.report is not None:
