@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet import datasets
+from fastnet.cli.errors import as_typed
 from fastnet.datasets import Dataset
 from fastnet.datasets.ranges import check_range
 from fastnet.preprocessing import Preprocessing
@@ -117,7 +118,7 @@ def load_parts(options: Any) -> Parts:
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
     data = load_data(options)
-    y = _checked_labels(data)
+    y = _checked_labels(data, options.data)
     is_scaled = str(options.preprocess) in ("none", "scale")  # others compute in float64
     check_ranges(data, str(options.dtype) if is_scaled else "float64", options.data)
     if data.X_test is not None and data.y_test is not None:
@@ -129,16 +130,17 @@ def load_parts(options: Any) -> Parts:
     if options.mmap:
         n_train = _rows_before_test(y, share, count)
         return _parts(data, (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:]), held_out=True)
-    train, test = datasets.stratified_split(y, share, options.seed, count=count)
+    with as_typed({"fraction": "--test-fraction", "count": "--test-samples", "y": str(options.data)}):
+        train, test = datasets.stratified_split(y, share, options.seed, count=count)
     return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out=True)
 
 
-def _checked_labels(data: Dataset) -> npt.NDArray[np.int32]:
+def _checked_labels(data: Dataset, path: Path | None) -> npt.NDArray[np.int32]:
     """Return labels that can be learnt: of two classes at least."""
     assert data.y is not None
     if data.y.min() == data.y.max():
         label = data.y[0] if data.label_names is None else data.label_names[data.y[0]]
-        raise ValueError(f"{data.name}: every label is {label}, expected two classes or more")
+        raise ValueError(f"{path or data.name}: all labels are the same class, {label!s}; expected two classes or more")
     return data.y
 
 

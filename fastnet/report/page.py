@@ -23,6 +23,7 @@ from fastnet.inspection.classes import (
 from fastnet.inspection.images import is_image
 from fastnet.models import Model
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.report import sections
 from fastnet.report.html import Html, page, section, tag
 from fastnet.report.speed import speed
@@ -164,7 +165,7 @@ def write_report(
     Raises
     ------
     TypeError, ValueError
-        As `html_report` does.
+        As `html_report` does; ValueError too for a name that ends as files of another format do.
     OSError
         If the file cannot be written.
 
@@ -180,6 +181,7 @@ def write_report(
     ...     path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     True
     """
+    check_ending(path, "a report")
     content = html_report(model, X, y, **options)
     with replacing(path, "w", encoding="utf-8") as file:
         file.write(content)

@@ -41,7 +41,7 @@ def write_page(
     from fastnet.cli.settings import check_threads
 
     check_threads(backend, threads)
-    check_writable(out, model, data)
+    check_writable(out, model, data, kind="a report")
 
     from fastnet.cli.trial import open_trial
     from fastnet.inspection import documents

@@ -223,4 +223,4 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, 
 def test_a_picture_without_matplotlib_is_misuse(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["bench", "--plot", str(tmp_path / "picture.png")]) == 2
-    assert "needs matplotlib, which `pip install 'fastnet[plot]'` brings" in capsys.readouterr().err
+    assert "needs matplotlib, which `pip install matplotlib` brings" in capsys.readouterr().err

@@ -67,11 +67,11 @@ def test_one_recipe_is_explained_in_full(capsys):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ("recipes kagle-relu", "recipe: 'kagle-relu' is not known, did you mean 'kaggle-relu'?"),
+        ("recipes kagle-relu", "NAME: 'kagle-relu' is not known, did you mean 'kaggle-relu'?"),
         ("recipes --seeds 2", "--seeds needs --run DATA"),
         ("recipes --markdown page.md", "--markdown needs --run DATA"),
         ("recipes best --run {data}", "--names best runs it"),
-        ("recipes --run {data} --names best,wurst", "recipe: 'wurst' is not known"),
+        ("recipes --run {data} --names best,wurst", "--names: 'wurst' is not known"),
         ("recipes --run {data} --backends jax", "--backends: 'jax' is not known"),
         ("recipes --run {data} --results {data}", "--results"),
         ("recipes --results {data}", "would overwrite"),
@@ -188,7 +188,7 @@ def test_options_win_over_the_recipe(capsys, tmp_path, tiny):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ("--recipe bst", "recipe: 'bst' is not known, did you mean 'best'?"),
+        ("--recipe bst", "--recipe: 'bst' is not known, did you mean 'best'?"),
         ("--recipe best --test-fraction 0.5", "--test-fraction does not fit --recipe best"),
         ("--recipe best --momentum 0.5", "--momentum does not fit the optimizer of best, AdamW("),
         ("--recipe fast --optimizer adam --momentum 0.5", "--momentum needs --optimizer momentum or nesterov"),

@@ -104,11 +104,15 @@ class RecipeJob(Job):
         }
 
 
-def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
-    """Train as a recipe says, but for options that were given; those that it cannot follow are refused."""
+def changed_recipe(options: Any, given: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that is asked for, but for options that were given; those that it cannot follow are refused."""
     recipe = find_recipe(options.recipe)
     recipe = recipe.improved() if options.better else recipe
-    recipe = _changed(recipe, {option: value for option, value in given.items() if option not in APART})
+    return _changed(recipe, {option: value for option, value in given.items() if option not in APART})
+
+
+def run_recipe(recipe: Recipe, options: Any) -> int:
+    """Train as a recipe says."""
     data = load_data(options)
     check_ranges(data, recipe.dtype, options.data)
     parts = prepare(recipe, data, options.seed)
