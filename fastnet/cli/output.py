@@ -76,7 +76,8 @@ def check_writable(
 ) -> None:
     """Make sure, before any work is done, that `path`, if given, can be written and replaces nothing that is read.
 
-    `kind` is what will be in it, a key of `fastnet.output.endings.ENDINGS`, if the option alone does not say. Where `path` is standard output, everything else that is printed goes to standard error from now on.
+    `kind` is what will be in it, a key of `fastnet.output.endings.ENDINGS`, if the option alone does not say. Where
+    `path` is standard output, everything else that is printed goes to standard error from now on.
 
     Raises
     ------

@@ -30,7 +30,9 @@ def label_column(
     if column is None and len(names) != n_features:
         column = _at(names, label, where)
     if column is None and require_labels:
-        raise ValueError(f"{where}: no label column {label!r}; the {len(names)} columns are {listed(names)}{hint}")
+        columns = f"the {len(names)} columns are" if len(names) > 1 else "the only column is"
+        hint = hint or "; --label, or label= in Python, names another"
+        raise ValueError(f"{where}: no label column {label!r}; {columns} {listed(names)}{hint}")
     if column is not None and len(names) == 1:
         raise ValueError(f"{where}: only the label column {label!r}, expected features beside it")
     return column

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastnet
+from fastnet.datasets.held_out import held_out_rows, seen_and_held_out
 from fastnet.inference import Inference
 from fastnet.inspection.classes import (
     checked_classes,
@@ -64,7 +65,8 @@ def html_report(
     model : Model
         A model that tells classes apart.
     X : array_like, shape (n_samples, n_features)
-        Samples that it was not trained on; drawn as images if the model has an `image_shape`.
+        Samples; drawn as images if the model has an `image_shape`. Where they are those that `fastnet train` was given,
+        the page gives the accuracy on the rows that were held out too.
     y : array_like of int, shape (n_samples,)
         Their classes.
     name : str, default "data"
@@ -133,19 +135,25 @@ def html_report(
 
 def _header(subject: Subject, matrix: npt.NDArray[np.int64], loss: float, run: Mapping[str, Any]) -> Html:
     """Say the main metrics."""
-    network = subject.model.network
+    network, note = subject.model.network, ""
     tiles = {
         "accuracy": percent(matrix.trace() / matrix.sum()),
         "loss": f"{loss:.4f}",
         "mistakes": f"{matrix.sum() - matrix.trace():,} of {matrix.sum():,}",
         "network": "-".join(map(str, network.sizes)),
     }
+    held_out = held_out_rows(subject.model.settings.get("trained_on"), subject.X, subject.y.astype(np.int32))
+    if held_out is not None:
+        note = f"; the model was {seen_and_held_out(len(subject.y), held_out)}"
+        if held_out.size:
+            right = subject.probabilities[held_out].argmax(axis=1) == subject.y[held_out]
+            tiles = {"accuracy": tiles.pop("accuracy"), "accuracy, held out": percent(right.mean()), **tiles}
     if run.get("run_seconds"):
         tiles["training"] = f"{run['run_seconds']:.2f} s"
     return tag(
         "header",
         tag("h1", f"Report: {subject.name}"),
-        tag("p", f"fastnet {fastnet.__version__}; figures of {len(subject.y):,} samples", class_="faint"),
+        tag("p", f"fastnet {fastnet.__version__}; metrics of {len(subject.y):,} samples{note}", class_="faint"),
         tag("dl", *(tag("div", tag("dt", key), tag("dd", text)) for key, text in tiles.items()), class_="tiles"),
     )
 

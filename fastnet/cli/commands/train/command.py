@@ -51,7 +51,7 @@ def train(
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
     test_samples: options.TestSamples = None,
-    preprocess: options.PreprocessOption = Preprocess.scale,
+    preprocess: options.PreprocessOption = Preprocess.auto,
     cache_data: options.CacheData = False,
     mmap: options.Mmap = False,
     backend: options.BackendOption = Backend.numba,
@@ -82,9 +82,9 @@ def train(
 ) -> int:
     """Train a network that tells classes apart, and save it.
 
-    Integers from 0 to 255 are scaled by the largest of them and other features are taken as they are, unless
-    --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
-    early and saves what there is.
+    Integers from 0 to 255 are divided by the largest of them, other features are standardised, unless --preprocess
+    says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training early and saves
+    what there is.
     """
     return _run(context, SimpleNamespace(**locals()), options.given(context))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +17,7 @@ from fastnet.inference import loss_name
 from fastnet.models import Model
 from fastnet.optimizers import Optimizer
 from fastnet.recipes import Recipe, find_recipe, prepare
-from fastnet.recipes.run import Part, accuracies, make_trainer
+from fastnet.recipes.run import Part, accuracies, held_out, make_trainer
 from fastnet.training.history import Epoch
 
 APART = (
@@ -61,7 +60,7 @@ class RecipeJob(Job):
             shares = {"train": epoch.accuracy, watched: epoch.validation.accuracy}
             return "  ".join(f"{part} accuracy {percent(share)}" for part, share in shares.items())
 
-        return Lines(plan, text, sys.stderr if self.options.json else sys.stdout)
+        return Lines(plan, text)
 
     def keep(self, run: Run, is_last: bool) -> None:
         """Keep nothing: a recipe's run is short."""
@@ -87,7 +86,10 @@ class RecipeJob(Job):
         """Return what is saved, with the accuracies and the history."""
         recipe, data = self.recipe, self.data
         metrics = {f"{part}_accuracy": share for part, share in document["accuracies"].items()}
-        kept = {"recipe": recipe.name, "training": recipe.explain()["training"], "seed": document["settings"]["seed"]}
+        assert data.y is not None
+        seed = document["settings"]["seed"]
+        kept = {"recipe": recipe.name, "training": recipe.explain()["training"], "seed": seed}
+        kept["trained_on"] = held_out(recipe, data, seed).noted(data.X, data.y)
         return Model(
             self.trainer.network, loss_name(self.trainer.loss), data.image_shape, metrics, data.label_names,
             settings={**kept, "history": history},
