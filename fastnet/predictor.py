@@ -47,6 +47,9 @@ class Predictor:
         self._run = (_compiled if COMPILES else _uncompiled)(network, self._row, self._logits)
         self._shape = (network.sizes[0],)
 
+    def __repr__(self) -> str:
+        return f"Predictor({self._network!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Predictor, (self._network,)
 

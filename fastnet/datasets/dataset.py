@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
 from fastnet.datasets.numbering import without_gaps, without_one_hot
+from fastnet.output.reprs import short_repr
 
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
 _CHECK_ELEMENTS = 1 << 18
@@ -56,6 +57,8 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
+
+    __repr__ = short_repr
 
     @property
     def n_classes(self) -> int:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fastnet import __version__
 from fastnet.inference import Inference
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.preprocessing import Preprocessing
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
@@ -65,6 +66,8 @@ class Model:
     preprocessing: Preprocessing | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):

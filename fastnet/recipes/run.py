@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fastnet.datasets import Dataset, stratified_split
 from fastnet.datasets.held_out import HeldOut
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.recipes.catalog import find_recipe
 from fastnet.recipes.recipe import Recipe
 from fastnet.training.history import History
@@ -49,6 +50,8 @@ class Result:
     history: History
     accuracies: dict[str, float]
     seconds: float
+
+    __repr__ = short_repr
 
 
 def prepare(recipe: Recipe | str, data: Dataset, seed: int = 0) -> dict[str, Part]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fastnet.inference import Loss, loss_name
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.validation import inputs
 from fastnet.validation.training import is_csr
 
@@ -29,6 +30,9 @@ class Samples(NamedTuple):
     X: Any  # C-contiguous ndarray, or CSR
     y: Array
     weights: npt.NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def most_rows(self) -> int:
         """Count the rows that may be handed over at once."""
@@ -78,6 +82,8 @@ class PreparedData:
     samples: Samples
     validation: Samples | None
     fits: tuple[int, int, str, str]
+
+    __repr__ = short_repr
 
 
 def prepare(

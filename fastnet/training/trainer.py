@@ -128,6 +128,9 @@ class Trainer(Inference):
         trainer._begin(network, settings)
         return trainer
 
+    def __repr__(self) -> str:
+        return f"Trainer({self.network!r}, {self.settings!r})"
+
     def _begin(self, network: Network, settings: TrainingSettings) -> None:
         super().__init__(network, settings.loss, settings.backend, settings.n_threads)
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
