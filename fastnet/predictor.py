@@ -55,6 +55,7 @@ class Predictor:
     def __init__(self, model: Model | Network, loss: Loss | None = None) -> None:
         self._arguments = (model, loss)
         network, self._loss = _meaning(model, loss)
+        self._network = network
         self._model = model if isinstance(model, Model) else None
         self._row = np.empty((1, network.sizes[0]), network.dtype)
         self._logits = np.empty((1, network.sizes[-1]), network.dtype)
@@ -67,6 +68,9 @@ class Predictor:
         self._names = None if self._model is None else self._model.labels
         self._n_classes = class_count(self._loss, network.sizes[-1])
         self._takes_largest = loss_name(self._loss) in LABELLED
+
+    def __repr__(self) -> str:
+        return f"Predictor({self._network!r}, loss={self._loss!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Predictor, self._arguments

@@ -31,7 +31,7 @@ Dtype = StrEnum("Dtype", ["float32", "float64"])
 Backend = StrEnum("Backend", ["numba", "numpy"])
 """Implementations."""
 
-Preprocess = StrEnum("Preprocess", ["none", "scale", "standardize", "minmax"])
+Preprocess = StrEnum("Preprocess", ["auto", "none", "scale", "standardize", "minmax"])
 """What is done to features before a network sees them."""
 
 
@@ -81,8 +81,10 @@ Mmap = Annotated[
 PreprocessOption = Annotated[
     Preprocess,
     typer.Option(
-        help="What is done to features, and kept with the model: integers divided by the largest (scale), mean 0 and "
-        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing."
+        help="What is done to features, and kept with the model: bytes (integers from 0 to 255) divided by the largest "
+        "(scale); mean 0 and standard deviation 1 (standardize) or range 0 to 1 (minmax) for each feature, as measured "
+        "on the training part; or none. auto is scale for bytes, none for images of values from -1 to 1 and with "
+        "--mmap, standardize for other numbers."
     ),
 ]
 Hidden = Annotated[

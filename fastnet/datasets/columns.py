@@ -94,7 +94,9 @@ def label_column(
         column = _at(names, wanted.labels, where)
     label = wanted.labels[0]
     if column is None and wanted.require_labels:
-        raise ValueError(f"{where}: no label column {label!r}; the {len(names)} columns are {listed(names)}{hint}")
+        columns = f"the {len(names)} columns are" if len(names) > 1 else "the only column is"
+        hint = hint or "; --label, or label= in Python, names another"
+        raise ValueError(f"{where}: no label column {label!r}; {columns} {listed(names)}{hint}")
     if column is not None and len(names) == 1:
         raise ValueError(f"{where}: only the label column {names[column]!r}, expected features beside it")
     return column

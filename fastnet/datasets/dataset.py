@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
 from fastnet.datasets.numbering import without_gaps, without_one_hot
+from fastnet.output.reprs import short_repr
 from fastnet.validation.frames import listed, order_of
 
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
@@ -60,6 +61,8 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
     label_name: str | None = None
+
+    __repr__ = short_repr
 
     @property
     def n_classes(self) -> int:

@@ -14,6 +14,7 @@ from fastnet import __version__
 from fastnet.inference import Inference, class_count
 from fastnet.models.labels import Labels, check_labels
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.preprocessing import Preprocessing
 from fastnet.validation import frames
 from fastnet.validation import training as training_checks
@@ -75,6 +76,8 @@ class Model:
     version: str = __version__
     feature_names: tuple[str, ...] | None = None
     label_name: str | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):

@@ -12,6 +12,7 @@ from fastnet.models.document import to_document
 from fastnet.models.model import Model
 from fastnet.models.onnx_layers import GELU_OPSET, add_layers
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
 
@@ -45,12 +46,13 @@ def export_onnx(path: str | os.PathLike[str], model: Model, input_dtype: str | N
     OSError
         If the file cannot be written.
     """
+    check_ending(path, "an ONNX graph")
     dtype = model.network.dtype.name if input_dtype is None else input_dtype
     training_checks.choice("input_dtype", dtype, INPUTS)
     try:
         import onnx
     except ModuleNotFoundError:
-        raise ModuleNotFoundError('ONNX export needs the package onnx: pip install "fastnet[onnx]"') from None
+        raise ModuleNotFoundError("ONNX export needs the package onnx: pip install onnx") from None
     graph = _Graph(onnx, model.network.dtype)
     logits = add_layers(graph, model.network, _inputs(graph, model, dtype))
     outputs = [("logits", graph.type_of(), 2), *_answers(graph, model, logits)]

@@ -19,6 +19,7 @@ from fastnet.models.files import guarded, read_safetensors
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.reference.step.passes import layer_slices
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.trainer import Trainer
@@ -41,7 +42,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     Raises
     ------
     ValueError
-        For a schedule that is a function of the user's own.
+        For a schedule that is a function of the user's own, or a name that ends as files of another format do.
     OSError
         If the file cannot be written.
 
@@ -57,6 +58,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     >>> len(again.fit(X, y, epochs=5, resume=True).epochs)
     2
     """
+    check_ending(path, "a checkpoint")
     network, settings = trainer.network, dict(vars(trainer.settings))
     if not isinstance(settings["schedule"], str):
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fastnet.inference import Loss, loss_name
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.validation import frames, inputs
 from fastnet.validation.training import is_csr
 
@@ -29,6 +30,9 @@ class Samples(NamedTuple):
     X: Any  # C-contiguous ndarray, or CSR
     y: Array
     weights: npt.NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def most_rows(self) -> int:
         """Count the rows that may be handed over at once."""
@@ -81,6 +85,8 @@ class PreparedData:
     validation: Samples | None
     fits: tuple[int, int, str, str]
     feature_names: tuple[str, ...] | None = None
+
+    __repr__ = short_repr
 
 
 def prepare(

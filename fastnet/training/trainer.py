@@ -96,22 +96,11 @@ class Trainer(Inference):
     """
 
     def __init__(
-        self,
-        network: Network,
-        optimizer: Optimizer | None = None,
-        loss: Loss = "cross_entropy",
-        batch_size: int | None = 32,
-        backend: str = "numba",
-        n_threads: int | None = None,
-        seed: int | None = None,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        *,
-        l2: float = 0.0,
-        dropout: float | Sequence[float] = 0.0,
-        sampling: str = "shuffle",
-        schedule: str | Schedule = "constant",
-    ) -> None:
+        self, network: Network, optimizer: Optimizer | None = None, loss: Loss = "cross_entropy",
+        batch_size: int | None = 32, backend: str = "numba", n_threads: int | None = None, seed: int | None = None,
+        clip_norm: float | None = None, clip_value: float | None = None, *, l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0, sampling: str = "shuffle", schedule: str | Schedule = "constant",
+    ) -> None:  # fmt: skip
         optimizer = Adam() if optimizer is None else optimizer
         settings = TrainingSettings(
             optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
@@ -131,6 +120,9 @@ class Trainer(Inference):
         trainer = cls.__new__(cls)
         trainer._begin(network, settings, feature_names)
         return trainer
+
+    def __repr__(self) -> str:
+        return f"Trainer({self.network!r}, {self.settings!r})"
 
     def _begin(
         self, network: Network, settings: TrainingSettings, feature_names: tuple[str, ...] | None = None
@@ -172,20 +164,12 @@ class Trainer(Inference):
         return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
 
     def fit(
-        self,
-        X: npt.ArrayLike | PreparedData,
-        y: npt.ArrayLike | None = None,
-        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        epochs: int = 10,
-        callbacks: Sequence[Any] = (),
-        *,
-        steps: int | None = None,
-        every: int | None = None,
-        sample_weight: npt.ArrayLike | None = None,
-        resume: bool = False,
-        patience: int | None = None,
+        self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
+        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, epochs: int = 10,
+        callbacks: Sequence[Any] = (), *, steps: int | None = None, every: int | None = None,
+        sample_weight: npt.ArrayLike | None = None, resume: bool = False, patience: int | None = None,
         max_time: float | None = None,
-    ) -> History:
+    ) -> History:  # fmt: skip
         """Train for some epochs or steps more; the optimizer goes on where the last call left it.
 
         Parameters

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+
+if TYPE_CHECKING:
+    from fastnet.models import Model
 
 LABELS_SHOWN = 20
 
@@ -79,6 +82,7 @@ def _peak() -> dict[str, Any]:
 
 
 def _model_facts(path: Path) -> dict[str, Any]:
+    from fastnet.inspection.inputs import described
     from fastnet.models import load_model
 
     model = load_model(path)
@@ -94,7 +98,8 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "input_scale": network.input_scale,
         "preprocessing": None
         if preprocessing is None
-        else {"shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        else {"kind": _kind(model), "shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        "inputs": described(_kind(model), network.input_scale, preprocessing),
         "loss": model.loss,
         "image_shape": model.image_shape,
         "labels": model.labels,
@@ -103,6 +108,12 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "metrics": dict(model.metrics),
         "settings": dict(model.settings),
     }
+
+
+def _kind(model: Model) -> str | None:
+    """Return which preprocessing a model was trained with, where it was noted."""
+    kind = model.settings.get("preprocess")
+    return kind if isinstance(kind, str) else None
 
 
 def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
@@ -114,7 +125,7 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "model": facts["model"],
         "network": f"{sizes}, {facts['parameters']:,} {facts['dtype']} parameters",
         "loss": facts["loss"],
-        "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
+        "inputs": facts["inputs"],
         "images": "x".join(map(str, shape)) if shape else "no",
         "labels": ", ".join(map(str, labels[:LABELS_SHOWN])) + more if labels else "numbers from 0",
         "columns": _columns(facts["feature_names"], facts["label_name"]),
@@ -135,7 +146,10 @@ def _columns(features: Sequence[str] | None, label: str | None) -> str:
 
 def _settings(settings: dict[str, Any]) -> str:
     """Say how a model was trained: what was set, without what the other lines tell and the history."""
-    told = ("sizes", "activations", "bias", "parameters", "dtype", "input_scale", "loss", "history")
+    told = (
+        "sizes", "activations", "bias", "parameters", "dtype", "input_scale", "preprocess", "loss", "trained_on",
+        "history",
+    )  # fmt: skip
     shown = []
     for name, value in settings.items():
         if name in told or value in (None, [], {}):

@@ -57,7 +57,7 @@ def predict(
     if submission is not None and (out != "-" or probabilities):
         raise ValueError(f"--submission is a file of labels, got {'--probabilities' if probabilities else '--out'} too")
     path = submission or (None if out == "-" else Path(out))
-    check_writable(path, model, data, "--out" if submission is None else "--submission")
+    check_writable(path, model, data, "--out" if submission is None else "--submission", "CSV")
 
     from fastnet.cli.data import test_part
     from fastnet.output.atomic import replacing

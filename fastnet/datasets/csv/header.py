@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from fastnet.datasets.columns import Label, Wanted, position
@@ -14,6 +16,12 @@ from fastnet.datasets.csv.numbers import number
 from fastnet.datasets.files import one_line
 from fastnet.validation.contents import HEAD_BYTES, check_kind
 from fastnet.validation.frames import listed
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""What cells of files that are no CSV are separated by."""
+
+_FEW = 10
+"""Numbers that could rise by chance."""
 
 _MAX_LINE_BYTES = 1 << 26
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
@@ -45,12 +53,28 @@ def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[
         raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
     if not any(cells):
         raise ValueError(f"{where}: blank line, expected a header of column names")
+    if len(cells) == 1:
+        _check_separator(text, where)
     if not wanted.are_header(cells) and _is_row(cells, wanted.labels):
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
     repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
         raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once")
+    if _may_be_row(cells):
+        warnings.warn(
+            f"{where}: taken for the names of columns, {listed(cells)}, some of which are numbers; if it is a row of "
+            "data, put a line of names before it, or give the label column by position",
+            stacklevel=2,
+        )
     return cells, b""
+
+
+def _check_separator(text: str, where: str) -> None:
+    """Refuse a line that something else than commas separates."""
+    counts = {name: text.count(sign) for sign, name in SEPARATORS.items()}
+    name = max(counts, key=lambda one: counts[one])
+    if counts[name] and not text.startswith('"'):
+        raise ValueError(f"{where}: {counts[name]} {name} and no comma, expected cells separated by commas")
 
 
 def index_columns(names: list[str]) -> list[int]:
@@ -66,6 +90,16 @@ def index_columns(names: list[str]) -> list[int]:
 def _leading(names: list[str]) -> int:
     """Return how many columns at the beginning have no names."""
     return next((i for i, name in enumerate(names) if name and not _UNNAMED.fullmatch(name)), len(names))
+
+
+def _may_be_row(cells: list[str]) -> bool:
+    """Whether some names are numbers, as in a row; columns may be counted beside a name, or be years or wavelengths."""
+    numbers = [value for cell in cells if (value := number(cell)) is not None]
+    if _leading(cells) or not numbers:
+        return False
+    counted = len(numbers) < len(cells) and numbers in ([*range(len(numbers))], [*range(1, len(numbers) + 1)])
+    rising = len(numbers) >= _FEW and all(a < b for a, b in pairwise(numbers))
+    return not (counted or rising)
 
 
 def _is_row(cells: list[str], labels: Sequence[Label]) -> bool:

@@ -120,7 +120,8 @@ def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True
     Notes
     -----
     The first line is taken for a row, not for a header, if all its cells are numbers, but perhaps that of a label
-    known by position. 0, 1, 2, ... are a header nevertheless, since pandas writes that for columns without names.
+    known by position. 0, 1, 2, ... are a header nevertheless, since pandas writes that for columns without names. A
+    header that has numbers among its names, and could as well be a row, is warned of.
 
     Large files of decimal fractions are parsed by pyarrow if it is installed, to the same values.
 

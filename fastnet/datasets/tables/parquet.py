@@ -29,7 +29,7 @@ def parquet_module(where: str, kind: str = "Parquet") -> ModuleType:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ModuleNotFoundError(f"{where}: {kind} needs pyarrow: pip install 'fastnet[data]'") from error
+        raise ModuleNotFoundError(f"{where}: {kind} needs pyarrow: pip install pyarrow") from error
     module: ModuleType = pyarrow.parquet
     return module
 

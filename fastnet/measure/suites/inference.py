@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -99,10 +99,11 @@ def many_rows(rounds: int = 7, n_threads: int | None = None) -> dict[str, Any]:
     return {"name": name, "seconds": {"fastnet": spread(seconds)}, "fraction_of_peak": spread(fractions)}
 
 
-def measure_all(keys: Sequence[str], harness: Harness) -> list[dict[str, Any]]:
+def measure_all(keys: Sequence[str], harness: Harness) -> Iterator[dict[str, Any]]:
     """Measure one row and many, with the threads of a harness."""
     harness.progress("inference")
-    return [one_row(keys), many_rows(n_threads=harness.n_threads)]
+    yield one_row(keys)
+    yield many_rows(n_threads=harness.n_threads)
 
 
 def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:

@@ -53,11 +53,11 @@ def test_one_recipe_is_explained_in_full(capsys):
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ("recipes kagle-relu", "recipe: 'kagle-relu' is not known, did you mean 'kaggle-relu'?"),
+        ("recipes kagle-relu", "NAME: 'kagle-relu' is not known, did you mean 'kaggle-relu'?"),
         ("recipes --seeds 2", "--seeds needs --run DATA"),
         ("recipes --markdown page.md", "--markdown needs --run DATA"),
         ("recipes best --run {data}", "--names best runs it"),
-        ("recipes --run {data} --names best,wurst", "recipe: 'wurst' is not known"),
+        ("recipes --run {data} --names best,wurst", "--names: 'wurst' is not known"),
         ("recipes --run {data} --backends jax", "--backends: 'jax' is not known"),
         ("recipes --run {data} --results {data}", "--results"),
         ("recipes --results {data}", "would overwrite"),

@@ -13,6 +13,7 @@ from fastnet.cli.data import Parts, check_no_copy, load_parts
 from fastnet.cli.output import percent, print_rows, rate
 from fastnet.cli.progress import Bar, Lines, make_progress
 from fastnet.inference import Evaluation, loss_name
+from fastnet.inspection.inputs import described
 from fastnet.models import Model
 from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.training.history import Epoch
@@ -32,12 +33,13 @@ class PlainJob(Job):
         network = self.trainer.network
         shape = "-".join(map(str, network.sizes)) + (f" {network.activations[0]}" if network.activations else "")
         shown = f"{shape}, {network.n_parameters:,} {network.dtype} parameters; {self.machine()}"
-        return {"data": str(self.parts), "network": shown}
+        inputs = described(self.parts.preprocess, network.input_scale, self.parts.preprocessing)
+        return {"data": str(self.parts), "inputs": inputs, "network": shown}
 
     def progress(self) -> Bar | Lines:
         """Return a bar or lines."""
         compiles = self.trainer.backend == "numba"
-        return make_progress(self.plan, self.watched_name, compiles, self.options.json, len(self.before))
+        return make_progress(self.plan, self.watched_name, compiles, len(self.before))
 
     def keep(self, run: Run, is_last: bool) -> None:
         """Write the checkpoint if it is time to."""
@@ -57,9 +59,9 @@ class PlainJob(Job):
         """Return what is saved, with the settings and the history that the document tells of."""
         parts, trainer = self.parts, self.trainer
         assert run.test.accuracy is not None
-        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
-        metrics |= {"test_samples": len(parts.X_test)}
-        kept = {**document["settings"], "history": history}
+        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "test_samples": len(parts.X_test)}
+        metrics |= self._length(run)
+        kept = {**document["settings"], "trained_on": parts.noted, "history": history}
         return Model(
             trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
             parts.preprocessing, kept, feature_names=parts.feature_names, label_name=parts.label_name,
@@ -75,6 +77,12 @@ class PlainJob(Job):
             "saved": self.saved(),
         }
 
+    def _length(self, run: Run) -> dict[str, int]:
+        """Return how long the network was trained: in steps, and in epochs where those were counted."""
+        last = run.epochs[-1] if run.epochs else None
+        counts = {"steps": last.step if last else 0}
+        return counts if self.plan.by_steps else {"epochs": last.number if last else 0, **counts}
+
     def _settings(self) -> dict[str, Any]:
         """Return settings as they are told; those of a run that is resumed are the trainer's."""
         network, how = self.trainer.network, self.trainer.settings
@@ -84,6 +92,7 @@ class PlainJob(Job):
             "init": str(self.options.init),
             "dtype": str(self.options.dtype),
             "input_scale": network.input_scale,
+            "preprocess": self.parts.preprocess,
             "parameters": network.n_parameters,
             "optimizer": {"name": how.optimizer.as_tuple()[0], **vars(how.optimizer)},
             "loss": how.loss,
@@ -107,7 +116,7 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
     """Read the data, train by options, or look for a learning rate; return the exit code."""
     kept_run = load_checkpoint(options.resume) if options.resume else None
     features = kept_run[0].feature_names if kept_run else None
-    parts = load_parts(options, features).prepared(str(options.preprocess), str(options.dtype))
+    parts = load_parts(options, features).prepared(str(options.dtype))
     if options.mmap:
         check_no_copy(parts, str(options.dtype))
     if options.patience is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +18,7 @@ from fastnet.models import Model
 from fastnet.optimizers import Optimizer
 from fastnet.recipes import Recipe, find_recipe, prepare
 from fastnet.recipes.recipe import AS_WRITTEN, BETTER
-from fastnet.recipes.run import Part, accuracies, make_trainer
+from fastnet.recipes.run import Part, accuracies, held_out, make_trainer
 from fastnet.training.history import Epoch
 
 APART = (
@@ -69,7 +68,7 @@ class RecipeJob(Job):
             shares = {"train": epoch.accuracy, watched: epoch.validation.accuracy}
             return "  ".join(f"{part} accuracy {percent(share)}" for part, share in shares.items())
 
-        return Lines(plan, text, sys.stderr if self.options.json else sys.stdout)
+        return Lines(plan, text)
 
     def keep(self, run: Run, is_last: bool) -> None:
         """Keep nothing: a recipe's run is short."""
@@ -95,11 +94,14 @@ class RecipeJob(Job):
         """Return what is saved, with the accuracies and the history."""
         recipe, data = self.recipe, self.data
         metrics = {f"{part}_accuracy": share for part, share in document["accuracies"].items()}
+        assert data.y is not None
+        seed = document["settings"]["seed"]
         kept = {
             "recipe": recipe.name,
             "setting": recipe.setting + self._changes(),
             "training": recipe.explain()["training"],
-            "seed": document["settings"]["seed"],
+            "seed": seed,
+            "trained_on": held_out(recipe, data, seed).noted(data.X, data.y),
         }
         return Model(
             self.trainer.network, loss_name(self.trainer.loss), data.image_shape, metrics, data.label_names,
@@ -121,10 +123,14 @@ class RecipeJob(Job):
         return f", changed by {', '.join(map(_option, self.changed))}" if self.changed else ""
 
 
-def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
-    """Train as a recipe says, but for options that were given; those that it cannot follow are refused."""
+def changed_recipe(options: Any, given: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that is asked for, but for options that were given; those that it cannot follow are refused."""
     changes = {option: value for option, value in given.items() if option not in APART}
-    recipe = _changed(find_recipe(options.recipe).chosen(options.better), changes)
+    return _changed(find_recipe(options.recipe).chosen(options.better), changes)
+
+
+def run_recipe(recipe: Recipe, options: Any, given: Mapping[str, Any]) -> int:
+    """Train as a recipe says, and as options that were given have changed it."""
     data = load_data(options)
     check_ranges(data, recipe.dtype, options.data)
     parts = prepare(recipe, data, options.seed)
@@ -133,7 +139,7 @@ def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
     length = {"epochs": recipe.epochs or 0, "steps": recipe.steps, "every": recipe.every}
     job = RecipeJob(
         options, trainer, parts["train"], watched, watched, length,
-        recipe=recipe, data=data, parts=parts, changed=tuple(changes),
+        recipe=recipe, data=data, parts=parts, changed=tuple(option for option in given if option not in APART),
     )  # fmt: skip
     return run_job(job, data.feature_names)
 
