@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,8 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
     document = run_json(capsys, *argv.split())
     assert document["settings"] | {"parameters": 0} == {
         "seed": 3, "init": "glorot_normal", "epochs": 2, "sizes": [4, 8, 5, 3], "activations": ["tanh", "tanh"],
-        "dtype": "float64", "input_scale": 1.0, "preprocess": "standardize", "parameters": 0, "batch_size": None, "backend": "numba", "threads": 1,
+        "dtype": "float64", "input_scale": 1.0, "preprocess": "standardize",
+        "parameters": 0, "batch_size": None, "backend": "numba", "threads": 1,
         "clip_norm": 2.0, "clip_value": 0.5, "loss": ["cross_entropy", 0.1], "bias": False, "sampling": "replacement",
         "schedule": "linear", "l2": 0.1, "dropout": [0.25, 0.25], "steps": None, "every": 1,
         "patience": None, "max_time": None,
@@ -257,3 +259,151 @@ def test_names_of_options_are_those_of_the_library():
     assert set(options.Init) == set(INITS)
     assert set(options.Backend) == set(BACKENDS)
     assert set(options.OptimizerName) == {*HYPERPARAMETERS, "nesterov"}
+
+
+# Preprocessing that is chosen, and rows that were held out
+
+
+def table(path, labels=("calm", "wild")):
+    """Two features on scales far apart, which tell the classes apart."""
+    rng = np.random.default_rng(1)
+    y = np.arange(200) % 2
+    X = np.column_stack([rng.normal(1000 + 100 * y, 40), rng.normal(0.002 - 0.001 * y, 0.0004)])
+    lines = [f"{a:.6g},{b:.6g},{labels[c]}" for (a, b), c in zip(X.tolist(), y.tolist(), strict=True)]
+    path.write_text("\n".join(["far,near,label", *lines]) + "\n")
+    return path
+
+
+def test_floats_are_standardised_and_that_is_said(tmp_path, capsys):
+    path = str(table(tmp_path / "t.csv"))
+    found = {}
+    for more in ([], ["--preprocess", "standardize"], ["--preprocess", "none"]):
+        capsys.readouterr()
+        assert main(["train", path, "--backend", "numpy", "--epochs", "20", *more]) == 0
+        line = capsys.readouterr().out.splitlines()[1]
+        assert line.startswith("inputs   as they are" if "none" in more else "inputs   standardised: each feature has")
+        model = load_model("model.safetensors")
+        found[" ".join(more)] = model.metrics["test_accuracy"]
+        assert (model.preprocessing is None) == ("none" in more)
+        assert main(["info", "model.safetensors"]) == 0
+        shown = capsys.readouterr().out
+        assert ("--preprocess standardize" in shown) == ("none" not in more)
+    assert found[""] == found["--preprocess standardize"] > 0.9
+    assert found["--preprocess none"] < found[""]
+
+
+@pytest.mark.parametrize(
+    ("X", "more", "expected"),
+    [
+        (np.arange(240.0).reshape(40, 6), [], "standardize"),
+        (np.arange(240).reshape(40, 6).astype(np.uint8), [], "scale"),
+        (np.arange(240).reshape(40, 6) * 100, [], "standardize"),
+        (np.arange(240.0).reshape(40, 2, 3) / 240, [], "none"),
+        (np.arange(240.0).reshape(40, 2, 3), [], "standardize"),
+        (np.arange(240, dtype=np.float32).reshape(40, 6), ["--mmap"], "none"),
+        (np.arange(240).reshape(40, 6).astype(np.uint8), ["--preprocess", "minmax"], "minmax"),
+    ],
+)
+def test_preprocessing_is_chosen_by_what_the_features_are(capsys, X, more, expected):
+    np.save("d.npy", X)
+    np.save("d_labels.npy", np.arange(40) % 2)
+    document = run_json(capsys, *QUICK, "d.npy", *more)
+    assert document["settings"]["preprocess"] == document["data"]["preprocess"] == expected
+    model = load_model("model.safetensors")
+    assert (model.preprocessing is not None) == (expected in ("standardize", "minmax"))
+    assert (model.network.input_scale != 1) == (expected == "scale")
+
+
+@pytest.mark.parametrize(
+    ("more", "n_held_out"),
+    [
+        ([], 40),
+        (["--test-fraction", "0.5", "--seed", "4"], 100),
+        (["--test-samples", "7"], 7),
+        (["--patience", "2"], 40),
+    ],
+)
+def test_rows_that_were_held_out_are_scored_by_themselves(tmp_path, capsys, more, n_held_out):
+    path = str(table(tmp_path / "t.csv"))
+    trained = run_json(capsys, *QUICK, path, *more)
+    common = ["--backend", "numpy"]
+    document = run_json(capsys, "evaluate", "model.safetensors", path, *common)
+    assert document["held_out"]["samples"] == n_held_out
+    assert document["held_out"]["accuracy"] == trained["test_accuracy"]
+    assert document["held_out"]["loss"] == pytest.approx(trained["test_loss"])
+    assert (document["samples"], document["part"]) == (200, "all samples")
+    assert main(["evaluate", "model.safetensors", path, *common]) == 0
+    shown = capsys.readouterr().out
+    assert f"trained on {200 - n_held_out} of these 200 samples, {n_held_out} were held out" in shown
+    assert f"held out  accuracy {100 * trained['test_accuracy']:.2f} %" in shown
+    assert main(["data", "convert", path, "t.npz"]) == 0
+    assert (
+        run_json(capsys_cleared(capsys), "evaluate", "model.safetensors", "t.npz", *common)["held_out"]
+        == (document["held_out"])
+    )
+
+
+def capsys_cleared(capsys):
+    capsys.readouterr()
+    return capsys
+
+
+def test_other_data_has_no_rows_that_were_held_out(tmp_path, capsys):
+    path = table(tmp_path / "t.csv")
+    assert main([*QUICK, str(path)]) == 0
+    capsys.readouterr()
+    lines = path.read_text().splitlines()
+    for rows in (lines[:-1], [lines[0], *lines[:0:-1]]):
+        (tmp_path / "other.csv").write_text("\n".join(rows) + "\n")
+        assert run_json(capsys, "evaluate", "model.safetensors", "other.csv", "--backend", "numpy")["held_out"] is None
+
+
+def test_a_file_that_was_trained_on_as_a_whole(tmp_path, capsys):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    np.savez("both.npz", X=X, y=y, X_test=X[:6] + 1, y_test=y[:6])
+    np.savez("train.npz", X=X, y=y)
+    assert main([*QUICK, "both.npz"]) == 0
+    assert main(["evaluate", "model.safetensors", "train.npz", "--backend", "numpy"]) == 0
+    assert "trained on all of these 40 samples" in capsys.readouterr().out
+    document = run_json(capsys, "evaluate", "model.safetensors", "both.npz", "--backend", "numpy")
+    assert (document["part"], document["held_out"]) == ("test part", None)
+
+
+def test_pictures_and_reports_of_training_rows_say_so(tmp_path, capsys):
+    path = str(table(tmp_path / "t.csv"))
+    assert main([*QUICK, path]) == 0
+    common = ["model.safetensors", path, "--backend", "numpy"]
+    for argv in (["show", *common, "--wrong"], ["report", *common], ["plot", "confusion", *common]):
+        capsys.readouterr()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            assert main(argv) == 0
+        assert "the model was trained on 160 of these 200 samples, 40 were held out" in capsys.readouterr().err
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert "accuracy, held out" in page
+    assert "the model was trained on 160 of these 200 samples, 40 were held out" in page
+
+
+def test_epochs_are_counted_however_many_lines_there_are(capsys):
+    for length, expected in (
+        (["--epochs", "7", "--every", "3"], {"epochs": 7, "steps": 7}),
+        (["--steps", "9", "--every", "2"], {"steps": 9}),
+    ):
+        argv = ["train", "--backend", "numpy", "--batch-size", "full", *length]
+        assert main(argv) == 0
+        progress = [line.split("  loss")[0] for line in capsys.readouterr().err.splitlines()]
+        assert progress[0] == ("epochs 1-3/7" if "--epochs" in length else "steps 1-2/9")
+        assert progress[-1] == ("epoch 7/7" if "--epochs" in length else "step 9/9")
+        metrics = load_model("model.safetensors").metrics
+        assert {name: metrics[name] for name in ("epochs", "steps") if name in metrics} == expected
+
+
+def test_actual_labels_are_shown_where_they_are_text(tmp_path, capsys):
+    path = str(table(tmp_path / "t.csv"))
+    assert main([*QUICK, path]) == 0
+    assert main(["data", "convert", path, "t.npz"]) == 0
+    for data in (path, "t.npz"):
+        document = run_json(
+            capsys_cleared(capsys), "show", "model.safetensors", data, "--index", "0,1", "--backend", "numpy"
+        )
+        assert [row["actual"] for row in document["samples"]] == ["calm", "wild"]
