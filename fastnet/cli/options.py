@@ -41,8 +41,8 @@ def optional(metavar: str, help: str, *names: str, **more: Any) -> Any:
 
 
 FORMATS = (
-    "A CSV, Parquet, Feather, .npz, .npy, .mat or IDX file, plain or .gz; a folder with train.csv and test.csv, or with "
-    "the MNIST files; or - for CSV from standard input."
+    "A CSV, Parquet, Feather, .npz, .npy, .mat or IDX file, plain or .gz; a folder with train.csv and test.csv, or "
+    "with the MNIST files; or - for CSV from standard input."
 )
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file from fastnet train.")]
