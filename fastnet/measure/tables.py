@@ -1,4 +1,4 @@
-"""What results are written with: tables for a terminal and of Markdown, figures, and sentences that suites share."""
+"""What results are written with: tables for a terminal and of Markdown, numbers, and sentences that suites share."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Recipe:
         What the notebook calls them: "dev" or "validation".
     reported : str
         Accuracies that the notebook's author reports, in words.
-    figures : mapping of str to float
+    reported_metrics : mapping of str to float
         The same by part, where there are any.
     mended : tuple of str
         Faults of the notebook that are not copied.
@@ -65,7 +65,7 @@ class Recipe:
     --------
     >>> from fastnet.recipes import RECIPES
     >>> recipe = RECIPES["sigmoid-72-36"]
-    >>> recipe.network(), recipe.activation, recipe.figures
+    >>> recipe.network(), recipe.activation, recipe.reported_metrics
     ('784-72-36-10', 'sigmoid', {'train': 0.929, 'test': 0.911})
     >>> recipe.scaled, recipe.improved().scaled
     (False, True)
@@ -93,7 +93,7 @@ class Recipe:
     held_out: int = 0
     held_out_name: str = "dev"
     reported: str = "none"
-    figures: Mapping[str, float] = field(default_factory=dict)
+    reported_metrics: Mapping[str, float] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
     remark: str = ""
     better: Mapping[str, Any] = field(default_factory=dict)
@@ -162,7 +162,7 @@ class Recipe:
         better = dict(self.better)
         if "optimizer" in better:
             better["optimizer"] = _optimizer(better["optimizer"])
-        return {**everything, "figures": dict(self.figures), "better": better}
+        return {**everything, "reported_metrics": dict(self.reported_metrics), "better": better}
 
     def _network_line(self) -> str:
         bias = "" if self.bias else ", no biases"

@@ -126,7 +126,7 @@ def test_exit_codes_reach_the_shell(start):
 
 
 @POSIX
-def test_a_bar_and_the_last_figures_on_a_terminal(start):
+def test_a_bar_and_the_last_metrics_on_a_terminal(start):
     import pty
 
     terminal, end = pty.openpty()

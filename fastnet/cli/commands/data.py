@@ -64,7 +64,7 @@ def convert(data: options.DataPath, out: OutData, label: options.Label = None, c
     lost = datasets.save(out, loaded, compress=compress)
     print(f"{len(loaded.X):,} samples of {loaded.X.shape[1]:,} {loaded.X.dtype} features written to {out}")
     if lost:
-        print(f"left out, as the format has no place for it: {' and '.join(lost)}")
+        print(f"not written, as the format cannot hold it: {' and '.join(lost)}")
     return 0
 
 
@@ -104,7 +104,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows = {"data": facts["data"] if shape is None else f"{facts['data']}, images of {' x '.join(map(str, shape))}"}
     for name in ("train", "test"):
         part = facts[name]
-        rows[name] = "none; fastnet train holds some of the samples out" if part is None else _line(part)
+        rows[name] = "none; fastnet train holds out a fifth of every class" if part is None else _line(part)
     print_rows(rows)
     train, test = facts["train"]["classes"], (facts["test"] or {"classes": []})["classes"]
     if 0 < len(train) <= CLASSES_SHOWN:
