@@ -24,7 +24,7 @@ def test_json_holds_every_recipe(capsys):
     assert main(["recipes", "--json"]) == 0
     documents = {one["name"]: one for one in json.loads(capsys.readouterr().out)["recipes"]}
     assert list(documents) == list(RECIPES)
-    assert documents["sigmoid-128-sgd"]["figures"] == {"validation": 0.824}
+    assert documents["sigmoid-128-sgd"]["reported_metrics"] == {"validation": 0.824}
     assert documents["sigmoid-128-sgd"]["bias"] is False
     assert documents["kaggle-relu-fast"]["setting"] == "better"
     assert documents["kaggle-relu-fast"]["other"] == {
