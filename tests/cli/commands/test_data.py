@@ -201,7 +201,7 @@ def test_conversion_keeps_what_it_says(capsys, kaggle, out):
     before, after = load("."), load(out)
     np.testing.assert_array_equal(after.X, before.X)
     np.testing.assert_array_equal(after.y, before.y)
-    assert ("left out" in said) == (after.X_test is None) == (out not in ("d.npz", "d.npy"))
+    assert ("not written" in said) == (after.X_test is None) == (out not in ("d.npz", "d.npy"))
 
 
 @pytest.mark.parametrize(
