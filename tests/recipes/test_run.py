@@ -31,7 +31,7 @@ def shortened(name):
     return replace(recipe, steps=6, every=2, print_every=4)
 
 
-# All are run with the reference in tests/cli/commands/test_recipes.py.
+# All are run with the reference in tests/cli/commands/test_recipes.py, where the table is made.
 @tiered(("name", "other"), SETTINGS, lambda *setting: setting in [("kaggle-relu", False), ("best", False)])
 def test_both_backends_tell_the_same_story(images, name, other):
     recipe = shortened(name)
