@@ -196,6 +196,15 @@ def test_the_better_setting_ends_above_the_method_that_falls_short(images, seed)
     assert by_name.accuracies["test"] > as_written.accuracies["test"] + 0.1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rate_that_rises_first_keeps_enough_relus(images, seed):
+    by_name = replace(RECIPES["kaggle-relu-fast"], steps=100, every=50)
+    ways = (by_name, replace(by_name, schedule="constant"), by_name.as_written())
+    rising, constant, written = (run_recipe(way, images, "numpy", seed).accuracies["train"] for way in ways)
+    assert rising > 0.9
+    assert max(constant, written) < 0.6
+
+
 def test_a_variant_of_a_recipe_runs_as_it_stands(images):
     recipe = replace(shortened("kaggle-relu-fast"), optimizer=SGD(lr=0.125))
     assert run_recipe(recipe, images, "numpy").trainer.settings.optimizer == SGD(lr=0.125)
