@@ -51,7 +51,7 @@ def inputs_to_predict(model: Any, X: Any) -> Any:
         type(X) is np.ndarray
         and X.ndim == 2
         and X.dtype in _FLOATS
-        and X.shape[1] == vars(model).get("n_features_in_")
+        and X.shape[1] == getattr(model, "n_features_in_", None)  # which a subclass may take away
         and X.shape[0] > 0
         and X.flags.c_contiguous
         and "feature_names_in_" not in vars(model)

@@ -167,3 +167,22 @@ def test_what_is_told_of_a_network_is_the_same(tell, kind):
     ours, theirs = (tell(model, X, y) for model in both(kind))
     for actual, expected in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("backend", ["numba", "numpy"])
+@pytest.mark.parametrize("estimator", [fastnet.MLPClassifier, fastnet.MLPRegressor])
+def test_a_subclass_need_not_tell_its_count_of_features(estimator, backend):
+    X, y = problem("binary")
+
+    class Own(estimator):
+        def fit(self, X, y):
+            super().fit(X, y)
+            del self.n_features_in_
+            return self
+
+    own, expected = (kind(backend=backend, **SETTINGS).fit(X, y) for kind in (Own, estimator))
+    np.testing.assert_array_equal(own.predict(X), expected.predict(X))
+    np.testing.assert_array_equal(own.transform(X[:2]), expected.transform(X[:2]))
+    for width in (6, 8):
+        with pytest.raises(ValueError, match=rf"must have shape \(n_samples, 7\), got \(3, {width}\)"):
+            own.predict(np.zeros((3, width)))
