@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
@@ -24,6 +25,7 @@ _HOME = {
     "AdamW": "optimizers",
     "Epoch": "training.history",
     "Evaluation": "inference",
+    "Fleet": "fleets",
     "History": "training.history",
     "Inference": "inference",
     "MLPClassifier": "estimators",
@@ -38,7 +40,7 @@ _HOME = {
     "save_model": "models",
 }
 _MODULES = (
-    "datasets", "estimators", "kernels", "measure", "models", "plots", "preprocessing", "recipes", "reference",
+    "datasets", "estimators", "fleets", "kernels", "measure", "models", "plots", "preprocessing", "recipes", "reference",
     "report", "training",
 )  # fmt: skip
 
@@ -48,6 +50,7 @@ __all__ = [
     "AdamW",
     "Epoch",
     "Evaluation",
+    "Fleet",
     "History",
     "Inference",
     "MLPClassifier",

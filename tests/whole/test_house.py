@@ -18,6 +18,7 @@ ROOMS = [
     {"plots"},
     {"inspection"},
     {"recipes", "estimators"},
+    {"fleets"},
     {"training"},
     {"models", "datasets"},
     {"inference", "predictor"},
