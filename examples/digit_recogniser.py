@@ -6,6 +6,7 @@
 # the arithmetic is fastnet's.
 
 # %%
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from fastnet.datasets import load, stratified_split
 
 try:
     from fastnet import plots
-except ImportError:  # no matplotlib: pip install fastnet[plot]
+except ImportError:  # no matplotlib: pip install matplotlib
     plots = None
 
 folder = Path(tempfile.mkdtemp(prefix="digits-"))  # where pictures and the model go
@@ -37,7 +38,10 @@ def show(name, draw):
 # rows that a network has seen says little.
 
 # %%
-data = load(sys.argv[1] if len(sys.argv) == 2 else None)
+parser = argparse.ArgumentParser(description="Build a digit recogniser from data to predictions.")
+parser.add_argument("data", nargs="?", help="a data file or folder (default: scikit-learn's digits)")
+arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has none of its own
+data = load(arguments.data)
 train, dev = stratified_split(data.y, fraction=0.1, seed=0)
 X, y = data.X[train], data.y[train]
 X_dev, y_dev = data.X[dev], data.y[dev]

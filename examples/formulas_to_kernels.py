@@ -9,6 +9,7 @@
 # Samples are rows, as in scikit-learn: a batch of `m` samples with `n` features is a matrix `x` of shape (m, n).
 
 # %%
+import argparse
 import sys
 from time import perf_counter
 
@@ -18,7 +19,10 @@ from fastnet import kernels, reference
 from fastnet.datasets import load
 
 # The 1,797 digits of 8 x 8 pixels that scikit-learn brings, or files of your own, such as a folder with MNIST's four.
-data = load(sys.argv[1] if len(sys.argv) == 2 else None)
+parser = argparse.ArgumentParser(description="Each formula of a network as mathematics, NumPy and a kernel.")
+parser.add_argument("data", nargs="?", help="a data file or folder (default: scikit-learn's digits)")
+arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has none of its own
+data = load(arguments.data)
 m, n, n_hidden, n_classes = 256, data.X.shape[1], 64, data.n_classes
 x = data.X[:m] / np.float32(data.X.max())  # pixels from 0 to 1
 labels = data.y[:m]

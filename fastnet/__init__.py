@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
     from fastnet.optimizers import SGD, Adam, AdamW
+    from fastnet.patch import patch_sklearn, unpatch_sklearn
     from fastnet.predictor import Predictor
     from fastnet.training.history import Epoch, History
     from fastnet.training.settings import TrainingSettings
@@ -37,11 +38,13 @@ _HOME = {
     "Trainer": "training.trainer",
     "TrainingSettings": "training.settings",
     "load_model": "models",
+    "patch_sklearn": "patch",
     "save_model": "models",
+    "unpatch_sklearn": "patch",
 }
 _MODULES = (
-    "datasets", "estimators", "fleets", "kernels", "measure", "models", "plots", "preprocessing", "recipes", "reference",
-    "report", "training",
+    "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
+    "reference", "report", "training",
 )  # fmt: skip
 
 __all__ = [
@@ -61,7 +64,9 @@ __all__ = [
     "Trainer",
     "TrainingSettings",
     "load_model",
+    "patch_sklearn",
     "save_model",
+    "unpatch_sklearn",
 ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.network import Network
-from fastnet.validation import inputs
+from fastnet.validation import frames, inputs
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import BACKENDS, LABELLED, LOSS_SETTINGS, loss_setting
 
@@ -61,6 +61,20 @@ def predictions(loss: Loss, logits: Array) -> Array:
     return values
 
 
+def class_count(loss: Loss, n_outputs: int) -> int | None:
+    """Return how many classes outputs tell apart, two of them by a single sigmoid; None where they are no classes.
+
+    Examples
+    --------
+    >>> class_count("cross_entropy", 3), class_count("binary_cross_entropy", 1), class_count("squared_error", 1)
+    (3, 2, None)
+    """
+    name = loss_name(loss)
+    if name in LABELLED:
+        return n_outputs
+    return 2 if name == "binary_cross_entropy" and n_outputs == 1 else None
+
+
 def evaluation(kernels: ModuleType, loss: Loss, logits: Array, y: Array) -> Evaluation:
     """Return the mean loss of outputs, and the share of right ones."""
     name, setting = loss_setting(loss)
@@ -98,6 +112,8 @@ class Inference:
         The compiled kernels, or the reference.
     n_threads : int, optional
         Threads of the compiled kernels.
+    feature_names : tuple of str, optional
+        Names of the inputs, by which the columns of data frames are found, in whatever order they stand.
 
     Examples
     --------
@@ -112,12 +128,15 @@ class Inference:
     loss: Loss = "cross_entropy"
     backend: str = "numba"
     n_threads: int | None = None
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         training_checks.instance("network", self.network, Network, "a Network")
         loss_setting(self.loss)
         training_checks.choice("backend", self.backend, tuple(BACKENDS))
         training_checks.threads(self.n_threads)
+        names = frames.check_names("feature_names", self.feature_names, self.network.sizes[0])
+        object.__setattr__(self, "feature_names", names)
 
     @property
     def kernels(self) -> ModuleType:
@@ -129,10 +148,13 @@ class Inference:
 
         Parameters
         ----------
-        X : array_like, shape (n_samples, n_features)
-            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype.
+        X : array_like or data frame, shape (n_samples, n_features)
+            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Columns of a data frame of
+            pandas, polars or Arrow are matched with `feature_names`; missing and unknown ones are a ValueError.
         """
-        return self._logits(inputs.features("X", X, self.network.sizes[0], self.network.dtype))
+        X = frames.by_name("X", X, self.feature_names)
+        logits = self._logits(inputs.features("X", X, self.network.sizes[0], self.network.dtype))
+        return inputs.require_finite_outputs(logits)
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities, shape (n_samples, n_outputs): of the classes, or of each sigmoid output.
@@ -156,7 +178,7 @@ class Inference:
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
         """Mean loss and accuracy on some data, given as to `fastnet.Trainer.fit`."""
-        network = self.network
+        network, X = self.network, frames.by_name("X", X, self.feature_names)
         return self._evaluate(*inputs.supervised(network.sizes, network.dtype, loss_name(self.loss), X, y))
 
     def _logits(self, X: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.output.reprs import short_repr
 from fastnet.validation import inputs
 from fastnet.validation import training as training_checks
 
@@ -40,6 +41,8 @@ class Preprocessing:
 
     shift: npt.NDArray[np.float64]
     scale: npt.NDArray[np.float64]
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for name in ("shift", "scale"):

@@ -16,6 +16,9 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 # Teams of the size that a test asks for; those that choose it themselves have tests of their own.
 os.environ["FASTNET_ELASTIC"] = "0"
 
+# scikit-learn checks estimators with other kinds of arrays only where SciPy was asked for them when it was imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 import fastnet.kernels
 import fastnet.reference
 

@@ -6,8 +6,8 @@ prints for each the best rate in some seconds, and what fraction that is of the 
 completes fused multiply-adds of numbers that are in registers.
 """
 
+import argparse
 import importlib
-import sys
 
 from problem import check, gflops
 
@@ -31,4 +31,6 @@ def main(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 0.5)
+    parser = argparse.ArgumentParser(prog="python examples/ladder", description=__doc__.partition("\n")[0])
+    parser.add_argument("seconds", nargs="?", type=float, default=0.5, help="time for each rung (default: 0.5)")
+    main(parser.parse_args().seconds)

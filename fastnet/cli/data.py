@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet import datasets
+from fastnet.cli.errors import as_typed
 from fastnet.datasets import Dataset
+from fastnet.datasets.held_out import HeldOut
 from fastnet.datasets.ranges import check_range
 from fastnet.preprocessing import Preprocessing
 
@@ -23,21 +25,23 @@ VALIDATION = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Data to train and test on; `held_out` says that the test part was taken from the training part."""
+    """Data to train and test on; `held_out` says how the test part was taken from the training part, if it was."""
 
     name: str
     X: npt.NDArray[Any]
     y: npt.NDArray[np.int32]
     X_test: npt.NDArray[Any]
     y_test: npt.NDArray[np.int32]
-    held_out: bool
+    held_out: HeldOut
     n_classes: int
     image_shape: tuple[int, ...] | None
     label_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     preprocess: str = "scale"
+    noted: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
     validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
+    label_name: str | None = None
 
     @property
     def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
@@ -51,10 +55,11 @@ class Parts:
             return 1.0
         return 1.0 / max(int(self.X.max()), 1)
 
-    def prepared(self, preprocess: str, dtype: str) -> Parts:
+    def prepared(self, dtype: str) -> Parts:
         """Return the data as a network is trained on it; what that takes is learnt from the training part alone."""
+        preprocess = self.preprocess
         if preprocess in ("none", "scale"):
-            return replace(self, preprocess=preprocess)
+            return self
         if isinstance(self.X, np.memmap):
             raise ValueError(f"--mmap: --preprocess {preprocess} would copy the features, expected scale or none")
         with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is named below
@@ -63,7 +68,7 @@ class Parts:
         settings = np.where(fitted.scale > 0, fitted.shift, np.nan)[None]  # no scale: its inverse was infinite
         for part in (X, X_test, settings):
             _check_prepared(part, self, preprocess)
-        return replace(self, X=X, X_test=X_test, preprocess=preprocess, preprocessing=fitted)
+        return replace(self, X=X, X_test=X_test, preprocessing=fitted)
 
     def with_validation(self, seed: int) -> Parts:
         """Return the data with a share of the training part held out, by which the end of training may be chosen."""
@@ -79,7 +84,7 @@ class Parts:
             "samples": len(self.X),
             "test_samples": len(self.X_test),
             "validation_samples": len(self.validation[0]) if self.validation else 0,
-            "test_part": "held out" if self.held_out else "given",
+            "test_part": "given" if self.held_out.method == "none" else "held out",
             "features": self.X.shape[1],
             "classes": self.n_classes,
             "dtype": str(self.X.dtype),
@@ -87,58 +92,80 @@ class Parts:
         }
 
     def __str__(self) -> str:
-        counts = [f"{len(self.X):,}", f"{len(self.X_test):,} {'held-out' if self.held_out else 'test'}"]
+        kind = "test" if self.held_out.method == "none" else "held-out"
+        counts = [f"{len(self.X):,}", f"{len(self.X_test):,} {kind}"]
         if self.validation is not None:
             counts.insert(1, f"{len(self.validation[0]):,} validation")
         samples = f"{' + '.join(counts)} samples"
         return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
-def load(path: Path | None, label: str | None, **options: Any) -> Dataset:
+def load(path: Path | None, label: str | tuple[str, ...] | None, **options: Any) -> Dataset:
     """Read data whose column of labels has the usual name if none is given."""
     return datasets.load(path, label=LABEL if label is None else label, **options)
 
 
-def load_data(options: Any) -> Dataset:
-    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone."""
+def load_data(options: Any, features: tuple[str, ...] | None = None) -> Dataset:
+    """Read labelled data as `fastnet train` is asked to: `--label`, `--cache-data` and `--mmap` are of files alone.
+
+    Features are brought in the order of those that are wanted, if they are known.
+    """
     given = {"--label": options.label is not None, "--cache-data": options.cache_data, "--mmap": options.mmap}
     if options.data is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
         raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
-    return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap)
+    return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap, features=features)
 
 
-def load_parts(options: Any) -> Parts:
+def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
     """Read labelled data and see that it has a test part; `--test-samples` or else a share of them is held out.
 
-    Features must be finite in the dtype that they are prepared in.
+    Features must be finite in the dtype that they are prepared in. They are in the order of `features`, if given.
     """
     fraction, count = options.test_fraction, options.test_samples
     if fraction is not None and count is not None:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
-    data = load_data(options)
-    y = _checked_labels(data)
-    is_scaled = str(options.preprocess) in ("none", "scale")  # others compute in float64
-    check_ranges(data, str(options.dtype) if is_scaled else "float64", options.data)
+    data = load_data(options, features)
+    y = _checked_labels(data, options.data)
+    preprocess = chosen_preprocess(str(options.preprocess), data)
+    is_wanted = str(options.preprocess) in ("standardize", "minmax")  # which compute in float64
+    check_ranges(data, "float64" if is_wanted else str(options.dtype), options.data)
     if data.X_test is not None and data.y_test is not None:
         if fraction is not None or count is not None:
             option = "--test-samples" if fraction is None else "--test-fraction"
             raise ValueError(f"{option} does not fit {options.data}, which has a test part of its own")
-        return _parts(data, (data.X, y), (data.X_test, data.y_test), held_out=False)
+        return _parts(data, (data.X, y), (data.X_test, data.y_test), HeldOut(), preprocess)
     share = FRACTION if fraction is None and count is None else fraction
     if options.mmap:
         n_train = _rows_before_test(y, share, count)
-        return _parts(data, (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:]), held_out=True)
-    train, test = datasets.stratified_split(y, share, options.seed, count=count)
-    return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out=True)
+        parts = (data.X[:n_train], y[:n_train]), (data.X[n_train:], y[n_train:])
+        return _parts(data, *parts, HeldOut("last", count=len(y) - n_train), preprocess)
+    with as_typed({"fraction": "--test-fraction", "count": "--test-samples", "y": str(options.data)}):
+        train, test = datasets.stratified_split(y, share, options.seed, count=count)
+    held_out = HeldOut("stratified", share, count, options.seed)
+    return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out, preprocess)
 
 
-def _checked_labels(data: Dataset) -> npt.NDArray[np.int32]:
+def chosen_preprocess(asked: str, data: Dataset) -> str:
+    """Return what is done to features: bytes are scaled, other numbers standardised, unless something is asked for.
+
+    Images of numbers from -1 to 1 are scaled already, and standardising what is mapped would copy it.
+    """
+    if asked != "auto":
+        return asked
+    if data.X.dtype == np.uint8:
+        return "scale"
+    if isinstance(data.X, np.memmap) or (data.image_shape is not None and np.abs(data.X).max() <= 1):
+        return "none"
+    return "standardize"
+
+
+def _checked_labels(data: Dataset, path: Path | None) -> npt.NDArray[np.int32]:
     """Return labels that can be learnt: of two classes at least."""
     assert data.y is not None
     if data.y.min() == data.y.max():
         label = data.y[0] if data.label_names is None else data.label_names[data.y[0]]
-        raise ValueError(f"{data.name}: every label is {label}, expected two classes or more")
+        raise ValueError(f"{path or data.name}: all labels are the same class, {label!s}; expected two classes or more")
     return data.y
 
 
@@ -180,9 +207,13 @@ def check_no_copy(parts: Parts, dtype: str) -> None:
         )
 
 
-def _parts(data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: bool) -> Parts:
+def _parts(
+    data: Dataset, train: tuple[Any, Any], test: tuple[Any, Any], held_out: HeldOut, preprocess: str
+) -> Parts:  # fmt: skip
+    assert data.y is not None
     return Parts(
-        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names
+        data.name, *train, *test, held_out, data.n_classes, data.image_shape, data.label_names, data.feature_names,
+        preprocess, held_out.noted(data.X, data.y), label_name=data.label_name,
     )  # fmt: skip
 
 

@@ -10,11 +10,10 @@ from typing import Any
 import numpy.typing as npt
 
 from fastnet.cli.classes import with_classes_of
-from fastnet.cli.data import check_ranges, load
+from fastnet.cli.data import LABEL, check_ranges, load
 from fastnet.datasets import Dataset
-from fastnet.inference import Evaluation, Inference, loss_name
+from fastnet.inference import Evaluation, Inference
 from fastnet.models import Model, load_model
-from fastnet.validation.training import LABELLED
 
 
 class SavedModel(Inference):
@@ -32,10 +31,20 @@ class SavedModel(Inference):
         """Mean loss and accuracy on inputs as they are in a file."""
         return super().evaluate(self.model.prepare(X), y)
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What classes are called; None where they have numbers from 0 alone, and for outputs that are no classes."""
+        labels = None if self.model.n_classes is None else self.model.labels
+        return None if labels is None else tuple(map(str, labels))
+
     def names_of(self, classes: Iterable[int]) -> list[str]:
         """Return what classes are called: their names, or their numbers."""
-        labels = self.model.labels if loss_name(self.loss) in LABELLED else None
-        return [str(place) if labels is None else labels[place] for place in classes]
+        names = self.class_names
+        return [str(place) if names is None else names[place] for place in classes]
+
+    def output_names(self, n_columns: int) -> list[str]:
+        """Return what columns of outputs, or of the probabilities of all classes, are called."""
+        return list(map(str, self.model.labels or range(n_columns)))
 
 
 def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
@@ -43,16 +52,24 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
     return SavedModel(load_model(path), backend, threads)
 
 
-def load_data(path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool) -> Dataset:
-    """Read data and see that it has the features that a model takes, and if labels are required, its classes."""
-    data = load(path, label, require_labels=require_labels)
-    expected, found = trainer.network.sizes[0], data.X.shape[1]
-    if found != expected:
-        raise ValueError(f"{path}: {found} features, expected {expected} as {model} takes")
+def load_data(
+    path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool, drop_labels: bool = False
+) -> Dataset:
+    """Read data and see that it has the features that a model takes, and if labels are required, its classes.
+
+    Columns are found by their names, that of labels under the name that the model knows, or else the usual one.
+    """
+    known, n_features = trainer.model, trainer.network.sizes[0]
+    labels = (known.label_name, LABEL) if label is None and known.label_name is not None else label
+    features = known.feature_names or n_features
+    data = load(path, labels, require_labels=require_labels, drop_labels=drop_labels, features=features)
+    found = data.X.shape[1]
+    if found != n_features:
+        raise ValueError(f"{path}: {found} features, expected {n_features} as {model} takes")
     prepare = None if trainer.model.preprocessing is None else trainer.model.prepare
     check_ranges(data, str(trainer.network.dtype), path, prepare)
     try:
-        return with_classes_of(trainer.model.labels, data, path, model)
+        return with_classes_of(trainer.class_names, data, path, model)
     except ValueError:
         if require_labels:
             raise

@@ -31,7 +31,7 @@ Dtype = StrEnum("Dtype", ["float32", "float64"])
 Backend = StrEnum("Backend", ["numba", "numpy"])
 """Implementations."""
 
-Preprocess = StrEnum("Preprocess", ["none", "scale", "standardize", "minmax"])
+Preprocess = StrEnum("Preprocess", ["auto", "none", "scale", "standardize", "minmax"])
 """What is done to features before a network sees them."""
 
 
@@ -56,7 +56,7 @@ Label = Annotated[
     optional(
         "COLUMN",
         "Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
-        "[default: label]",
+        "[default: that of the model's training data, or label]",
     ),
 ]
 TestFraction = Annotated[
@@ -81,8 +81,10 @@ Mmap = Annotated[
 PreprocessOption = Annotated[
     Preprocess,
     typer.Option(
-        help="What is done to features, and kept with the model: integers divided by the largest (scale), mean 0 and "
-        "deviation 1 (standardize), range 0 to 1 (minmax), each by the training part; or nothing."
+        help="What is done to features, and kept with the model: bytes (integers from 0 to 255) divided by the largest "
+        "(scale); mean 0 and standard deviation 1 (standardize) or range 0 to 1 (minmax) for each feature, as measured "
+        "on the training part; or none. auto is scale for bytes, none for images of values from -1 to 1 and with "
+        "--mmap, standardize for other numbers."
     ),
 ]
 Hidden = Annotated[
@@ -140,7 +142,15 @@ JsonFile = Annotated[Path | None, optional("FILE", "Write the results here.", "-
 MarkdownFile = Annotated[Path | None, optional("FILE", "Write a page of them here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 RecipeName = Annotated[str | None, optional("NAME", "Train as a recipe says, which fastnet recipes lists.", "--recipe")]
-Better = Annotated[bool, typer.Option("--better", help="Take the better setting of the recipe.")]
+Better = Annotated[
+    bool | None,
+    typer.Option(
+        "--better/--as-written",
+        help="The better setting of the recipe, or the notebook's method itself, its faults mended.  "
+        "[default: the method where it reaches the accuracy that the notebook reports, else the better setting]",
+        show_default=False,
+    ),
+]
 
 
 def names_in(option: str, text: str | None, known: Sequence[str]) -> list[str]:

@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from fastnet.output.atomic import check_target
+from fastnet.output.endings import check_ending
 from fastnet.output.json_values import standard
 from fastnet.output.targets import behind_links, descriptor, is_special
 
 PICTURES = (".png", ".svg", ".pdf")
 """Endings of pictures, which stand in `fastnet.plots.figure`, too: that loads matplotlib."""
+
+
+KINDS = {
+    "--report": "a report",
+    "--checkpoint": "a checkpoint",
+    "--write-config": "TOML",
+    "--json": "JSON",
+    "--results": "JSON",
+    "--markdown": "Markdown",
+}
+"""What is written where options say."""
 
 
 def percent(share: float | None) -> str:
@@ -59,15 +71,18 @@ def _looks_like_model(path: Path) -> bool:
     return not head or head[8:] == b"{"  # safetensors: the length of the header, then its JSON
 
 
-def check_writable(path: Path | None, model: Path | None, data: Path | None, option: str = "--out") -> None:
+def check_writable(
+    path: Path | None, model: Path | None, data: Path | None, option: str = "--out", kind: str | None = None
+) -> None:
     """Make sure, before any work is done, that `path`, if given, can be written and replaces nothing that is read.
 
-    Where `path` is standard output, everything else that is printed goes to standard error from now on.
+    `kind` is what will be in it, a key of `fastnet.output.endings.ENDINGS`, if the option alone does not say. Where
+    `path` is standard output, everything else that is printed goes to standard error from now on.
 
     Raises
     ------
     ValueError
-        If `path` is a folder, a socket, the model or a part of the data.
+        If `path` is a folder, a socket, the model or a part of the data, or ends as files of another format do.
     OSError
         If its folder does not exist or cannot be written, nor what is there.
     """
@@ -77,6 +92,7 @@ def check_writable(path: Path | None, model: Path | None, data: Path | None, opt
         raise ValueError(f"{option} {path}: is a folder, expected the name of a file")
     if path.is_socket():
         raise ValueError(f"{option} {path}: is a socket, expected the name of a file")
+    kind = kind or KINDS.get(option)
     if descriptor(path) == 1:
         sys.stdout = sys.stderr
     try:
@@ -85,6 +101,8 @@ def check_writable(path: Path | None, model: Path | None, data: Path | None, opt
         check_target(path)
     except OSError as error:
         raise OSError(f"{option} {path}: cannot be written: {error.strerror}") from None
+    if kind is not None:
+        check_ending(path, kind, option)
 
 
 def _check_file(path: Path, model: Path | None, data: Path | None, option: str) -> None:
@@ -105,7 +123,7 @@ def check_picture(path: Path | None, option: str) -> None:
     if path.suffix.lower() not in PICTURES:
         raise ValueError(f"{option} {path}: must end in {', '.join(PICTURES)}")
     if find_spec("matplotlib") is None:
-        raise ValueError(f"{option} {path}: needs matplotlib, which `pip install 'fastnet[plot]'` brings")
+        raise ValueError(f"{option} {path}: needs matplotlib, which `pip install matplotlib` brings")
 
 
 def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None]) -> None:
@@ -116,7 +134,7 @@ def check_outputs(data: Path | None, out: Path, others: Mapping[str, Path | None
     ValueError, OSError
         As `check_writable`; ValueError if two are one file.
     """
-    check_writable(out, None, data)
+    check_writable(out, None, data, kind="a model")
     taken = {out.resolve(): "the model"}
     for option, path in others.items():
         check_writable(path, None, data, option)

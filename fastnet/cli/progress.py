@@ -44,7 +44,7 @@ def steps(count: int | None, what: str) -> Iterator[Callable[[str], object]]:
 
 
 class Lines(Callback, AbstractContextManager["Lines"]):
-    """A line for each logging interval: a log is read later.
+    """A line on standard error for each logging interval: a log is read later, and results are apart from it.
 
     Parameters
     ----------
@@ -52,22 +52,19 @@ class Lines(Callback, AbstractContextManager["Lines"]):
         How long the run is, and whether it is counted in steps or in epochs.
     text : callable
         Given an epoch, what its line says; none is printed if that is empty.
-    stream : file
-        Where to.
     """
 
-    def __init__(self, plan: Plan, text: Callable[[Epoch], str], stream: TextIO) -> None:
-        self._plan, self._text, self._stream = plan, text, stream
+    def __init__(self, plan: Plan, text: Callable[[Epoch], str]) -> None:
+        self._plan, self._text = plan, text
 
     def __exit__(self, *_: object) -> None:
         """Do nothing: every line is out."""
 
     def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
         """Print an epoch's metrics."""
-        text, total = self._text(epoch), self._plan.n_rounds
+        text = self._text(epoch)
         if text:
-            unit, number = number_of(self._plan, epoch)
-            print(f"{unit} {number:>{len(str(total))}}/{total}  {text}", file=self._stream, flush=True)
+            print(f"{_interval(self._plan, epoch)}  {text}", file=sys.stderr, flush=True)
 
 
 class Bar(Callback, AbstractContextManager["Bar"]):
@@ -134,7 +131,8 @@ class Bar(Callback, AbstractContextManager["Bar"]):
     def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
         """Show an epoch's metrics."""
         self._done += self._plan.interval
-        self._text.plain = self._say(epoch)
+        name = f"{_interval(self._plan, epoch)}  " if self._plan.every > 1 else ""
+        self._text.plain = f"{name}{self._say(epoch)}"
         self._number = number_of(self._plan, epoch)[1]
         self._describe()
 
@@ -149,17 +147,26 @@ def number_of(plan: Plan, epoch: Epoch) -> tuple[str, int]:
     return ("step", epoch.step) if plan.by_steps else ("epoch", epoch.number)
 
 
+def _interval(plan: Plan, epoch: Epoch) -> str:
+    """Name the epochs, or steps, that metrics are of: "epoch 3/40" or, where they are means, "epochs 1-10/40"."""
+    unit, last = number_of(plan, epoch)
+    width = len(str(plan.n_rounds))
+    first = (last - 1) // plan.every * plan.every + 1
+    numbers = f"{last:>{width}}" if plan.every == 1 else f"{first:>{width}}-{last:<{width}}"
+    return f"{unit}{'s' if plan.every > 1 else ''} {numbers.rstrip()}/{plan.n_rounds}"
+
+
 def _is_terminal(stream: TextIO) -> bool:
     dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
     return stream is not None and stream.isatty() and not dumb and not os.environ.get("CI")
 
 
-def make_progress(plan: Plan, watched: str, compiles: bool, json: bool, n_before: int) -> Bar | Lines:
-    """Return a bar where standard error is a terminal, else lines, which leave standard output alone for JSON."""
+def make_progress(plan: Plan, watched: str, compiles: bool, n_before: int) -> Bar | Lines:
+    """Return a bar where standard error is a terminal, else lines."""
 
     def text(epoch: Epoch) -> str:
         return _metrics(epoch, watched)
 
     if _is_terminal(sys.stderr):
         return Bar(plan, text, compiles, n_before)
-    return Lines(plan, text, sys.stderr if json else sys.stdout)
+    return Lines(plan, text)

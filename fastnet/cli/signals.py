@@ -11,6 +11,9 @@ from types import FrameType
 
 INTERRUPTED = 130
 
+PATIENCE = 3.0
+"""Seconds that code of others has to come back to Python after a signal, before the process is ended."""
+
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those that end a command as Ctrl-C does."""
 
@@ -115,3 +118,57 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if _endings is not None:
             _endings.act = _interrupt
+
+
+@contextmanager
+def prompt_interrupt() -> Iterator[Callable[[], None]]:
+    """Let Ctrl-C and `ENDINGS` end the block soon, whatever code of others runs in it.
+
+    Yields a function that raises KeyboardInterrupt if a signal has come already: the fit of an estimator takes that
+    exception for its own. What is not back in Python after `PATIENCE` is ended with the process: a library that
+    computes for minutes in one call does not see signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    asked, left = False, threading.Event()
+
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if mine:
+        signal.signal(signal.SIGINT, interrupt)
+    if _endings is not None:
+        _endings.act = interrupt
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    threading.Thread(target=_end_late, args=(read, left), daemon=True).start()
+    try:
+        yield check
+    finally:
+        left.set()
+        signal.set_wakeup_fd(before)
+        os.close(write)  # ends the thread
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if _endings is not None:
+            _endings.act = _interrupt
+
+
+def _end_late(read: int, left: threading.Event) -> None:
+    """Read the numbers of signals; end the process if the block is not left in time after one that asks for it."""
+    while number := os.read(read, 1):
+        if number[0] in (signal.SIGINT, *ENDINGS) and not left.wait(PATIENCE):
+            shown = "\x1b[?25h\n" if _is_terminal(2) else ""  # the cursor, which a line of progress hides
+            with suppress(OSError):
+                os.write(2, f"{shown}fastnet: interrupted\n".encode())
+            os._exit(128 + number[0])
+    os.close(read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from fastnet.cli.data import test_part
 from fastnet.cli.model import SavedModel, load_data, open_model
+from fastnet.datasets.held_out import held_out_rows, seen_and_held_out
 from fastnet.inspection.classes import class_names, class_probabilities, n_classes_of
 from fastnet.inspection.images import is_image
 
@@ -26,6 +28,13 @@ class Trial:
     labels: list[str]
     image_shape: tuple[int, ...] | None
     feature_names: tuple[str, ...] | None
+
+    def note_held_out(self, what: str) -> None:
+        """Warn of samples that the model was trained on: it makes fewer mistakes among them."""
+        noted = self.trainer.model.settings.get("trained_on")
+        held_out = None if self.y is None else held_out_rows(noted, self.X, self.y)
+        if held_out is not None:
+            warnings.warn(f"{what}: the model was {seen_and_held_out(len(self.X), held_out)}", stacklevel=2)
 
     def probabilities(self, rows: npt.ArrayLike | None = None) -> npt.NDArray[Any]:
         """Return the probabilities of the classes for all samples, or for some."""
@@ -50,7 +59,8 @@ def open_trial(
         raise ValueError(f"{data}: labels of up to {y.max()}, expected less than {n_classes}, the classes of {model}")
     labels, shape = class_names(trainer.model.labels, n_classes), trainer.model.image_shape or found.image_shape
     return Trial(
-        trainer, X, y, part, labels, shape if is_image(shape) else None, found.feature_names
+        trainer, X, y, part, labels, shape if is_image(shape) else None,
+        found.feature_names or trainer.model.feature_names,
     )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
 from fastnet.datasets.numbering import without_gaps, without_one_hot
+from fastnet.output.reprs import short_repr
+from fastnet.validation.frames import listed, order_of
 
 # Rows are searched for NaN in pieces of about this many elements, so that the mask stays in the cache.
 _CHECK_ELEMENTS = 1 << 18
@@ -38,6 +40,8 @@ class Dataset:
     label_names : tuple of str, or None
         The name of each class, where the source names classes instead of numbering them; or the number that the
         source gives it, where those have gaps or do not begin with 0.
+    label_name : str, or None
+        What the column of labels is called in a table; its position, where columns have no names.
 
     Examples
     --------
@@ -56,6 +60,9 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
+    label_name: str | None = None
+
+    __repr__ = short_repr
 
     @property
     def n_classes(self) -> int:
@@ -130,6 +137,7 @@ def checked_dataset(
     image_shape: tuple[int, ...] | None = None,
     feature_names: Names | None = None,
     label_names: Names | None = None,
+    label_name: str | None = None,
 ) -> Dataset:
     """Check and convert what a reader found; `where` (the path) begins every error."""
     if require_labels and y is None:
@@ -155,4 +163,23 @@ def checked_dataset(
     if label_names is not None:
         check_names(label_names, (labels, labels_test), where)
     labels, labels_test, label_names = without_gaps(labels, labels_test, label_names, where)
-    return Dataset(features, labels, features_test, labels_test, name, image_shape, feature_names, label_names)
+    return Dataset(
+        features, labels, features_test, labels_test, name, image_shape, feature_names, label_names, label_name
+    )  # fmt: skip
+
+
+def with_features(data: Dataset, names: Names, where: object) -> Dataset:
+    """Return data with its features in the order of `names`, if there are any; ValueError where others are there."""
+    n_features = data.X.shape[1]
+    if not names or data.feature_names == names:
+        return data
+    if data.feature_names is None:
+        if n_features != len(names):
+            raise ValueError(f"{where}: {n_features} features, expected {len(names)}: {listed(names)}")
+        return data
+    order = order_of(data.feature_names, names, str(where))
+    if isinstance(data.X, np.memmap):
+        raise ValueError(f"{where}: features in another order cannot be mapped, expected {listed(names)}")
+    X, X_test = (None if part is None else np.ascontiguousarray(part[:, order]) for part in (data.X, data.X_test))
+    assert X is not None
+    return replace(data, X=X, X_test=X_test, feature_names=names)

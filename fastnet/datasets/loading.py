@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from fastnet.datasets.arrays.idx import is_idx_header, read_idx_directory, read_
 from fastnet.datasets.arrays.mat import is_matlab, read_mat
 from fastnet.datasets.arrays.npy import NPY_MAGIC
 from fastnet.datasets.arrays.reader import read_npy, read_npz
-from fastnet.datasets.columns import Label
-from fastnet.datasets.dataset import Dataset, checked_dataset
+from fastnet.datasets.columns import Label, Wanted
+from fastnet.datasets.dataset import Dataset, checked_dataset, with_features
 from fastnet.datasets.files import PathLike, open_binary, read_at_most
 from fastnet.datasets.streams import is_stream, read_stream
 from fastnet.datasets.tables.parquet import kind_of_table
@@ -49,7 +50,6 @@ def load_digits() -> Dataset:
         name="digits",
         require_labels=True,
         image_shape=(8, 8),
-        feature_names=tuple(bunch.feature_names),
     )
 
 
@@ -79,8 +79,10 @@ def _kind(path: Path) -> str:
 def load(
     path: PathLike | None = None,
     *,
-    label: Label = "label",
+    label: Label | tuple[Label, ...] = "label",
     require_labels: bool = True,
+    features: Sequence[str] | int | None = None,
+    drop_labels: bool = False,
     cache: bool = False,
     mmap: bool = False,
 ) -> Dataset:
@@ -93,10 +95,17 @@ def load(
         IDX files, EMNIST's or KMNIST's; a ``.csv``, ``.parquet``, ``.feather``, ``.npz``, ``.npy``, ``.mat`` or IDX
         file; CSV from a pipe, or from standard input, which ``-`` is too. gzip and all formats but CSV are
         recognised by content.
-    label : str or int
-        The label column of a CSV or Parquet file: its name, or its position; see `read_csv`.
+    label : str or int, or tuple of them
+        The label column of a CSV or Parquet file: its name, or its position; see `read_csv`. Of several, the first
+        that is there.
     require_labels : bool
         Whether a source without labels is an error; otherwise its `y` is None. A test part needs none.
+    features : sequence of str, or int, optional
+        Names of the features that are wanted, as a model has them: columns are brought in their order, and missing or
+        unknown ones are an error that lists them. Sources without names must have as many. Or only how many there
+        are, so that a table of as many columns has no labels that are known by position.
+    drop_labels : bool
+        Leave out the label column of a table, whatever it holds.
     cache : bool
         Keep a binary copy of each CSV or Parquet file beside it, ``NAME.fastnet.npz``, and read that instead as long
         as size and time of the file and `label` are the same.
@@ -144,16 +153,24 @@ def load(
     if path is None:
         return load_digits()
     path = Path(path)
-    tables = TableReader(label, cache, mmap)
+    labels = label if isinstance(label, tuple) else (label,)
+    names = features if features is None or isinstance(features, int) else tuple(features)
+    wanted = Wanted(labels, require_labels and not drop_labels, names, drop_labels)
+    return with_features(_read(path, wanted, cache, mmap), wanted.names, path)
+
+
+def _read(path: Path, wanted: Wanted, cache: bool, mmap: bool) -> Dataset:
+    """Choose the reader; features of arrays come in the order in which the file holds them."""
+    tables = TableReader(wanted, cache, mmap)
     if is_stream(path):
         if cache or mmap:
             raise ValueError(f"{path}: a stream can be neither mapped nor kept a copy of, expected a file")
-        return read_stream(path, label, require_labels)
+        return read_stream(path, wanted)
     if path.is_dir() and table_in(path, "train") is not None:
-        return tables.read_folder(path, require_labels)
+        return tables.read_folder(path)
     kind = "idx" if path.is_dir() else _kind(path)
     if kind in ("csv", "parquet", "feather", "arrow"):
-        return tables.read(path, require_labels)
+        return tables.read(path)
     if kind not in ("idx", "npz", "npy", "mat"):
         known = ".csv, .parquet, .feather, .npz, .npy, .mat or IDX (or a directory of IDX or CSV files)"
         raise ValueError(f"{path}: unknown format, expected {known}")
@@ -161,7 +178,7 @@ def load(
         raise ValueError(f"{path}: is binary already, expected a CSV or Parquet file to keep a copy of")
     if mmap and kind in ("idx", "mat"):
         raise ValueError(f"{path}: {kind.upper()} cannot be mapped, expected .npy or .npz (see fastnet data convert)")
-    return _read_arrays(path, kind, require_labels, mmap)
+    return _read_arrays(path, kind, wanted.require_labels, mmap)
 
 
 def _read_arrays(path: Path, kind: str, require_labels: bool, mmap: bool) -> Dataset:

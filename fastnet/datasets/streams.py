@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fastnet.datasets.arrays.idx import is_idx_header
 from fastnet.datasets.arrays.npy import NPY_MAGIC
-from fastnet.datasets.columns import Label
+from fastnet.datasets.columns import Wanted
 from fastnet.datasets.csv.reader import parse_table
 from fastnet.datasets.dataset import Dataset
 from fastnet.datasets.files import one_line, open_binary
@@ -33,7 +33,7 @@ def is_stream(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def read_stream(path: Path, label: Label, require_labels: bool) -> Dataset:
+def read_stream(path: Path, wanted: Wanted) -> Dataset:
     """Read CSV, plain or compressed by gzip, from a stream; ValueError for formats that need a file."""
     with _open(path) as stream:
         head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]  # type: ignore[attr-defined]  # both kinds have it
@@ -41,7 +41,7 @@ def read_stream(path: Path, label: Label, require_labels: bool) -> Dataset:
         kind = _kind(head)
         if kind is not None:
             raise ValueError(f"{path}: {kind} cannot be read from a stream, expected CSV there, or a file")
-        return parse_table(stream, path, label, require_labels)
+        return parse_table(stream, path, wanted)
 
 
 def _kind(head: bytes) -> str | None:

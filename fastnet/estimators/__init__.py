@@ -2,5 +2,6 @@
 
 from fastnet.estimators.classifier import MLPClassifier
 from fastnet.estimators.regressor import MLPRegressor
+from fastnet.estimators.skl2onnx import register_skl2onnx
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "register_skl2onnx"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import is_
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -12,28 +11,33 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from fastnet.estimators import constraints
-from fastnet.estimators.fitting import lbfgs
-from fastnet.estimators.fitting.held_out import HeldOut, check_scorer, split
-from fastnet.estimators.fitting.stochastic import Solver, descend
+from fastnet.estimators.fitting import held_out, lbfgs
+from fastnet.estimators.fitting.stochastic import Solver, descend, records
 from fastnet.estimators.fitting.tasks import CallbackSupportMixin, with_callbacks
 from fastnet.estimators.inference import forward
-from fastnet.estimators.parameters import gather, glorot, sizes_of, views
-from fastnet.estimators.validation import SPARSE, inputs, inputs_to_predict, weights_of
+from fastnet.estimators.parameters import Parameters, glorot
+from fastnet.estimators.validation import checked, inputs_to_predict, samples_of, weights_of
 from fastnet.inference import backend_module
 from fastnet.output import notices
 from fastnet.reference.training import layer_slices
 from fastnet.training.samples import Samples
+from fastnet.validation.inputs import require_finite_outputs
 
 Array = npt.NDArray[Any]
 
 
 class BaseMLP(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,  # type: ignore[misc]
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parameters, BaseEstimator,  # type: ignore[misc]
 ):  # fmt: skip
     """A network behind scikit-learn's interface. Classes derived from it say what its outputs mean."""
+
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    validation_loss_curve_: list[float] | None
+    best_validation_score_: float | None
 
     __metadata_request__transform: ClassVar[dict[str, str]] = {"layer": UNUSED}  # nothing to route
 
@@ -95,14 +99,14 @@ class BaseMLP(
             The activations, without dropout.
         """
         self._require_fitted()
-        n_hidden = self.n_layers_ - 2
+        n_hidden = len(self.coefs_) - 1
         if not -n_hidden <= layer < n_hidden:
             raise ValueError(f"layer must be the index of one of {n_hidden} hidden layers, got {layer}")
-        return self._logits(inputs_to_predict(self, X), layer % n_hidden)
+        return self._logits_to_predict(X, layer % n_hidden)
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.intercepts_[-2].size) if self.n_layers_ > 2 else 0
+        return int(np.size(self.intercepts_[-2])) if len(self.intercepts_) > 1 else 0
 
     def to_model(self, metrics: Mapping[str, float] | None = None) -> Any:
         """Return a copy of the network as a `fastnet.Model`, to save, or to predict with `fastnet.Predictor`.
@@ -115,50 +119,58 @@ class BaseMLP(
         Returns
         -------
         Model
-            The network, with the loss it was trained with. Classes are numbered as in `classes_`.
+            Predicts what the estimator does: it has the loss, `classes_`, and the names of features.
         """
         from fastnet.models import Model
         from fastnet.network import Network
 
         self._require_fitted()
         parameters = self._flat()
+        if self._output() != self._out_activation():
+            raise ValueError(f"out_activation_ must be {self._out_activation()!r} in a Model, got {self._output()!r}")
         network = Network(self._sizes(), self._activations(), dtype=parameters.dtype)
         network.parameters[...] = parameters
-        return Model(network, self._validation_loss()[0], metrics=dict(metrics or {}))
+        return Model(network, metrics=dict(metrics or {}), **self._meaning())
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool, validation: tuple[Any, Any, Any]) -> Any:
         hidden = constraints.hidden_sizes(self.hidden_layer_sizes)
-        self._check_combination(incremental, validation)
         fresh = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if not fresh:
+            self._own_parameters()
+        self._check_combination(incremental, validation, len(hidden) if fresh else len(self.coefs_) - 1)
         X, targets, weights = self._encode(X, y, sample_weight, fresh, incremental)
         self._random_state = check_random_state(self.random_state)
-        self.n_outputs_ = self._count_outputs(targets)
+        n_outputs = self._count_outputs(targets)
         if fresh:
-            self._initialize((X.shape[1], *hidden, self.n_outputs_), X.dtype)
+            self._initialize((X.shape[1], *hidden, n_outputs), X.dtype)
         else:
-            self._own_parameters()
-        samples = self._prepared(X, targets, weights)
+            self._go_on(X.shape[1], n_outputs)
+        samples = samples_of(X, targets, weights, self._parameters.dtype)
         with notices.verbose(bool(self.verbose)):
             if self.solver == "lbfgs":
                 lbfgs.minimize(self, samples)
             else:
                 self._descend(samples, validation, incremental)
-        if not np.isfinite(self._parameters).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
-            )
+        self._check_outcome()
         return self
 
-    def _check_combination(self, incremental: bool, validation: tuple[Any, Any, Any]) -> None:
+    def _check_outcome(self) -> None:
+        """Reject a fit that went beyond the range of the dtype."""
+        cause = "The input data may contain large values and need to be preprocessed."
+        if not np.isfinite(self._parameters).all():
+            raise ValueError(f"Solver produced non-finite parameter weights. {cause}")
+        loss = vars(self).get("loss_", 0.0)  # there is none where a callback allowed no step
+        if not (self.early_stopping or np.isfinite(loss)):  # the former may have gone back to better weights
+            raise ValueError(f"Solver ended at a loss that is infinite or NaN. {cause}")
+
+    def _check_combination(self, incremental: bool, validation: tuple[Any, Any, Any], n_hidden: int) -> None:
         """Reject what does not go together, before anything is changed."""
-        n_hidden = len(constraints.hidden_sizes(self.hidden_layer_sizes))
         constraints.hidden_activations(self.activation, n_hidden)
         dropout = constraints.dropout(self.dropout, n_hidden)
         X_val, y_val, weights_val = validation
         if (X_val is None) != (y_val is None) or (X_val is None and weights_val is not None):
             raise ValueError("X_val and y_val must be given together, and sample_weight_val only with them")
-        check_scorer(self)
+        held_out.check_scorer(self)
         if self.solver == "lbfgs" and (X_val is not None or np.any(dropout)):
             raise ValueError("solver='lbfgs' takes neither X_val nor dropout, which belong to epochs")
         if incremental and self.early_stopping:
@@ -168,82 +180,57 @@ class BaseMLP(
         """Draw parameters and forget earlier fits."""
         activations = constraints.hidden_activations(self.activation, len(sizes) - 2)
         self.n_iter_ = self.t_ = 0
-        self.n_layers_ = len(sizes)
-        self.out_activation_ = self._out_activation()
         self._set_parameters(glorot(self._random_state, sizes, activations, dtype), sizes)
-        for name in ("loss_curve_", "_optimizer"):
-            if hasattr(self, name):
-                delattr(self, name)
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(sizes), sizes[-1], self._out_activation()
+        for name in (*records(self), "_optimizer"):
+            self.__dict__.pop(name, None)
+
+    def _go_on(self, n_features: int, n_outputs: int) -> None:
+        """Take over the weights that there are, fitted or set by hand, with whatever else has been set."""
+        sizes, asked = self._sizes(), self._out_activation()
+        if (sizes[0], sizes[-1]) != (n_features, n_outputs):
+            raise ValueError(
+                f"X and y must have {sizes[0]} features and {sizes[-1]} outputs, as coefs_ and intercepts_ have, got "
+                f"{n_features} and {n_outputs}"
+            )
+        if self._output() != asked:
+            raise ValueError(f"out_activation_ must be {asked!r} to go on training, got {self._output()!r}")
+        self.n_layers_, self.n_outputs_, self.out_activation_ = len(sizes), n_outputs, asked
+        for name, value in {"n_iter_": 0, "t_": 0, "n_features_in_": n_features}.items():
+            self.__dict__.setdefault(name, value)
 
     def _descend(self, samples: Samples, validation: tuple[Any, Any, Any], incremental: bool) -> None:
-        rows, held_out = np.arange(len(samples.y)), None
-        if not hasattr(self, "loss_curve_"):
-            self.loss_curve_: list[float] = []
-            self._no_improvement_count = 0
-            self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_: list[float] | None = None
-            self.validation_loss_curve_: list[float] | None = None
-            self.best_validation_score_: float | None = None
+        for name, value in records(self).items():
+            self.__dict__.setdefault(name, value)
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = Solver.of(self)
+        rows, chosen = np.arange(len(samples.y)), None
         if validation[0] is not None:
-            held_out = self._own_validation(*validation)
+            chosen = held_out.given(self, self._own_validation(*validation))
         elif self.early_stopping:
-            rows, others = split(self, samples, self._random_state)
-            chosen = samples.take(others)
-            held_out = HeldOut(self, chosen, self._labels(chosen.y))
-        if held_out is not None and self.validation_scores_ is None:
+            rows, chosen = held_out.split(self, samples, self._random_state)
+        if chosen is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
             self.best_validation_score_ = -np.inf
         if not self.early_stopping and self.best_loss_ is None:
             self.best_loss_ = np.inf
-        descend(self, samples, rows, held_out, incremental)
+        descend(self, samples, rows, chosen, incremental)
 
-    def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> HeldOut:
-        X = validate_data(self, X_val, accept_sparse=SPARSE, reset=False)
+    def _own_validation(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples:
+        X = checked(self, X_val, reset=False)
         targets = self._targets_of(y_val, "y_val")
         if len(targets) != X.shape[0]:
             raise ValueError(f"X_val and y_val must have as many samples, got {X.shape[0]} and {len(targets)}")
-        samples = self._prepared(X, targets, weights_of(sample_weight_val, X.shape[0], "sample_weight_val"))
-        return HeldOut(self, samples, self._labels(samples.y))
-
-    def _prepared(self, X: Any, targets: Array, weights: Any) -> Samples:
-        """Bring inputs and targets to the parameters' dtype; labels are integers and stay so."""
-        dtype = self._parameters.dtype
-        y = targets if targets.dtype.kind == "i" else np.ascontiguousarray(targets, dtype=dtype)
-        return Samples(inputs(X, dtype), y, weights)
+        weights = weights_of(sample_weight_val, X.shape[0], "sample_weight_val")
+        return samples_of(X, targets, weights, self._parameters.dtype, "_val")
 
     def _require_fitted(self) -> None:
-        if "coefs_" not in self.__dict__:  # scikit-learn's own search takes as long as a small network
-            check_is_fitted(self)
+        own = vars(self)
+        if "coefs_" not in own or "intercepts_" not in own:  # scikit-learn's search takes as long as a small network
+            check_is_fitted(self, ["coefs_", "intercepts_"])
 
     def _input_dtype(self) -> Any:
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)
-
-    def _set_parameters(self, parameters: Array, sizes: tuple[int, ...]) -> None:
-        self._parameters = parameters
-        self.coefs_, self.intercepts_ = views(parameters, sizes)
-        self._views = (*self.coefs_, *self.intercepts_)
-
-    def _own_parameters(self) -> None:
-        """Take over layers that were put in place of the vector's, and leave read-only memory."""
-        parameters = self._flat()
-        if parameters is not self._parameters or not parameters.flags.writeable:
-            self._set_parameters(np.array(parameters), self._sizes())
-
-    def _flat(self) -> Array:
-        parameters: Array = self._parameters
-        if self._has_own_layers():
-            return parameters
-        return gather(self.coefs_, self.intercepts_, parameters.dtype)
-
-    def _has_own_layers(self) -> bool:
-        """Tell whether the layers are still views of the vector, or somebody has put others in their place."""
-        layers = (*self.coefs_, *self.intercepts_)
-        return len(layers) == len(self._views) and all(map(is_, layers, self._views))
-
-    def _sizes(self) -> tuple[int, ...]:
-        return sizes_of(self.coefs_, self.intercepts_)
 
     def _activations(self) -> tuple[str, ...]:
         return constraints.hidden_activations(self.activation, len(self.coefs_) - 1)
@@ -266,22 +253,23 @@ class BaseMLP(
             getattr(self._backend(), f"{last}_forward")(logits, out=logits)
         return logits
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out `coefs_` and `intercepts_` where they are views: the vector is stored once."""
-        state = dict(super().__getstate__())
-        if state.pop("_views", None) is not None and self._has_own_layers():
-            state["_stored_sizes"] = self._sizes()
-            del state["coefs_"], state["intercepts_"]
-        return state
+    def _logits_to_predict(self, X: Any, layer: int | None = None) -> Array:
+        """Check inputs, and return finite outputs for them."""
+        return require_finite_outputs(self._logits(inputs_to_predict(self, X), layer))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        sizes = state.pop("_stored_sizes", None)
-        super().__setstate__(state)
-        if sizes is not None:
-            self._set_parameters(self._parameters, sizes)
-        elif "coefs_" in state:
-            self._views = ()
+    def _output(self) -> str:
+        """Return the activation of the outputs, which may not have been set beside weights set by hand."""
+        return str(vars(self).get("out_activation_") or self._out_activation())
+
+    def _loss_grad_lbfgs(
+        self, packed_coef_inter: Array, X: Any, y: Any, sample_weight: Any = None, *work: Any
+    ) -> tuple[float, Array]:
+        """Return the loss and its gradient for weights in scikit-learn's order, as its private method of this name.
+
+        Its lists to work in are not needed. Before 1.7 it took no weights of samples.
+        """
+        weights = None if len(work) == 3 else sample_weight
+        return lbfgs.loss_gradient(self, packed_coef_inter, X, y, weights)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,7 +14,6 @@ from sklearn.utils.metaestimators import available_if
 from fastnet.estimators.base import BaseMLP, is_stochastic
 from fastnet.estimators.constraints import CONSTRAINTS
 from fastnet.estimators.labels import ClassLabels
-from fastnet.estimators.validation import inputs_to_predict
 from fastnet.inference import probabilities
 
 Array = npt.NDArray[Any]
@@ -60,7 +59,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
     tol : float, default=1e-4
         What counts as an improvement of loss or score; for "lbfgs", the largest gradient at the end.
     verbose : bool or int, default=False
-        True or 1 prints a line for each epoch, 2 shows a progress bar.
+        Whether to print a line for each epoch, as in scikit-learn.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the fit before.
     momentum : float, default=0.9
@@ -111,6 +110,8 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         scikit-learn (1.9) are given to `set_callbacks`.
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
+    progress_bar : bool, default=False
+        Whether to show a progress bar.
     class_weight : dict, "balanced" or None, default=None
         Factor, not negative, on the weights of each class's samples, also of those that are split off to validate with;
         "balanced" is `n_samples / (n_classes * counts)`, a sample of weight 2 counting as two.
@@ -135,7 +136,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         Samples trained on.
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, views of one vector. Arrays put in their place are
-        used from then on.
+        used from then on, by an estimator that was never fitted too.
     n_features_in_ : int
         Features seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -187,7 +188,8 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         dtype: str | None = None, dropout: Any = 0.0, weight_decay: float = 0.01, clip_norm: float | None = None,
         clip_value: float | None = None, warmup: int = 0, decay: float = 0.1, decay_every: int = 5,
         min_learning_rate: float = 0.0, scoring: Any = None, callbacks: tuple[Any, ...] = (),
-        max_time: float | None = None, class_weight: Any = None, label_smoothing: float = 0.0,
+        max_time: float | None = None, progress_bar: bool = False, class_weight: Any = None,
+        label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
         self._store(locals())
 
@@ -228,7 +230,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             was fitted to a sparse one.
         """
         self._require_fitted()
-        return self._labels(self._decide(self._logits(inputs_to_predict(self, X))))
+        return self._labels(self._decide(self._logits_to_predict(X)))
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes, in the order of `classes_`.
@@ -244,8 +246,8 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             Rows add up to 1, but for indicator matrices, whose labels have a probability each.
         """
         self._require_fitted()
-        probs = probabilities(self._backend(), self._loss(), self._logits(inputs_to_predict(self, X)))
-        return _both(1 - probs, probs) if self.n_outputs_ == 1 and self.out_activation_ == "logistic" else probs
+        probs = probabilities(self._backend(), self._loss(), self._logits_to_predict(X))
+        return _both(1 - probs, probs) if probs.shape[1] == 1 and self._output() == "logistic" else probs
 
     def predict_log_proba(self, X: Any) -> Array:
         """Logarithms of the probabilities, from the logits: they are finite where a probability underflows to 0.
@@ -261,25 +263,24 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             As the result of `predict_proba`.
         """
         self._require_fitted()
-        logits, backend = self._logits(inputs_to_predict(self, X)), self._backend()
-        if self.out_activation_ == "softmax":
+        logits, backend = self._logits_to_predict(X), self._backend()
+        if self._output() == "softmax":
             logs: Array = backend.log_softmax_forward(logits)
             return logs
         positive: Array = -np.logaddexp(0, -logits)
-        return _both(-np.logaddexp(0, logits), positive) if self.n_outputs_ == 1 else positive
-
-    def _smoothed(self, targets: Array) -> Array:
-        """Smooth the targets of sigmoid outputs, between two classes; softmax has it in its loss."""
-        share = float(self.label_smoothing)
-        return targets if targets.ndim == 1 or not share else targets * (1 - share) + share / 2
+        if logits.shape[1] == 1:
+            return _both(-np.logaddexp(0, logits), positive)
+        # above 1/2 from the rounded probability, or labels that all have 1.0 would not be equal here
+        np.log(backend.sigmoid_forward(logits), out=positive, where=logits > 0)
+        return positive
 
     def _loss(self) -> str | tuple[str, float]:
-        if self.out_activation_ == "logistic":
+        if self._output() == "logistic":
             return "binary_cross_entropy"
         return ("cross_entropy", float(self.label_smoothing)) if self.label_smoothing else "cross_entropy"
 
     def _validation_loss(self) -> tuple[str]:
-        return ("cross_entropy" if self.out_activation_ == "softmax" else "binary_cross_entropy",)
+        return ("cross_entropy" if self._output() == "softmax" else "binary_cross_entropy",)
 
     def _loss_divisor(self) -> int:
         return 1

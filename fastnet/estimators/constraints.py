@@ -61,6 +61,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "min_learning_rate": [_NOT_NEGATIVE],
     "scoring": [str, callable, None],
     "callbacks": [tuple, list],
+    "progress_bar": ["boolean"],
     "max_time": [_POSITIVE, None],
 }
 

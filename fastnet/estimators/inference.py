@@ -18,6 +18,8 @@ Array = npt.NDArray[Any]
 
 def forward(model: Any, X: Any, parameters: Array, sizes: tuple[int, ...], activations: tuple[str, ...]) -> Array:
     """Return what comes out of the last of the layers, before any activation of its own."""
+    if X.shape[1] != sizes[0]:
+        raise ValueError(f"X has {X.shape[1]} features, but the network takes {sizes[0]}")
     dense = type(X) is np.ndarray
     if not dense or X.dtype != parameters.dtype or not X.flags.c_contiguous:
         X = inputs(X, parameters.dtype)

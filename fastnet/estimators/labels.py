@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.class_weights import Weights, weigh_classes
-from fastnet.estimators.validation import SPARSE, weights_of
-from fastnet.inference import predictions
+from fastnet.estimators.validation import checked, weights_of
+from fastnet.inference import loss_name, predictions
 from fastnet.training.samples import Samples
 
 Array = npt.NDArray[Any]
@@ -26,9 +26,12 @@ class ClassLabels:
     n_outputs_: int
     out_activation_: str
     class_weight: Any
+    label_smoothing: float
     warm_start: bool
     _input_dtype: Any
     _loss: Any
+    _output: Any
+    intercepts_: list[Array]
 
     def _take_classes(self, classes: Any, y: Any) -> None:
         """Learn the classes in the first call of `partial_fit`; hold later calls to them."""
@@ -46,9 +49,7 @@ class ClassLabels:
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
     ) -> tuple[Any, Array, Weights | None]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, dtype=self._input_dtype(), reset=fresh
-        )
+        X, y = checked(self, X, y, multi_output=True, dtype=self._input_dtype(), reset=fresh)
         y = _one_dimensional(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
@@ -72,33 +73,80 @@ class ClassLabels:
                 f"{name} has classes not in `self.classes_`. `self.classes_` has {self.classes_}. {name} has {unknown}."
             )
         if self._out_activation() == "softmax":
-            return np.asarray(np.searchsorted(self.classes_, labels), np.int32)
-        columns = self._label_binarizer.transform(labels)
+            return np.asarray(np.searchsorted(self._binarizer().classes_, labels), np.int32)
+        columns = self._binarizer().transform(labels)
         return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns).astype(bool)
+
+    def _encoded(self, y: Any) -> Array:
+        """Return targets of which each row has come as what `LabelBinarizer` makes of it."""
+        columns = np.asarray(y, np.float64).reshape(len(y), -1)
+        if self._output() != "softmax":
+            return columns
+        if not (np.isin(columns, (0, 1)).all() and (columns.sum(axis=1) == 1).all()):
+            raise ValueError("y must have a single 1 in each row, and else 0, for a softmax of classes")
+        return np.asarray(columns.argmax(axis=1), np.int32)
 
     def _count_outputs(self, targets: Array) -> int:
         return len(self.classes_) if targets.ndim == 1 else targets.shape[1]
 
     def _out_activation(self) -> str:
-        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+        return "softmax" if self._kind() == "multiclass" else "logistic"
+
+    def _kind(self) -> str:
+        """Return the kind of the labels; that of weights set by hand, without labels, is told by the outputs."""
+        if "_label_binarizer" in vars(self):
+            return str(self._label_binarizer.y_type_)
+        if np.size(self.intercepts_[-1]) == 1:
+            return "binary"
+        return "multilabel-indicator" if vars(self).get("out_activation_") == "logistic" else "multiclass"
+
+    def _binarizer(self) -> Any:
+        """Return what knows the labels; where weights were set by hand, it may be the classes alone that are known."""
+        if "_label_binarizer" in vars(self):
+            return self._label_binarizer
+        n_outputs, kind = np.size(self.intercepts_[-1]), self._kind()
+        if "classes_" not in vars(self):
+            raise NotFittedError("classes_ must be set beside coefs_ and intercepts_, to name the classes predicted")
+        if len(self.classes_) != (2 if kind == "binary" else n_outputs):
+            raise ValueError(f"classes_ must name the classes of {n_outputs} outputs, got {len(self.classes_)} of them")
+        if not np.array_equal(np.unique(self.classes_), self.classes_):
+            raise ValueError(f"classes_ must be in ascending order, each once, got {self.classes_}")
+        return LabelBinarizer().fit(np.eye(n_outputs, dtype=int) if kind.startswith("multilabel") else self.classes_)
 
     def _labels(self, targets: Array) -> Any:
         """Return the labels that targets stand for: of an indicator matrix, CSR if y was sparse."""
+        binarizer = self._binarizer()
         if targets.ndim == 1:
-            return self.classes_.take(targets)
-        if self.n_outputs_ == 1:
-            return self.classes_.take(targets[:, 0].astype(np.intp))
+            return binarizer.classes_.take(targets)
+        if targets.shape[1] == 1:
+            return binarizer.classes_.take(targets[:, 0].astype(np.intp))
         indicators = targets.astype(int)
-        sparse = self._label_binarizer.sparse_input_
-        return self._label_binarizer.inverse_transform(indicators) if sparse else indicators
+        return binarizer.inverse_transform(indicators) if binarizer.sparse_input_ else indicators
 
     def _decide(self, logits: Array) -> Array:
         """Return the targets that logits come to."""
         # there is nothing to decide about a single class, whose target is 0
-        return predictions(self._loss(), logits) if len(self.classes_) > 1 else np.zeros(logits.shape, np.int32)
+        single = logits.shape[1] == 1 and len(self._binarizer().classes_) == 1
+        return np.zeros(logits.shape, np.int32) if single else predictions(self._loss(), logits)
 
-    def _stratification(self, targets: Array) -> Array | None:
-        return targets if targets.ndim == 2 and targets.shape[1] == 1 else None
+    def _strata(self, targets: Array) -> Array | None:
+        """Return the class of each sample, if it has one."""
+        return targets.reshape(-1) if targets.shape[1:] in ((), (1,)) else None
+
+    def _smoothed(self, targets: Array) -> Array:
+        """Smooth the targets of sigmoid outputs, between two classes; softmax has it in its loss."""
+        share = float(self.label_smoothing)
+        return targets if targets.ndim == 1 or not share else targets * (1 - share) + share / 2
+
+    def _meaning(self) -> dict[str, Any]:
+        """Return the fields of a model that say what outputs stand for: a softmax of one answers its class always."""
+        from fastnet.models.labels import labels_of
+        from fastnet.models.sklearn import feature_names_of
+
+        loss = "cross_entropy" if len(self.classes_) == 1 else loss_name(self._loss())
+        is_indicator = loss == "binary_cross_entropy" and self.n_outputs_ > 1
+        labels = None if is_indicator else labels_of(self.classes_)
+        return {"loss": loss, "labels": labels, "feature_names": feature_names_of(self)}
 
     def _score(self, logits: Array, samples: Samples) -> float:
         """Accuracy: for an indicator matrix, the share of samples of which all labels are right."""

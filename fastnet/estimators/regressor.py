@@ -11,14 +11,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from fastnet.estimators.base import BaseMLP, is_stochastic
-from fastnet.estimators.constraints import _POSITIVE, CONSTRAINTS
-from fastnet.estimators.validation import SPARSE, inputs_to_predict, weights_of
-from fastnet.inference import predictions
+from fastnet.estimators.constraints import _POSITIVE, ACTIVATIONS, CONSTRAINTS
+from fastnet.estimators.validation import checked, weights_of
 from fastnet.training.samples import Samples
-from fastnet.validation.inputs import not_negative
+from fastnet.validation.inputs import not_negative, to_dtype
 
 Array = npt.NDArray[Any]
 
@@ -66,7 +64,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     tol : float, default=1e-4
         What counts as an improvement of loss or score; for "lbfgs", the largest gradient at the end.
     verbose : bool or int, default=False
-        True or 1 prints a line for each epoch, 2 shows a progress bar.
+        Whether to print a line for each epoch, as in scikit-learn.
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the fit before.
     momentum : float, default=0.9
@@ -117,6 +115,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         scikit-learn (1.9) are given to `set_callbacks`.
     max_time : float or None, default=None
         Seconds after which a fit ends, within an epoch too.
+    progress_bar : bool, default=False
+        Whether to show a progress bar.
     huber_delta : float, default=1.0
         Residual from which on Huber's loss is a line.
 
@@ -136,7 +136,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         Samples trained on.
     coefs_, intercepts_ : list of ndarray
         Weights (n_in, n_out) and biases (n_out,) of each layer, views of one vector. Arrays put in their place are
-        used from then on.
+        used from then on, by an estimator that was never fitted too.
     n_features_in_ : int
         Features seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -187,7 +187,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         dtype: str | None = None, dropout: Any = 0.0, weight_decay: float = 0.01, clip_norm: float | None = None,
         clip_value: float | None = None, warmup: int = 0, decay: float = 0.1, decay_every: int = 5,
         min_learning_rate: float = 0.0, scoring: Any = None, callbacks: tuple[Any, ...] = (),
-        max_time: float | None = None, huber_delta: float = 1.0,
+        max_time: float | None = None, progress_bar: bool = False, huber_delta: float = 1.0,
     ) -> None:  # fmt: skip
         self._store(locals())
 
@@ -222,13 +222,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             The predictions.
         """
         self._require_fitted()
-        outputs = predictions(self._loss(), self._logits(inputs_to_predict(self, X)))
+        outputs = self._activated(self._logits_to_predict(X))
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
+    def _activated(self, logits: Array) -> Array:
+        """Return predictions, by the activation of the outputs, which may have been set by hand."""
+        name = self._output()
+        if name in ("identity", "exp"):
+            return np.exp(logits) if name == "exp" else logits
+        if name not in (*ACTIVATIONS, "softmax"):
+            raise ValueError(f"out_activation_ must be exp, softmax or of {', '.join(ACTIVATIONS)}, got {name!r}")
+        return np.asarray(getattr(self._backend(), f"{ACTIVATIONS.get(name, name)}_forward")(logits))
+
     def _encode(self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool) -> tuple[Any, Array, Any]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh
-        )
+        X, y = checked(self, X, y, multi_output=True, y_numeric=True, dtype=self._input_dtype(), reset=fresh)
         return X, self._columns(y, "y"), weights_of(sample_weight, X.shape[0])
 
     def _targets_of(self, y: Any, name: str) -> Array:
@@ -237,9 +244,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _columns(self, y: Any, name: str) -> Array:
         """Return the targets as columns of floating-point numbers."""
         columns = np.asarray(column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y)
-        columns = columns.reshape(len(columns), -1).astype(np.float64, copy=False)
+        columns = to_dtype(name, columns.reshape(len(columns), -1), np.float64)
         not_negative(name, columns, self.loss)
-        if hasattr(self, "coefs_") and name == "y_val" and columns.shape[1] != self.n_outputs_:
+        if name == "y_val" and columns.shape[1] != self.n_outputs_:
             raise ValueError(f"{name} must have {self.n_outputs_} outputs, got {columns.shape[1]}")
         return columns
 
@@ -252,7 +259,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _labels(self, targets: Array) -> Array:
         return targets[:, 0] if targets.shape[1] == 1 else targets
 
-    def _stratification(self, targets: Array) -> None:
+    def _encoded(self, y: Any) -> Array:
+        return np.asarray(y, np.float64).reshape(len(y), -1)
+
+    def _strata(self, targets: Array) -> None:
         return None
 
     def _smoothed(self, targets: Array) -> Array:
@@ -264,12 +274,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _validation_loss(self) -> tuple[Any, ...]:
         return ("huber", float(self.huber_delta)) if self.loss == "huber" else (self.loss,)
 
+    def _meaning(self) -> dict[str, Any]:
+        from fastnet.models.sklearn import feature_names_of
+
+        return {"loss": self.loss, "feature_names": feature_names_of(self)}
+
     def _loss_divisor(self) -> int:
         return int(self.n_outputs_) if self.loss == "squared_error" else 1
 
     def _score(self, logits: Array, samples: Samples) -> float:
-        """R squared; NaN for predictions that are not finite."""
-        outputs = predictions(self._loss(), logits)
-        if not np.isfinite(outputs).all():
+        """R squared; NaN for predictions that are not finite, and for less than two samples."""
+        outputs, weights = self._activated(logits), samples.weights
+        n_samples = len(outputs) if weights is None else np.count_nonzero(weights)
+        if not np.isfinite(outputs).all() or n_samples < 2:
             return float("nan")
-        return float(r2_score(samples.y, outputs, sample_weight=samples.weights))
+        return float(r2_score(samples.y, outputs, sample_weight=weights))

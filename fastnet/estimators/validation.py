@@ -12,8 +12,16 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-SPARSE = ["csr", "csc"]
+from fastnet.training.samples import Samples
+from fastnet.validation.inputs import require_weights_within, to_dtype
+
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+def checked(model: Any, *data: Any, **how: Any) -> Any:
+    """Let scikit-learn check data, in silence where numbers beyond a dtype become infinite: its error tells of them."""
+    with np.errstate(over="ignore"):
+        return validate_data(model, *data, accept_sparse=["csr", "csc"], **how)
 
 
 def weights_of(sample_weight: Any, n_samples: int, name: str = "sample_weight") -> npt.NDArray[np.float64] | None:
@@ -31,6 +39,9 @@ def weights_of(sample_weight: Any, n_samples: int, name: str = "sample_weight") 
         raise ValueError(f"{name} must contain at least one non-zero number")
     if weights.min() < 0:
         raise ValueError(f"{name} must not be negative, got {weights.min()}")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(f"{name} must have a finite sum, got {weights.sum()} for weights up to {weights.max()}")
     return np.ascontiguousarray(weights)
 
 
@@ -40,14 +51,14 @@ def inputs_to_predict(model: Any, X: Any) -> Any:
         type(X) is np.ndarray
         and X.ndim == 2
         and X.dtype in _FLOATS
-        and X.shape[1] == model.n_features_in_
+        and X.shape[1] == vars(model).get("n_features_in_")
         and X.shape[0] > 0
         and X.flags.c_contiguous
         and "feature_names_in_" not in vars(model)
         and _is_finite(X)
     ):
         return X
-    return validate_data(model, X, accept_sparse=SPARSE, reset=False)
+    return checked(model, X, reset=False)
 
 
 def _is_finite(X: npt.NDArray[Any]) -> bool:
@@ -58,12 +69,21 @@ def _is_finite(X: npt.NDArray[Any]) -> bool:
     return X.size <= 4096 and bool(np.vdot(X, X) < math.inf)
 
 
-def inputs(X: Any, dtype: Any) -> Any:
-    """Return a C-contiguous array, or CSR in canonical format, of the dtype."""
+def samples_of(X: Any, targets: Any, weights: Any, dtype: Any, suffix: str = "") -> Samples:
+    """Bring checked samples to a dtype; labels are integers and stay so. Errors add the suffix to names."""
+    require_weights_within(f"sample_weight{suffix}", weights, dtype)
+    y = targets if targets.dtype.kind == "i" else to_dtype(f"y{suffix}", targets, dtype)
+    return Samples(inputs(X, dtype, f"X{suffix}"), y, weights)
+
+
+def inputs(X: Any, dtype: Any, name: str = "X") -> Any:
+    """Return a C-contiguous array, or CSR in canonical format, of the dtype; finite, as they came."""
     if sparse.issparse(X):
-        rows = X.tocsr().astype(dtype, copy=False)
+        rows = X.tocsr()
         if not rows.has_canonical_format:
             rows = rows.copy()  # the caller's stay as they are
             rows.sum_duplicates()
-        return rows
-    return np.ascontiguousarray(X, dtype=dtype)
+        if rows.dtype == dtype:
+            return rows
+        return type(rows)((to_dtype(name, rows.data, dtype), rows.indices, rows.indptr), rows.shape)
+    return to_dtype(name, X, dtype)

@@ -20,7 +20,6 @@ from fastnet.optimizers import Adam
 from fastnet.training.history import History
 from fastnet.training.samples import PreparedData, prepare
 from fastnet.training.trainer import Trainer
-from fastnet.validation import inputs
 from fastnet.validation import training as checks
 
 Array = npt.NDArray[Any]
@@ -141,7 +140,7 @@ class Fleet:
         return self._stacked("predict_proba", X)
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """What each network predicts, shape (n_networks, n_samples), or with the outputs where there are several."""
+        """Predict by each network, shape (n_networks, n_samples), or with the outputs where there are several."""
         return self._stacked("predict", X)
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> list[Evaluation]:
@@ -194,7 +193,7 @@ class Fleet:
         return [data if own is None else data.of_rows(own) for data, own in zip(found, chosen, strict=True)]
 
     def _models(self) -> list[Inference]:
-        """What predicts: each network in its turn, by all threads."""
+        """Return what predicts: each network in its turn, by all threads."""
         return [Inference(one.network, one.loss, one.backend, self._n_threads) for one in self.trainers]
 
     def _stacked(self, method: str, X: Any) -> Array:

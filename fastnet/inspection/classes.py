@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.inference import Inference, loss_name
+from fastnet.inference import Inference, class_count, loss_name
 from fastnet.validation.training import LABELLED
 
 Array = npt.NDArray[Any]
@@ -23,7 +23,7 @@ class ClassMetrics(NamedTuple):
     f1: float | None
 
 
-def class_names(labels: Sequence[str] | None, n_classes: int) -> list[str]:
+def class_names(labels: Sequence[str | int] | None, n_classes: int) -> list[str]:
     """Return a name for each class: those given, or numbers from 0."""
     if labels is None:
         return [str(i) for i in range(n_classes)]
@@ -97,10 +97,9 @@ def most_confident_mistakes(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> n
 def n_classes_of(model: Inference, what: str) -> int:
     """Return how many classes a model tells apart; ValueError, which begins with `what`, if it does no such thing."""
     name, n_outputs = loss_name(model.loss), model.network.sizes[-1]
-    if name in LABELLED:
-        return n_outputs
-    if name == "binary_cross_entropy" and n_outputs == 1:
-        return 2
+    count = class_count(model.loss, n_outputs)
+    if count is not None:
+        return count
     outputs = f"{n_outputs} output{'' if n_outputs == 1 else 's'}"
     raise ValueError(f"{what} needs a model that tells classes apart, got one with the loss {name} and {outputs}")
 

@@ -162,6 +162,8 @@ class Harness:
         For everyone; as many as the kernels take by themselves if not given.
     progress : callable
         Is told what runs.
+    check : callable
+        Called before each timing; raises what is to end the measurement.
 
     Examples
     --------
@@ -175,6 +177,7 @@ class Harness:
     seconds: float = math.inf
     n_threads: int | None = None
     progress: Callable[[str], object] = field(default=lambda text: None)
+    check: Callable[[], object] = field(default=lambda: None)
 
     def turns(self) -> Iterator[int]:
         """Yield 1 for each round that goes forwards, A B C, and -1 for those that go backwards, C B A."""
@@ -189,6 +192,7 @@ class Harness:
         found: dict[str, list[float]] = {name: [] for name in runs}
         for turn in self.turns():
             for name in list(runs)[::turn]:
+                self.check()
                 found[name].append(runs[name]())
         return found
 

@@ -4,6 +4,7 @@
 """
 
 from fastnet.models.files import load_model, save_model
+from fastnet.models.keras import from_keras
 from fastnet.models.model import Model
 from fastnet.models.onnx import export_onnx
 from fastnet.models.pytorch import from_pytorch, load_pytorch, save_pytorch, to_pytorch
@@ -12,6 +13,7 @@ from fastnet.models.sklearn import from_sklearn, to_sklearn
 __all__ = [
     "Model",
     "export_onnx",
+    "from_keras",
     "from_pytorch",
     "from_sklearn",
     "load_model",

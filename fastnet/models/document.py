@@ -40,6 +40,8 @@ def to_document(model: Model) -> tuple[Tensors, dict[str, str]]:
         "labels": model.labels,
         "settings": dict(model.settings),
         "version": model.version,
+        "feature_names": model.feature_names,
+        "label_name": model.label_name,
     }
     tensors = layer_tensors(network)
     if model.preprocessing is not None:
@@ -73,6 +75,8 @@ def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
         preprocessing,
         dict(configuration.get("settings", {})),
         str(configuration.get("version", "")),
+        configuration.get("feature_names"),
+        configuration.get("label_name"),
     )
 
 

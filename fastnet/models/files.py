@@ -19,6 +19,7 @@ from fastnet.models.document import FORMATS, Tensors, from_document, to_document
 from fastnet.models.model import Model
 from fastnet.models.tensors import read_tensors
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.validation.contents import check_kind
 
 METADATA = "metadata.json"
@@ -37,7 +38,8 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     Parameters
     ----------
     path : path-like
-        Where to; an existing file is replaced. A name that ends in ``.npz`` makes an npz file, any other safetensors.
+        Where to; an existing file is replaced. A name that ends in ``.npz`` makes an npz file, ``.safetensors`` or no
+        ending safetensors.
     model : Model
         What to save.
 
@@ -48,8 +50,9 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     TypeError
         If settings or metrics hold what JSON cannot.
     ValueError
-        If parameters are NaN or infinite.
+        If parameters are NaN or infinite, or the name ends as files of another format do.
     """
+    check_ending(path, "a model")
     tensors, metadata = to_document(model)
     write = _npz if Path(path).suffix.lower() == ".npz" else to_safetensors
     content = write(tensors, metadata)

@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet import __version__
-from fastnet.inference import Inference
+from fastnet.inference import Inference, class_count
+from fastnet.models.labels import Labels, check_labels
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.preprocessing import Preprocessing
+from fastnet.validation import frames
 from fastnet.validation import training as training_checks
-from fastnet.validation.training import LABELLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +34,21 @@ class Model:
         Shape of one input before it was flattened.
     metrics : dict of str to float
         Metrics of the training run, as its author chose to store them.
-    labels : tuple of str, or None
-        Names of the classes, one for each output.
+    labels : tuple of str or int, or None
+        What the classes are called, by text or by numbers: a name for each output, or two where a single sigmoid
+        tells two classes apart.
     preprocessing : Preprocessing or None
         What is done to inputs before the network sees them.
     settings : dict of str to JSON values
         How it was trained.
     version : str
         The version of fastnet that made it.
+    feature_names : tuple of str, or None
+        Names of the inputs, where the training data had some. Columns of data frames and of files are matched with
+        them, in whatever order they stand.
+    label_name : str or None
+        What the column of labels is called in tables like that of the training data; its position, as text, in tables
+        without names.
 
     Raises
     ------
@@ -61,10 +70,14 @@ class Model:
     loss: str = "cross_entropy"
     image_shape: tuple[int, ...] | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
-    labels: tuple[str, ...] | None = None
+    labels: Labels | None = None
     preprocessing: Preprocessing | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
+    feature_names: tuple[str, ...] | None = None
+    label_name: str | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, Network):
@@ -74,10 +87,24 @@ class Model:
         if self.preprocessing is not None and self.preprocessing.shift.size != n_in:
             raise ValueError(f"preprocessing is of {self.preprocessing.shift.size} features, the network has {n_in}")
         object.__setattr__(self, "image_shape", _image_shape(self.image_shape, n_in))
-        object.__setattr__(self, "labels", _labels(self.labels, n_out))
+        n_names = class_count(self.loss, n_out) or n_out
+        object.__setattr__(self, "labels", check_labels(self.labels, n_names, n_names == n_out))
+        object.__setattr__(self, "feature_names", frames.check_names("feature_names", self.feature_names, n_in))
+        if self.label_name is not None and not isinstance(self.label_name, str):
+            raise TypeError(f"label_name must be a name, got {type(self.label_name).__name__}")
+
+    @property
+    def n_classes(self) -> int | None:
+        """How many classes the model tells apart; None where its outputs are values, or labels that are independent."""
+        return class_count(self.loss, self.network.sizes[-1])
 
     def prepare(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Do to inputs (n_samples, n_features) what the network expects, but for its own scale."""
+        """Do to inputs (n_samples, n_features) what the network expects, but for its own scale.
+
+        Columns of a data frame are brought in the order of `feature_names`, without that of labels; ValueError for
+        missing and unknown ones.
+        """
+        X = frames.by_name("X", X, self.feature_names, self.label_name)
         return np.asarray(X) if self.preprocessing is None else self.preprocessing(X, self.network.dtype)
 
     def predict_logits(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
@@ -99,19 +126,10 @@ class Model:
         array(['above', 'below'], dtype='<U5')
         """
         predicted = self._inference(backend).predict(self.prepare(X))
-        return np.array(self.labels)[predicted] if self.labels and self.loss in LABELLED else predicted
+        return predicted if self.labels is None or self.n_classes is None else np.array(self.labels)[predicted]
 
     def _inference(self, backend: str) -> Inference:
         return Inference(self.network, self.loss, backend)
-
-
-def _labels(labels: Any, n_out: int) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    names = tuple(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else ()
-    if len(names) != n_out or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"labels must be {n_out} names, one for each output")
-    return names
 
 
 def _image_shape(shape: Any, n_features: int) -> tuple[int, ...] | None:

@@ -16,6 +16,7 @@ from fastnet.models.folded import folded_layers
 from fastnet.models.model import Model
 from fastnet.network import Network
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.validation.activations import ACTIVATIONS
 
 MODULES = {activation.pytorch: name for name, activation in ACTIVATIONS.items() if activation.pytorch is not None}
@@ -158,6 +159,7 @@ def to_pytorch(model: Model) -> Arrays:
 
 def save_pytorch(path: str | os.PathLike[str], model: Model) -> None:
     """Write the state dict of `to_pytorch` to a safetensors file, which `safetensors.torch.load_file` reads."""
+    check_ending(path, "a state dict")
     content = to_safetensors(
         to_pytorch(model), {"activations": ",".join(model.network.activations), "loss": model.loss}
     )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.models.folded import Layers, folded_layers
+from fastnet.models.labels import labels_of
 from fastnet.models.model import Model
 from fastnet.network import Network
 from fastnet.preprocessing import Preprocessing
@@ -33,8 +34,8 @@ def from_sklearn(estimator: Any) -> Model:
     Returns
     -------
     Model
-        With the same predictions: classes other than 0, 1, ... by their names, as text. Two classes, which
-        scikit-learn tells apart by one output, have one each.
+        With the same predictions: classes other than 0, 1, ... by their names, text or numbers. Two classes, which
+        scikit-learn tells apart by one output, have one each. Names of features are kept.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def from_sklearn(estimator: Any) -> Model:
     >>> bool(np.allclose(ours.predict([[0.5]], backend="numpy"), theirs.predict([[0.5]])))
     True
     """
-    preprocessing = None
+    preprocessing, feature_names = None, feature_names_of(estimator)
     if hasattr(estimator, "steps"):
         *scalers, (_, estimator) = estimator.steps
         if len(scalers) > 1:
@@ -69,20 +70,19 @@ def from_sklearn(estimator: Any) -> Model:
     if kind == "logistic" and layers[-1][0].shape[1] == 1:
         layers[-1] = tuple(np.concatenate([np.zeros_like(part), part], axis=-1) for part in layers[-1])  # type: ignore[assignment]
         loss = "cross_entropy"
-    labels = None if classes is None or loss != "cross_entropy" else _names(classes)
+    labels = None if classes is None or loss != "cross_entropy" else labels_of(classes)
     network = Network(
         [layers[0][0].shape[0], *(W.shape[1] for W, _ in layers)], SKLEARN[activation], dtype=layers[0][0].dtype
     )
     for W, b, (coefs, intercepts) in zip(network.weights, network.biases, layers, strict=True):
         W[...], b[...] = coefs, intercepts
-    return Model(network, loss, labels=labels, preprocessing=preprocessing)
+    return Model(network, loss, labels=labels, preprocessing=preprocessing, feature_names=feature_names)
 
 
-def _names(classes: npt.NDArray[Any]) -> tuple[str, ...] | None:
-    """Return names of classes, None for those that are counted from 0."""
-    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
-        return None
-    return tuple(map(str, classes))
+def feature_names_of(estimator: Any) -> tuple[str, ...] | None:
+    """Return the names of the features that an estimator was fitted to; None if it saw none, or the same one twice."""
+    names = tuple(getattr(estimator, "feature_names_in_", ()))
+    return names if names and len(set(names)) == len(names) else None
 
 
 def _preprocessing(scaler: Any) -> Preprocessing:
@@ -112,7 +112,7 @@ def to_sklearn(model: Model) -> Any:
     -------
     MLPClassifier or MLPRegressor
         Ready for `predict`, `predict_proba` and `partial_fit`; classes are the model's labels in their order, or
-        counted from 0.
+        counted from 0, and features are called as the model's.
 
     Raises
     ------
@@ -125,7 +125,8 @@ def to_sklearn(model: Model) -> Any:
     >>> theirs.predict_proba([[0.0, 1.0, 2.0, 3.0]]).shape, theirs.classes_
     ((1, 3), array([0, 1, 2]))
     """
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    # by the name that patch_sklearn leaves alone
+    from sklearn.neural_network._multilayer_perceptron import MLPClassifier, MLPRegressor
 
     network, loss = model.network, "cross_entropy" if model.loss in LABELLED else model.loss
     _check_exportable(model)
@@ -144,6 +145,8 @@ def to_sklearn(model: Model) -> Any:
     estimator.coefs_, estimator.intercepts_ = [W for W, _ in layers], [b for _, b in layers]
     estimator.n_layers_, estimator.n_outputs_ = len(network.sizes), layers[-1][0].shape[1]
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = network.sizes[0], 0, 0
+    if model.feature_names is not None:
+        estimator.feature_names_in_ = np.array(model.feature_names, object)
     estimator.loss_, estimator.best_loss_, estimator.loss_curve_ = float("nan"), float("inf"), []
     estimator._no_improvement_count, estimator.validation_scores_ = 0, None
     return estimator
@@ -169,7 +172,7 @@ def _set_classes(estimator: Any, model: Model, n_outputs: int) -> None:
     if model.loss == "binary_cross_entropy" and n_outputs > 1:
         binarizer.fit(np.array([[0] * n_outputs, [1] * n_outputs]))  # each output is a label of its own
     else:
-        if model.loss in LABELLED and model.labels:
+        if model.labels:
             classes = np.array(model.labels)
         binarizer.fit(classes)
         binarizer.classes_ = classes  # in the order of the outputs: fitting sorts them

@@ -7,7 +7,7 @@ Every function returns a matplotlib `Figure` that belongs to no window and to no
 try:
     import matplotlib as _matplotlib  # noqa: F401
 except ImportError as error:
-    raise ImportError("fastnet.plots needs matplotlib, which `pip install 'fastnet[plot]'` brings") from error
+    raise ImportError("fastnet.plots needs matplotlib, which `pip install matplotlib` brings") from error
 
 from fastnet.plots.confusion_matrix import confusion
 from fastnet.plots.figure import save

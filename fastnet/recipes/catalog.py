@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from fastnet.optimizers import SGD, AdamW
-from fastnet.recipes.recipe import Recipe
+from fastnet.recipes.recipe import OWN, Recipe
 
 _SCALAR_BIAS = "gradients of biases were summed to one number over all units"
 _UNSTABLE = "softmax did not subtract each row's maximum"
@@ -24,24 +24,26 @@ _KAGGLE_RELU = Recipe(
     figures={"train": 0.83},
     reported="none in its text; the same network elsewhere 83-85 % train",
     mended=(_SCALAR_BIAS, _UNSTABLE, _ROW_ZERO, _GLOBAL_M),
-    remark="mending changes little: seeds differ by more",
-    better={"init": "he_uniform", "optimizer": SGD(lr=0.3, momentum=0.9)},
-    better_why="weights of the size that ReLU wants, and momentum",
+    remark="mending changes little: seeds differ by more, and as written some of them end below 83 %, since weights up "
+    "to 0.5 are several times what ReLU wants of 784 pixels",
+    other={"init": "he_uniform"},
+    better_why="weights of the size that ReLU wants",
 )  # fmt: skip
 
 _KAGGLE_RELU_FAST = Recipe(
     name="kaggle-relu-fast",
-    title="the same network with ten times the learning rate",
+    title="the same network trained with larger steps",
     hidden=(10,), activation="relu", init="uniform",
     optimizer=SGD(lr=1.0), steps=500, every=10, print_every=10,
     rows=42_000, held_out=1_000,
     figures={"train": 0.917},
     reported="91.7 % train",
     mended=(_SCALAR_BIAS, _UNSTABLE, _ROW_ZERO, _GLOBAL_M),
-    remark="mending changes little, but steps of 1 are at the edge of what is stable: seeds come near the reported "
-    "figure or above it, but for some that fall back below 85 %",
-    better={"init": "he_uniform", "optimizer": SGD(lr=0.3, momentum=0.9)},
-    better_why="weights of the size that ReLU wants, and momentum",
+    remark="mending changes little, but steps of 1 are at the edge of what is stable: as written, seeds come near the "
+    "reported figure or above it, and some fall back below 85 % in the last steps; with He's weights such steps leave "
+    "most ReLUs at 0 for good",
+    other={"init": "he_uniform", "optimizer": SGD(lr=0.3, momentum=0.9)},
+    better_why="weights of the size that ReLU wants, steps that they can stand, and momentum",
 )  # fmt: skip
 
 _SIGMOID_72_36 = Recipe(
@@ -53,10 +55,10 @@ _SIGMOID_72_36 = Recipe(
     figures={"train": 0.929, "test": 0.911},
     reported="92.9 % train, 91.1 % test",
     mended=(_SCALAR_BIAS, _SHARED_MAXIMUM, _GLOBAL_M),
-    remark="mending changes little, but run on MNIST's files the notebook itself, and so the recipe, gets more of the "
-    "training images right than was reported, and fewer of the test images; on pixels up to 255 nearly all sigmoids "
-    "of the first layer are saturated",
-    better={"init": "glorot_uniform", "optimizer": SGD(lr=0.5, momentum=0.9), "scaled": True},
+    remark="mending changes little, but run on MNIST's files the notebook itself, and so the recipe as written, gets "
+    "more of the training images right than was reported, and fewer of the test images; on pixels up to 255 nearly all "
+    "sigmoids of the first layer are saturated",
+    other={"init": "glorot_uniform", "optimizer": SGD(lr=0.5, momentum=0.9), "scaled": True},
     better_why="pixels divided by 255 and Glorot's weights, so that the sigmoids do not saturate, and momentum",
 )  # fmt: skip
 
@@ -75,7 +77,7 @@ _SIGMOID_128_SGD = Recipe(
         _SHARED_MAXIMUM,
     ),
     remark="mending raises the validation accuracy by some ten per cent: outputs are probabilities of classes now",
-    better={"optimizer": SGD(lr=1.0), "scaled": True},
+    other={"optimizer": SGD(lr=1.0), "scaled": True},
     better_why="pixels divided by 255, and the learning rate that they allow",
 )  # fmt: skip
 
@@ -87,7 +89,7 @@ _RELU_HE_SAVED = Recipe(
     reported="none",
     mended=(_SCALAR_BIAS, _UNSTABLE, _GLOBAL_M, _PICKLE),
     remark="mending changes little for the accuracy; loading a safetensors file executes nothing",
-    better={"optimizer": SGD(lr=0.3, momentum=0.9)},
+    other={"optimizer": SGD(lr=0.3, momentum=0.9)},
     better_why="a higher rate, and momentum",
 )  # fmt: skip
 
@@ -97,7 +99,7 @@ _BEST = Recipe(
     hidden=(512, 512, 512), activation="relu", init="he_uniform",
     loss=("cross_entropy", 0.1), optimizer=AdamW(lr=0.002, weight_decay=0.1), batch_size=128,
     schedule="one_cycle", dropout=0.4, epochs=22,
-    reported="none, fastnet's own",
+    reported="none, fastnet's own", setting=OWN,
     remark=_CHOSEN,
 )  # fmt: skip
 
@@ -106,16 +108,18 @@ _FAST = Recipe(
     title="97 % of the test images in the fewest seconds",
     hidden=(128,), activation="relu", init="he_uniform",
     optimizer=SGD(lr=0.15, momentum=0.9), batch_size=64, schedule="linear", steps=1_250, every=250, print_every=250,
-    reported="none, fastnet's own",
+    reported="none, fastnet's own", setting=OWN,
     remark=_CHOSEN,
 )  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        _KAGGLE_RELU, _KAGGLE_RELU_FAST, _SIGMOID_72_36, _SIGMOID_128_SGD, _RELU_HE_SAVED, _BEST, _FAST
+        _KAGGLE_RELU.improved(), _KAGGLE_RELU_FAST.improved(), _SIGMOID_72_36.improved(), _SIGMOID_128_SGD,
+        _RELU_HE_SAVED, _BEST, _FAST,
     )
 }  # fmt: skip
+"""In the setting that reaches what the notebook reports, whatever the seed: as written, where that gets there."""
 
 
 def find_recipe(recipe: Recipe | str) -> Recipe:

@@ -10,6 +10,9 @@ from fastnet.inference import Loss, loss_name
 from fastnet.optimizers import Optimizer
 from fastnet.training.settings import TrainingSettings
 
+AS_WRITTEN, BETTER, OWN = "as written", "better", "fastnet's own"
+"""Settings: a notebook's method with its faults mended, a better one of the same network, one that no notebook has."""
+
 WORDS = {
     "cross_entropy": "softmax, cross-entropy",
     "softmax_squared_error": "softmax, squared error",
@@ -20,7 +23,8 @@ WORDS = {
 class Recipe:
     """A network, how it is trained, on what, and what comes out.
 
-    `dataclasses.replace` makes a variant of one, say with fewer steps.
+    It is one setting, and knows in what the other differs from it, if there is another: a notebook's method as written,
+    and a better one of the same network. `dataclasses.replace` makes a variant of either, say with fewer steps.
 
     Attributes
     ----------
@@ -56,10 +60,12 @@ class Recipe:
         Faults of the notebook that are not copied.
     remark : str
         What mending them changes, or how settings were chosen.
-    better : mapping of str to Any
-        Attributes of a better setting of the same network; empty if there is none to tell of.
+    setting : {"as written", "better", "fastnet's own"}
+        Which setting this is.
+    other : mapping of str to Any
+        Attributes of the other setting that differ; empty if there is none.
     better_why : str
-        What that setting does, in words.
+        What the better setting does, in words.
 
     Examples
     --------
@@ -67,8 +73,8 @@ class Recipe:
     >>> recipe = RECIPES["sigmoid-72-36"]
     >>> recipe.network(), recipe.activation, recipe.figures
     ('784-72-36-10', 'sigmoid', {'train': 0.929, 'test': 0.911})
-    >>> recipe.scaled, recipe.improved().scaled
-    (False, True)
+    >>> recipe.setting, recipe.scaled, recipe.as_written().scaled
+    ('better', True, False)
     """
 
     name: str
@@ -96,7 +102,8 @@ class Recipe:
     figures: Mapping[str, float] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
     remark: str = ""
-    better: Mapping[str, Any] = field(default_factory=dict)
+    setting: str = AS_WRITTEN
+    other: Mapping[str, Any] = field(default_factory=dict)
     better_why: str = ""
 
     def network(self, n_features: int = 784, n_classes: int = 10) -> str:
@@ -125,11 +132,31 @@ class Recipe:
         Raises
         ------
         ValueError
-            If there is none.
+            If there is one setting only.
         """
-        if not self.better:
-            raise ValueError(f"{self.name}: has one setting only, and no better one to it")
-        return replace(self, **self.better)
+        return self._in_setting(BETTER)
+
+    def as_written(self) -> Recipe:
+        """Return the notebook's method, its faults mended.
+
+        Raises
+        ------
+        ValueError
+            If no notebook has it: the recipe is fastnet's own.
+        """
+        return self._in_setting(AS_WRITTEN)
+
+    def chosen(self, better: bool | None) -> Recipe:
+        """Return the better setting, or the one as written, or this one if neither is asked for."""
+        return self if better is None else self.improved() if better else self.as_written()
+
+    def _in_setting(self, setting: str) -> Recipe:
+        if self.setting == setting:
+            return self
+        if not self.other:
+            raise ValueError(f"{self.name}: has one setting only, {self.setting}, and none {setting}")
+        here = {name: getattr(self, name) for name in self.other}
+        return replace(self, **self.other, setting=setting, other=here)
 
     def explain(self) -> dict[str, str]:
         """Say everything there is to say, by heading.
@@ -145,24 +172,26 @@ class Recipe:
             "network": self._network_line(),
             "data": self._data_line(),
             "training": self._training_line(),
+            "setting": self._setting_line(),
             "reported": self.reported,
         }
         if self.mended:
             lines["mended"] = "; ".join(self.mended)
         if self.remark:
             lines["remark"] = self.remark
-        if self.better:
-            changes = ", ".join(f"{name} {_said(value)}" for name, value in self.better.items())
-            lines["better"] = f"{self.better_why} ({changes})"
+        if self.other:
+            written = self.setting == AS_WRITTEN
+            differs = ", ".join(f"{name} {_said(value)}" for name, value in self.other.items())
+            lines[BETTER if written else AS_WRITTEN] = f"{self.better_why} ({differs})" if written else differs
         return lines
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         everything = {**vars(self), "network": self.network(), "optimizer": _optimizer(self.optimizer)}
-        better = dict(self.better)
-        if "optimizer" in better:
-            better["optimizer"] = _optimizer(better["optimizer"])
-        return {**everything, "figures": dict(self.figures), "better": better}
+        other = dict(self.other)
+        if "optimizer" in other:
+            other["optimizer"] = _optimizer(other["optimizer"])
+        return {**everything, "figures": dict(self.figures), "other": other}
 
     def _network_line(self) -> str:
         bias = "" if self.bias else ", no biases"
@@ -175,6 +204,11 @@ class Recipe:
         held_out = f", {self.held_out:,} of them drawn as {self.held_out_name} set" if self.held_out else ""
         scale = "integers divided by the largest (pixels by 255)" if self.scaled else "values as they are"
         return f"{rows}{held_out}; {scale}"
+
+    def _setting_line(self) -> str:
+        if self.setting == AS_WRITTEN:
+            return f"{AS_WRITTEN}: the notebook's method, its faults mended"
+        return f"{self.setting}: {self.better_why}" if self.better_why else self.setting
 
     def _training_line(self) -> str:
         batch = "all samples in every step" if self.batch_size is None else f"batches of {self.batch_size}"

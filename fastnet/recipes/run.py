@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastnet.datasets import Dataset, stratified_split
+from fastnet.datasets.held_out import HeldOut
 from fastnet.network import Network
+from fastnet.output.reprs import short_repr
 from fastnet.recipes.catalog import find_recipe
 from fastnet.recipes.recipe import Recipe
 from fastnet.training.history import History
@@ -31,7 +33,7 @@ class Result:
     Attributes
     ----------
     recipe : Recipe
-        The recipe.
+        The recipe, in the setting that ran.
     trainer : Trainer
         With the trained network; it predicts.
     history : History
@@ -48,6 +50,8 @@ class Result:
     history: History
     accuracies: dict[str, float]
     seconds: float
+
+    __repr__ = short_repr
 
 
 def prepare(recipe: Recipe | str, data: Dataset, seed: int = 0) -> dict[str, Part]:
@@ -92,13 +96,25 @@ def prepare(recipe: Recipe | str, data: Dataset, seed: int = 0) -> dict[str, Par
     X, y = X[: recipe.rows], y[: recipe.rows]
     if not recipe.held_out:
         return {"train": (X, y), **parts}
-    assert recipe.rows is not None
-    n_held_out = max(1, round(len(y) * recipe.held_out / recipe.rows))
+    n_held_out = _n_held_out(recipe, len(y))
     if len(y) <= n_held_out:
         raise ValueError(f"{data.name}: {len(y)} samples, too few to hold out {n_held_out}")
     order = np.random.default_rng(seed).permutation(len(y))
     held_out, train = order[:n_held_out], order[n_held_out:]
     return {"train": (X[train], y[train]), recipe.held_out_name: (X[held_out], y[held_out]), **parts}
+
+
+def held_out(recipe: Recipe, data: Dataset, seed: int) -> HeldOut:
+    """Return how `prepare` holds out rows of the training part."""
+    if recipe.held_out:
+        assert data.y is not None
+        return HeldOut("drawn", count=_n_held_out(recipe, len(data.y)), seed=seed, first=recipe.rows)
+    return HeldOut() if data.y_test is not None else HeldOut("stratified", FRACTION, seed=seed)
+
+
+def _n_held_out(recipe: Recipe, n_samples: int) -> int:
+    assert recipe.rows is not None
+    return max(1, round(min(n_samples, recipe.rows) * recipe.held_out / recipe.rows))
 
 
 def make_trainer(recipe: Recipe, X: npt.NDArray[Any], n_classes: int, settings: TrainingSettings) -> Trainer:
@@ -117,7 +133,7 @@ def run_recipe(
     backend: str = "numba",
     seed: int = 0,
     *,
-    better: bool = False,
+    better: bool | None = None,
     n_threads: int | None = None,
     callbacks: Sequence[Any] = (),
 ) -> Result:
@@ -133,8 +149,9 @@ def run_recipe(
         The compiled kernels, or the reference.
     seed : int, default 0
         Seed of what is held out, of the first parameters and of the order of samples.
-    better : bool, default False
-        Take the better setting.
+    better : bool, optional
+        Whether to take the better setting, or the notebook's method as written. If not given, the recipe as it is:
+        those of `RECIPES` are in the setting that reaches what the notebook reports.
     n_threads : int, optional
         Threads of the compiled kernels; as many as are available and pay, if not given.
     callbacks : tuple or list, default ()
@@ -161,8 +178,7 @@ def run_recipe(
     >>> [epoch.step for epoch in result.history.epochs], sorted(result.accuracies)
     ([10, 20, 30, 40], ['dev', 'train'])
     """
-    recipe = find_recipe(recipe)
-    recipe = recipe.improved() if better else recipe
+    recipe = find_recipe(recipe).chosen(better)
     training_checks.whole("seed", seed, 0)
     parts = prepare(recipe, data, seed)
     settings = recipe.settings(backend, seed, n_threads)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastnet
+from fastnet.datasets.held_out import held_out_rows, seen_and_held_out
 from fastnet.inference import Inference
 from fastnet.inspection.classes import (
     checked_classes,
@@ -23,10 +24,12 @@ from fastnet.inspection.classes import (
 from fastnet.inspection.images import is_image
 from fastnet.models import Model
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.report import sections
 from fastnet.report.html import Html, page, section, tag
 from fastnet.report.speed import speed
 from fastnet.report.tables import classes, confusion, percent
+from fastnet.validation import frames
 
 Array = npt.NDArray[Any]
 
@@ -62,8 +65,9 @@ def html_report(
     ----------
     model : Model
         A model that tells classes apart.
-    X : array_like, shape (n_samples, n_features)
-        Samples that it was not trained on; drawn as images if the model has an `image_shape`.
+    X : array_like or data frame, shape (n_samples, n_features)
+        Samples; drawn as images if the model has an `image_shape`. Where they are those that `fastnet train` was given,
+        the page gives the accuracy on the rows that were held out too.
     y : array_like of int, shape (n_samples,)
         Their classes.
     name : str, default "data"
@@ -74,7 +78,7 @@ def html_report(
     labels : sequence of str, optional
         Names of the classes; those of the model if not given.
     feature_names : sequence of str, optional
-        Names of the features.
+        Names of the features; those of the model if not given.
     backend : {"numba", "numpy"}
         What predicts.
     n_threads : int, optional
@@ -107,10 +111,11 @@ def html_report(
     actual = checked_classes("y", y, len(names))
     if not len(actual):
         raise ValueError("y must hold at least one class, got none")
+    X = frames.by_name("X", X, model.feature_names, model.label_name)
     samples, prepared = np.asarray(X), model.prepare(X)
     probabilities, loss = class_probabilities(inference, prepared), inference.evaluate(prepared, actual).loss
     shape = model.image_shape if is_image(model.image_shape) else None
-    subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names)
+    subject = Subject(name, model, samples, actual, probabilities, names, shape, feature_names or model.feature_names)
     matrix = confusion_matrix(actual, probabilities.argmax(axis=1), len(names))
     mistakes = most_confident_mistakes(actual, probabilities)
     run = training or {}
@@ -132,19 +137,25 @@ def html_report(
 
 def _header(subject: Subject, matrix: npt.NDArray[np.int64], loss: float, run: Mapping[str, Any]) -> Html:
     """Say the main metrics."""
-    network = subject.model.network
+    network, note = subject.model.network, ""
     tiles = {
         "accuracy": percent(matrix.trace() / matrix.sum()),
         "loss": f"{loss:.4f}",
         "mistakes": f"{matrix.sum() - matrix.trace():,} of {matrix.sum():,}",
         "network": "-".join(map(str, network.sizes)),
     }
+    held_out = held_out_rows(subject.model.settings.get("trained_on"), subject.X, subject.y.astype(np.int32))
+    if held_out is not None:
+        note = f"; the model was {seen_and_held_out(len(subject.y), held_out)}"
+        if held_out.size:
+            right = subject.probabilities[held_out].argmax(axis=1) == subject.y[held_out]
+            tiles = {"accuracy": tiles.pop("accuracy"), "accuracy, held out": percent(right.mean()), **tiles}
     if run.get("run_seconds"):
         tiles["training"] = f"{run['run_seconds']:.2f} s"
     return tag(
         "header",
         tag("h1", f"Report: {subject.name}"),
-        tag("p", f"fastnet {fastnet.__version__}; figures of {len(subject.y):,} samples", class_="faint"),
+        tag("p", f"fastnet {fastnet.__version__}; metrics of {len(subject.y):,} samples{note}", class_="faint"),
         tag("dl", *(tag("div", tag("dt", key), tag("dd", text)) for key, text in tiles.items()), class_="tiles"),
     )
 
@@ -164,7 +175,7 @@ def write_report(
     Raises
     ------
     TypeError, ValueError
-        As `html_report` does.
+        As `html_report` does; ValueError too for a name that ends as files of another format do.
     OSError
         If the file cannot be written.
 
@@ -180,6 +191,7 @@ def write_report(
     ...     path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     True
     """
+    check_ending(path, "a report")
     content = html_report(model, X, y, **options)
     with replacing(path, "w", encoding="utf-8") as file:
         file.write(content)

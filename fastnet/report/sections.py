@@ -119,7 +119,9 @@ def weights(subject: Subject) -> Html:
 
 def settings(model: Model, run: Mapping[str, Any]) -> Html:
     """List the settings of training where they are known, else those of the network."""
-    network, stored = model.network, {key: value for key, value in model.settings.items() if key != "history"}
+    network, stored = model.network, dict(model.settings)
+    for name in ("history", "trained_on"):
+        stored.pop(name, None)
     trained = {**(run.get("recipe") or {}), **(run.get("settings") or {})}
     known: Mapping[str, Any] = trained or {
         **stored,

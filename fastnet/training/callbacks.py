@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastnet.training.history import Epoch
@@ -89,12 +89,16 @@ class Callbacks:
 
 @dataclass
 class Record(Callback):
-    """Keep the metrics of every epoch.
+    """Keep the metrics of every epoch since the weights were new.
+
+    What goes on from earlier weights is added: further calls of a trainer's `fit` and of `partial_fit`, and warm
+    starts. A fit that begins anew forgets the one before. A clone of an estimator has an empty record of its own: after
+    a search it is found among the `callbacks` of `best_estimator_`.
 
     Attributes
     ----------
     epochs : list of Epoch
-        One for each epoch, of all fits that it was part of.
+        One for each epoch.
 
     Examples
     --------
@@ -106,11 +110,20 @@ class Record(Callback):
     [1, 2, 3, 4, 5]
     """
 
-    epochs: list[Epoch] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list, init=False)
+
+    def on_train_begin(self, model: Any) -> None:
+        """Forget what others were trained, or this model before it began anew."""
+        if _is_new(model):
+            self.epochs = []
 
     def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
         """Keep the metrics."""
         self.epochs.append(epoch)
+
+    def __sklearn_clone__(self) -> Record:
+        """Return a record without epochs, for an estimator that is cloned."""
+        return replace(self)
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,8 @@ class SaveModel(Callback):
         Epochs between two files.
     best_only : bool, default False
         Write only where the validation score, or without one the loss (of the validation data, else that of training),
-        is the best so far.
+        is the best since the weights were new: the first fit of another model, or one that begins anew, replaces the
+        file whatever is in it.
 
     Examples
     --------
@@ -173,6 +187,11 @@ class SaveModel(Callback):
     best_only: bool = False
     best: float = field(default=float("-inf"), init=False, repr=False)
 
+    def on_train_begin(self, model: Any) -> None:
+        """Forget the best of other weights."""
+        if _is_new(model):
+            self.best = float("-inf")
+
     def on_epoch_end(self, model: Any, epoch: Epoch) -> None:
         """Write the model if it is time to."""
         from fastnet.models import save_model
@@ -187,3 +206,12 @@ class SaveModel(Callback):
         kept = {"loss": epoch.loss, "validation_score": epoch.validation_score, "epoch": epoch.number}
         metrics = {name: float(value) for name, value in kept.items() if value is not None}
         save_model(self.path, model.to_model(metrics))
+
+    def __sklearn_clone__(self) -> SaveModel:
+        """Return one that has seen no epoch, for an estimator that is cloned."""
+        return replace(self)
+
+
+def _is_new(model: Any) -> bool:
+    """Tell whether no step has been taken with the weights of a trainer, or of an estimator, by epochs or "lbfgs"."""
+    return bool(model.state.step == 0 if hasattr(model, "state") else model.t_ == 0)

@@ -19,6 +19,7 @@ from fastnet.models.files import guarded, read_safetensors
 from fastnet.network import Network
 from fastnet.optimizers import SGD, Adam, AdamW, Optimizer
 from fastnet.output.atomic import replacing
+from fastnet.output.endings import check_ending
 from fastnet.reference.step.passes import layer_slices
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.trainer import Trainer
@@ -41,7 +42,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     Raises
     ------
     ValueError
-        For a schedule that is a function of the user's own.
+        For a schedule that is a function of the user's own, or a name that ends as files of another format do.
     OSError
         If the file cannot be written.
 
@@ -57,6 +58,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     >>> len(again.fit(X, y, epochs=5, resume=True).epochs)
     2
     """
+    check_ending(path, "a checkpoint")
     network, settings = trainer.network, dict(vars(trainer.settings))
     if not isinstance(settings["schedule"], str):
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
@@ -69,6 +71,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         "optimizer": {"name": type(optimizer).__name__, **vars(optimizer)},
         "settings": settings,
         "state": trainer.state.counters(),
+        "feature_names": trainer.feature_names,
         "notes": dict(notes or {}),
     }  # fmt: skip
     tensors = trainer.state.arrays()
@@ -116,7 +119,8 @@ def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trai
     settings = dict(document["settings"])
     loss = settings.pop("loss")
     loss = loss if isinstance(loss, str) else tuple(loss)
-    trainer = Trainer.of(network, TrainingSettings(_optimizer(document["optimizer"]), loss, **settings))
+    how = TrainingSettings(_optimizer(document["optimizer"]), loss, **settings)
+    trainer = Trainer.of(network, how, document.get("feature_names"))
     trainer.state.restore(document["state"], tensors)
     return trainer, document["notes"]
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from fastnet.inference import Evaluation
+from fastnet.output.reprs import short_repr
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class History:
 
     epochs: list[Epoch] = field(default_factory=list)
     compile_seconds: float = 0.0
+
+    __repr__ = short_repr
 
     @property
     def loss(self) -> list[float]:

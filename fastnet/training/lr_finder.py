@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.output.reprs import short_repr
 from fastnet.training.loop import Layers, Task
 from fastnet.training.samples import Samples
 from fastnet.training.state import TrainingState
@@ -39,6 +40,8 @@ class RangeTest:
     lrs: npt.NDArray[np.float64]
     losses: npt.NDArray[np.float64]
     suggestion: float
+
+    __repr__ = short_repr
 
 
 def find_lr(

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from fastnet.inference import Loss, loss_name
 from fastnet.network import Network
-from fastnet.validation import inputs
+from fastnet.output.reprs import short_repr
+from fastnet.validation import frames, inputs
 from fastnet.validation.training import is_csr
 
 Array = npt.NDArray[Any]
@@ -29,6 +30,9 @@ class Samples(NamedTuple):
     X: Any  # C-contiguous ndarray, or CSR
     y: Array
     weights: npt.NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def most_rows(self) -> int:
         """Count the rows that may be handed over at once."""
@@ -73,6 +77,8 @@ class PreparedData:
         Those that are only evaluated.
     fits : tuple
         What it was prepared for: features, outputs and dtype of the network, and the loss by name.
+    feature_names : tuple of str or None
+        Names of the features, where they came in a data frame.
     rows : ndarray of int64, or None
         The samples that are trained on, which may come repeatedly; None for all.
     """
@@ -80,7 +86,10 @@ class PreparedData:
     samples: Samples
     validation: Samples | None
     fits: tuple[int, int, str, str]
+    feature_names: tuple[str, ...] | None = None
     rows: Order | None = None
+
+    __repr__ = short_repr
 
     @property
     def n_samples(self) -> int:
@@ -88,15 +97,14 @@ class PreparedData:
         return len(self.samples.y) if self.rows is None else len(self.rows)
 
     def of_rows(self, rows: Order) -> PreparedData:
-        """Return what trains on some of the samples, as if these were all; dense inputs are not copied for it."""
-        if self.samples.is_sparse():
-            return replace(self, samples=self.samples.take(rows))
+        """Return what trains on some of the samples as if these were all, without a copy of them."""
         return replace(self, rows=rows)
 
 
 def prepare(
-    network: Network, loss: Loss, X: Any, y: Any, validation: Any = None, sample_weight: Any = None
-) -> PreparedData:
+    network: Network, loss: Loss, X: Any, y: Any, validation: Any = None, sample_weight: Any = None,
+    feature_names: tuple[str, ...] | None = None,
+) -> PreparedData:  # fmt: skip
     """Check data, and bring it to the arrays that kernels take.
 
     Parameters
@@ -107,6 +115,8 @@ def prepare(
         What it is trained with.
     X, y, validation, sample_weight
         As `Trainer.fit` takes them; or all of it in X, prepared already, with y None.
+    feature_names : tuple of str, optional
+        Names of the features, where they are known already: columns of data frames are matched with them.
 
     Raises
     ------
@@ -125,13 +135,18 @@ def prepare(
     if isinstance(X, PreparedData):
         inputs.require_same(X.fits, fits, y, validation, sample_weight)
         return X
-    x, expected = inputs.supervised(sizes, dtype, name, X, y)
+    names = feature_names or frames.names_of("X", X)
+    x, expected = inputs.supervised(sizes, dtype, name, frames.by_name("X", X, names), y)
     inputs.require_samples(x)
     others = None
     if validation is not None:
-        others = Samples(*inputs.supervised(sizes, dtype, name, *inputs.pair("validation", validation), "validation "))
+        X_others, y_others = inputs.pair("validation", validation)
+        X_others = frames.by_name("validation X", X_others, names)
+        others = Samples(*inputs.supervised(sizes, dtype, name, X_others, y_others, "validation "))
+        inputs.require_samples(others.X, "validation X")
     weights = None if sample_weight is None else inputs.weights("sample_weight", sample_weight, len(x))
-    return PreparedData(Samples(x, expected, weights), others, fits)
+    inputs.require_weights_within("sample_weight", weights, dtype)
+    return PreparedData(Samples(x, expected, weights), others, fits, names)
 
 
 class SampleOrder(Protocol):

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from fastnet.inference import Loss, backend_module
 from fastnet.optimizers import Adam, Optimizer
+from fastnet.output.reprs import short_repr
 from fastnet.training.schedules import Schedule, StepRates, make_schedule, schedule_name
 from fastnet.validation import settings as checks
 from fastnet.validation import training as training_checks
@@ -55,6 +56,8 @@ class TrainingSettings:
     dropout: float | Sequence[float] = 0.0
     sampling: str = "shuffle"
     schedule: str | Schedule = "constant"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         training_checks.instance("optimizer", self.optimizer, Optimizer, "SGD, Adam or AdamW settings")

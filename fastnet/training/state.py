@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.output.reprs import short_repr
 from fastnet.training.plan import Plan
 from fastnet.training.settings import TrainingSettings
 from fastnet.validation import settings as checks
@@ -39,6 +40,8 @@ class Best:
     loss: float = math.inf
     stalled: int = 0
     parameters: Array | None = None
+
+    __repr__ = short_repr
 
     def note(self, loss: float, parameters: Array) -> None:
         """Keep the parameters if their validation loss is the least, else count."""
@@ -94,6 +97,8 @@ class TrainingState:
     remaining: Order = field(default_factory=_no_indices)
     run_start: RunStart | None = None
     best: Best | None = None
+
+    __repr__ = short_repr
 
     @classmethod
     def begin(cls, parameters: Array, settings: TrainingSettings) -> TrainingState:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from fastnet.inference import Evaluation, Inference, Loss, loss_name
@@ -20,6 +21,7 @@ from fastnet.training.samples import OfRows, PreparedData, SampleOrder, Sampler
 from fastnet.training.schedules import Schedule
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.state import TrainingState
+from fastnet.validation import frames
 from fastnet.validation import settings as checks
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class Trainer(Inference):
         What training has come to: all that is needed to go on.
     network, loss, backend, n_threads
         As given.
+    feature_names : tuple of str or None
+        Names of the features of the first data frame that was trained on; columns of others are matched with them.
 
     Raises
     ------
@@ -92,22 +96,11 @@ class Trainer(Inference):
     """
 
     def __init__(
-        self,
-        network: Network,
-        optimizer: Optimizer | None = None,
-        loss: Loss = "cross_entropy",
-        batch_size: int | None = 32,
-        backend: str = "numba",
-        n_threads: int | None = None,
-        seed: int | None = None,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        *,
-        l2: float = 0.0,
-        dropout: float | Sequence[float] = 0.0,
-        sampling: str = "shuffle",
-        schedule: str | Schedule = "constant",
-    ) -> None:
+        self, network: Network, optimizer: Optimizer | None = None, loss: Loss = "cross_entropy",
+        batch_size: int | None = 32, backend: str = "numba", n_threads: int | None = None, seed: int | None = None,
+        clip_norm: float | None = None, clip_value: float | None = None, *, l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0, sampling: str = "shuffle", schedule: str | Schedule = "constant",
+    ) -> None:  # fmt: skip
         optimizer = Adam() if optimizer is None else optimizer
         settings = TrainingSettings(
             optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
@@ -116,8 +109,8 @@ class Trainer(Inference):
         self._begin(network, settings)
 
     @classmethod
-    def of(cls, network: Network, settings: TrainingSettings) -> Trainer:
-        """Return a trainer of a network with settings that were made before.
+    def of(cls, network: Network, settings: TrainingSettings, feature_names: tuple[str, ...] | None = None) -> Trainer:
+        """Return a trainer of a network with settings that were made before; `feature_names` as far as they are known.
 
         Examples
         --------
@@ -125,11 +118,16 @@ class Trainer(Inference):
         8
         """
         trainer = cls.__new__(cls)
-        trainer._begin(network, settings)
+        trainer._begin(network, settings, feature_names)
         return trainer
 
-    def _begin(self, network: Network, settings: TrainingSettings) -> None:
-        super().__init__(network, settings.loss, settings.backend, settings.n_threads)
+    def __repr__(self) -> str:
+        return f"Trainer({self.network!r}, {self.settings!r})"
+
+    def _begin(
+        self, network: Network, settings: TrainingSettings, feature_names: tuple[str, ...] | None = None
+    ) -> None:
+        super().__init__(network, settings.loss, settings.backend, settings.n_threads, feature_names)
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
         self.settings = settings
         self.state = TrainingState.begin(network.parameters, settings)
@@ -163,30 +161,23 @@ class Trainer(Inference):
         >>> [len(trainer.fit(data, epochs=2).epochs) for _ in range(2)]
         [2, 2]
         """
-        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight)
+        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
 
     def fit(
-        self,
-        X: npt.ArrayLike | PreparedData,
-        y: npt.ArrayLike | None = None,
-        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
-        epochs: int = 10,
-        callbacks: Sequence[Any] = (),
-        *,
-        steps: int | None = None,
-        every: int | None = None,
-        sample_weight: npt.ArrayLike | None = None,
-        resume: bool = False,
-        patience: int | None = None,
+        self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
+        validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None, epochs: int = 10,
+        callbacks: Sequence[Any] = (), *, steps: int | None = None, every: int | None = None,
+        sample_weight: npt.ArrayLike | None = None, resume: bool = False, patience: int | None = None,
         max_time: float | None = None,
-    ) -> History:
+    ) -> History:  # fmt: skip
         """Train for some epochs or steps more; the optimizer goes on where the last call left it.
 
         Parameters
         ----------
-        X : array_like, shape (n_samples, n_features)
-            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Or what `prepare` returned,
-            without y, validation and sample_weight, which are in it.
+        X : array_like or data frame, shape (n_samples, n_features)
+            Inputs. uint8 stays uint8; other numbers are converted to the network's dtype. Columns of a data frame of
+            pandas, polars or Arrow are matched by name with those of the first one. Or what `prepare` returned, without
+            y, validation and sample_weight, which are in it.
         y : array_like, shape (n_samples,) or (n_samples, n_outputs)
             Class labels from 0 for "cross_entropy" and "softmax_squared_error", else targets (one column may be given
             as a vector).
@@ -226,6 +217,7 @@ class Trainer(Inference):
             If the loss or the parameters are not finite when metrics are taken: the learning rate is too high.
         """
         data = self.prepare(X, y, validation, sample_weight)
+        self._take_names(data.feature_names)
         checks.limits(patience, max_time, data.validation)
         plan = make_plan(data.n_samples, self.settings.batch_size, epochs, steps, every)
         told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
@@ -233,10 +225,20 @@ class Trainer(Inference):
         self.state.parameters = self.network.parameters
         self.state.start_run(plan, data.n_samples, resume)
         loop = self._loop(data, plan, told)
+        if patience is not None and data.validation is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                checks.loss_for_patience(self._evaluate(data.validation.X, data.validation.y).loss)
         history = History(compile_seconds=time.perf_counter() - start)
         for epoch in loop:
             history.epochs.append(epoch)
         return history
+
+    def _take_names(self, names: tuple[str, ...] | None) -> None:
+        """Learn the names of features; refuse data that was prepared for others, whose order is another."""
+        if names is not None and self.feature_names is not None and names != self.feature_names:
+            frames.order_of(names, self.feature_names, "data")
+            raise ValueError("data was prepared with its columns in another order than this trainer was trained on")
+        object.__setattr__(self, "feature_names", names or self.feature_names)
 
     def compile(self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None) -> None:
         """Compile kernels for such data, or load them, without a step."""
@@ -254,11 +256,13 @@ class Trainer(Inference):
         Returns
         -------
         Model
-            The network itself, with the loss it is trained with.
+            The network itself, with the loss it is trained with, and names of features.
         """
         from fastnet.models import Model
 
-        return Model(self.network, loss_name(self.loss), metrics=dict(metrics or {}))
+        return Model(
+            self.network, loss_name(self.loss), metrics=dict(metrics or {}), feature_names=self.feature_names
+        )  # fmt: skip
 
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""

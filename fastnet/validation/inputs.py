@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,25 @@ def require_finite(name: str, values: npt.NDArray[Any]) -> None:
             raise ValueError(f"{name} must be finite, got {value} in row {start + row}, column {column}")
 
 
+def require_finite_outputs(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what a network gives for finite inputs, unless numbers on the way became too large for its dtype."""
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            f"X must not be so large that the network's outputs overflow: they are infinite or NaN in {outputs.dtype}"
+        )
+    return outputs
+
+
+def require_weights_within(name: str, weights: npt.NDArray[np.float64] | None, dtype: Any) -> None:
+    """Reject weights of samples that a dtype takes for 0, or the sum of which it takes for infinity."""
+    if weights is None:
+        return
+    with np.errstate(over="ignore"):
+        least, most, limits = weights[weights > 0].min(), weights.sum(), np.finfo(dtype)
+    if least < limits.tiny or most > limits.max:
+        raise ValueError(f"{name} must lie within the range of {limits.dtype}, got {least} at least, {most} in all")
+
+
 def _numeric(name: str, values: Any) -> npt.NDArray[Any]:
     try:
         array = np.asarray(values)
@@ -45,16 +65,28 @@ def _numeric(name: str, values: Any) -> npt.NDArray[Any]:
     return array
 
 
+def to_dtype(name: str, values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    """Return finite numbers as a C-contiguous array of the dtype; ValueError if they lie beyond its range."""
+    with np.errstate(over="ignore"):  # which is an error here, whatever NumPy makes of it
+        kept = np.ascontiguousarray(values, dtype=dtype)
+    if values.dtype.kind != "f" or values.dtype.itemsize <= kept.itemsize:
+        return kept
+    step = max(1, CHECKED_ROWS // max(math.prod(kept.shape[1:]), 1))
+    for start in range(0, len(kept), step):
+        beyond = np.isinf(kept[start : start + step])
+        if beyond.any():
+            value = values[start : start + step][beyond][0]
+            raise ValueError(f"{name} must lie within the range of {kept.dtype}, got {value!s}")
+    return kept
+
+
 def features(name: str, values: Any, n_features: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return a C-contiguous array (n_samples, n_features) of `dtype`, or of uint8 where that came."""
     array = _numeric(name, values)
     if array.ndim != 2 or array.shape[1] != n_features:
         raise ValueError(f"{name} must have shape (n_samples, {n_features}), got {array.shape}")
     require_finite(name, array)
-    kept = array if array.dtype == np.uint8 else array.astype(dtype, copy=False)
-    if kept is not array:
-        require_finite(name, kept)  # a float64 beyond the range of float32 became infinite
-    return np.ascontiguousarray(kept)
+    return np.ascontiguousarray(array) if array.dtype == np.uint8 else to_dtype(name, array, dtype)
 
 
 def labels(name: str, values: Any, n_samples: int, n_classes: int) -> npt.NDArray[np.int32]:
@@ -92,7 +124,7 @@ def targets(
     require_finite(name, array)
     if probabilities and array.size and (array.min() < 0 or array.max() > 1):
         raise ValueError(f"{name} must lie in [0, 1], got values from {array.min()} to {array.max()}")
-    return np.ascontiguousarray(array, dtype=dtype)
+    return to_dtype(name, array, dtype)
 
 
 def not_negative(name: str, values: npt.NDArray[Any], loss: str) -> None:
@@ -113,10 +145,10 @@ def supervised(
     return x, expected
 
 
-def require_samples(X: npt.NDArray[Any]) -> None:
+def require_samples(X: npt.NDArray[Any], name: str = "X") -> None:
     """Reject data without a single sample."""
     if len(X) == 0:
-        raise ValueError("X must hold at least one sample, got none")
+        raise ValueError(f"{name} must hold at least one sample, got none")
 
 
 def pair(name: str, value: Any) -> tuple[Any, Any]:

@@ -61,6 +61,12 @@ def validation_for_patience(validation: object) -> None:
         raise ValueError("patience needs validation data, got none")
 
 
+def loss_for_patience(loss: float) -> None:
+    """Check that the validation data have a loss before training, by which later ones can be told to be lower."""
+    if not math.isfinite(loss):
+        raise ValueError(f"patience needs validation data with a finite loss, got {loss} before training")
+
+
 def length(epochs: Any, steps: Any, every: Any) -> None:
     """Check how long to train, and how often metrics are taken."""
     checks.whole("epochs", epochs, 0)

@@ -65,7 +65,7 @@ DATA_ERRORS = [
     ("shapes.npz", "3 labels for 4 rows"),
     ("unlabelled.npy", "no labels"),
     ("folder", "missing train-images"),
-    ("one.csv", "every label is 0, expected two classes or more"),
+    ("one.csv", "one.csv: all labels are the same class, 0; expected two classes or more"),
     ("cut.parquet", "damaged Parquet file"),
 ]
 OPTION_ERRORS = [
@@ -81,25 +81,36 @@ OPTION_ERRORS = [
     ("train --hidden ²", "--hidden"),
     ("train --batch-size 0", "--batch-size"),
     ("train --batch-size some", "--batch-size"),
-    ("train --epochs 0", "--epochs"),
-    ("train --epochs many", "--epochs"),
-    ("train --seed -1", "--seed"),
+    ("train --epochs 0", "error: --epochs: got '0', expected at least 1"),
+    ("train --epochs many", "error: --epochs: got 'many', expected an integer"),
+    ("train --seed -1", "error: --seed: got '-1', expected at least 0"),
     ("train --threads 0", "--threads"),
     ("train --threads 2 --backend numpy", "--threads needs --backend numba"),
-    ("train --lr -1", "lr must lie in"),
-    ("train --lr nan", "lr must be finite"),
-    ("train --lr fast", "--lr"),
-    ("train --optimizer momentum --momentum inf", "momentum must be finite"),
-    ("train --optimizer adamw --weight-decay -1", "weight_decay must lie in"),
+    ("train --lr -1", "--lr must lie in"),
+    ("train --lr nan", "--lr must be finite"),
+    ("train --lr fast", "error: --lr: got 'fast', expected a number"),
+    ("train --loss nothing", "error: --loss: 'nothing' is not one of 'cross_entropy', 'softmax_squared_error'"),
+    ("plot nothing m", "error: KIND: 'nothing' is not one of 'samples'"),
+    ("plot weights m --rows 101", "error: --rows: got '101', expected at most 100"),
+    ("train --optimizer momentum --momentum inf", "--momentum must be finite"),
+    ("train --optimizer adamw --weight-decay -1", "--weight-decay must lie in"),
     ("train --momentum 0.9", "--momentum needs --optimizer momentum or nesterov, got adam"),
     ("train --optimizer sgd --momentum 0.9", "got sgd"),
     ("train --weight-decay 0.1", "--weight-decay needs --optimizer adamw, got adam"),
-    ("train --clip-norm 0", "clip_norm must be positive, got 0.0"),
-    ("train --clip-norm inf", "clip_norm must be finite"),
-    ("train --clip-value -1 missing.csv", "clip_value must be positive, got -1.0"),
+    ("train --clip-norm 0", "--clip-norm must be positive, got 0.0"),
+    ("train --clip-norm inf", "--clip-norm must be finite"),
+    ("train --clip-value -1 missing.csv", "--clip-value must be positive, got -1.0"),
     ("train --clip-value much", "--clip-value"),
     ("train --label kind", "--label needs DATA"),
-    ("train --test-fraction 1", "fraction"),
+    ("train --test-fraction 1", "--test-fraction: got 1.0, expected a number between 0 and 1"),
+    ("train --test-fraction 0", "--test-fraction: got 0.0, expected a number between 0 and 1"),
+    ("train --test-fraction -0.5", "--test-fraction: got -0.5"),
+    ("train --test-samples 1797", "--test-samples: got 1797, expected 1 to 1787"),
+    ("train --dropout 1", "--dropout must lie in [0, 1), got 1.0"),
+    ("train --label-smoothing 2", "--label-smoothing must lie in [0, 1), got 2.0"),
+    ("train --recipe best --lr -1", "--lr must lie in"),
+    ("train --recipe bst", "--recipe: 'bst' is not known"),
+    ("train --find-lr --plot p.txt", "--plot p.txt: must end in"),
     ("train parts.npz --test-fraction 0.5", "has a test part of its own"),
     ("train good.csv --label kind", "no label column 'kind'"),
     ("train good.csv good.csv", "unexpected extra argument"),
@@ -107,6 +118,15 @@ OPTION_ERRORS = [
     ("train --out nowhere/m.safetensors", "nowhere: no such folder"),
     ("train --out good.csv/m.safetensors", "good.csv: is no folder"),
     ("train --out folder", "is a folder"),
+    ("train --out m.onnx", "--out m.onnx: a model is written here, expected a name that ends in .safetensors or .npz"),
+    ("train --out m.txt", "--out m.txt: a model is written here"),
+    ("train --out m.npz.gz", "--out m.npz.gz: a model is written here"),
+    ("train --report r.pdf", "--report r.pdf: a report is written here, expected a name that ends in .html"),
+    ("train --checkpoint c.npz", "--checkpoint c.npz: a checkpoint is written here"),
+    ("train --write-config c.json", "--write-config c.json: TOML is written here"),
+    ("predict good.safetensors good.csv --out p.parquet", "--out p.parquet: CSV is written here"),
+    ("report good.safetensors good.csv --out r.md", "--out r.md: a report is written here"),
+    ("bench --json b.csv", "--json b.csv: JSON is written here"),
     ("train good.csv --out good.csv", "would overwrite the data"),
     ("train folder --out folder/../folder/labels-idx1-ubyte", "would overwrite the data"),
     (f"train --out {'x' * 250}", "cannot be written"),
@@ -162,8 +182,9 @@ def assert_fails(capsys, folder, argv, words, code=2):
     before = contents(folder)
     assert main(argv) == code
     captured = capsys.readouterr()
-    assert captured.err.startswith("fastnet: error: ")
-    assert captured.err.count("\n") == 1
+    lines = [line for line in captured.err.splitlines() if not line.startswith("epoch ")]
+    assert lines[0].startswith("fastnet: error: ")
+    assert len(lines) == 1
     assert captured.err.endswith("\n")
     assert words in captured.err
     assert contents(folder) == before

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from fastnet.cli.signals import INTERRUPTED, deferred_interrupt, endings
+from fastnet.cli.signals import INTERRUPTED, deferred_interrupt, endings, prompt_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent there")
 
@@ -63,3 +65,53 @@ def test_an_ignored_signal_stays_ignored():
         send(signal.SIGTERM)
     assert taken.first is None
     assert taken.exit_code(INTERRUPTED) == INTERRUPTED
+
+
+@pytest.fixture
+def ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.SIGINT
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_a_library_takes_for_its_own_is_raised_again(ctrl_c, name):
+    number = getattr(signal, name)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with endings(), prompt_interrupt() as check:
+            check()
+            with suppress(KeyboardInterrupt):  # as the fit of an estimator does
+                send(number)
+            with pytest.raises(KeyboardInterrupt):
+                check()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+BLOCKED = """
+import hashlib, signal
+from fastnet.cli import signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signals.PATIENCE = 0.2
+with signals.endings(), signals.prompt_interrupt():
+    while True:
+        try:
+            print("in", flush=True)
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 30)  # minutes in one call, which signals do not end
+        except KeyboardInterrupt:  # it came before
+            pass
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_library_that_does_not_come_back_is_ended_with_the_process(name):
+    number = getattr(signal, name)
+    with subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout.readline() == "in\n"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + number, "fastnet: interrupted\n")

@@ -129,8 +129,8 @@ def test_layers_that_do_not_fit_each_other_are_refused(estimator, backend):
     X, y = problem("binary")
     model = estimator(hidden_layer_sizes=(5, 4), backend=backend, max_iter=1).fit(X, y)
     model.coefs_[1] = np.ones((9, 4))
-    with pytest.raises(ValueError, match="parameters"):
+    with pytest.raises(ValueError, match=r"coefs_\[1\] must have shape \(5, 4\) before intercepts_\[1\], got \(9, 4\)"):
         model.predict(X[:1])
     model.coefs_[1], model.coefs_[0] = np.ones((5, 4)), np.ones((6, 5))
-    with pytest.raises(ValueError, match="x must have shape"):
+    with pytest.raises(ValueError, match="X has 7 features, but the network takes 6"):
         model.predict(X[:1])

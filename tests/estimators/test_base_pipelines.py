@@ -242,18 +242,22 @@ def test_verbose_prints_what_scikit_learn_prints(ours, theirs, backend, capsys):
     X, y = problem("binary")
     printed = []
     for model in (ours(backend=backend), theirs()):
-        model.set_params(verbose=True, early_stopping=True, **SETTINGS).fit(X, y)
+        for verbose in (True, 1, 2, 10):
+            model.set_params(verbose=verbose, early_stopping=True, **SETTINGS).fit(X, y)
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] != ""
+    assert printed[0].count("Iteration 1,") == 4
 
 
 @each_estimator
-def test_a_bar_takes_the_place_of_lines(estimator, backend, capsys):
+def test_a_bar_is_shown_where_one_is_asked_for_beside_lines_if_those_are_too(estimator, backend, capsys):
     X, y = problem("binary")
-    estimator(backend=backend, verbose=2, early_stopping=True, **(SETTINGS | {"max_iter": 3})).fit(X, y)
-    printed = capsys.readouterr().out
-    assert re.search(r"epoch .*3/3 .*loss \d.*, validation score -?\d", printed)
-    assert "Iteration" not in printed
+    model = estimator(backend=backend, progress_bar=True, early_stopping=True, **(SETTINGS | {"max_iter": 3}))
+    for verbose in (False, True):
+        model.set_params(verbose=verbose).fit(X, y)
+        printed = capsys.readouterr().out
+        assert re.search(r"epoch .*3/3 .*loss \d.*, validation score -?\d", printed)
+        assert ("Iteration" in printed) == verbose
 
 
 @each_estimator

@@ -256,7 +256,7 @@ def test_misuse_of_the_command_is_one_line(digits_files, capsys, argv, message):
 def test_what_needs_matplotlib_says_so(digits_files, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["plot", "weights", "m.safetensors"]) == 2
-    assert "needs matplotlib, which `pip install 'fastnet[plot]'` brings" in capsys.readouterr().err
+    assert "needs matplotlib, which `pip install matplotlib` brings" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "fastnet.plots")
     with pytest.raises(ImportError, match=r"fastnet\.plots needs matplotlib"):

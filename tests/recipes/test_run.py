@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from tiers import tiered
 
+from fastnet import SGD
 from fastnet.datasets import Dataset, load_digits
 from fastnet.recipes import RECIPES, find_recipe, prepare, run_recipe
+from fastnet.recipes.run import make_trainer
 
-SETTINGS = [(name, better) for name, recipe in RECIPES.items() for better in {False, bool(recipe.better)}]
+SETTINGS = [(name, other) for name, recipe in RECIPES.items() for other in {False, bool(recipe.other)}]
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +32,11 @@ def shortened(name):
 
 
 # All are run with the reference in tests/cli/commands/test_recipes.py.
-@tiered(("name", "better"), SETTINGS, lambda *setting: setting in [("kaggle-relu", False), ("best", False)])
-def test_both_backends_tell_the_same_story(images, name, better):
+@tiered(("name", "other"), SETTINGS, lambda *setting: setting in [("kaggle-relu", False), ("best", False)])
+def test_both_backends_tell_the_same_story(images, name, other):
     recipe = shortened(name)
-    recipe = recipe.improved() if better else recipe
-    if name == "sigmoid-72-36" and not better:  # steps on pixels up to 255 blow up float32's rounding in no time
+    recipe = recipe.chosen(recipe.setting != "better") if other else recipe
+    if name == "sigmoid-72-36" and other:  # steps on pixels up to 255 blow up float32's rounding in no time
         recipe = replace(recipe, dtype="float64")
     expected, actual = (run_recipe(recipe, images, backend, seed=3) for backend in ("numpy", "numba"))
     np.testing.assert_allclose(actual.history.loss, expected.history.loss, rtol=2e-4)
@@ -88,18 +90,115 @@ def test_networks_without_biases_and_unscaled_pixels_stay_so(images):
     network = run_recipe(shortened("sigmoid-128-sgd"), images, "numpy").trainer.network
     assert not any(b.any() for b in network.biases)
     assert network.input_scale == 1.0
+    written = run_recipe(shortened("sigmoid-72-36"), images, "numpy", better=False).trainer.network
+    assert written.input_scale == 1.0
     assert run_recipe(shortened("kaggle-relu"), images, "numpy").trainer.network.input_scale == 1 / images.X.max()
 
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_better_settings_are_others_than_those_of_the_notebook(recipe):
-    if not recipe.better:
-        with pytest.raises(ValueError, match="one setting only"):
-            recipe.improved()
-        return
-    assert all(getattr(recipe, name) != value for name, value in recipe.better.items())
-    assert replace(recipe.improved(), **{name: getattr(recipe, name) for name in recipe.better}) == recipe
-    assert recipe.explain()["better"].startswith(recipe.better_why)
+@pytest.mark.parametrize("name", ["kaggle-relu", "kaggle-relu-fast", "sigmoid-72-36"])
+def test_the_better_setting_runs_by_name_where_the_method_falls_short(name):
+    assert RECIPES[name].setting == "better"
+
+
+@pytest.mark.parametrize("name", ["sigmoid-128-sgd", "relu-he-saved"])
+def test_the_method_runs_by_name_where_it_gets_there(name):
+    assert RECIPES[name].setting == "as written"
+
+
+@pytest.mark.parametrize(
+    ("name", "init", "lr", "momentum", "scaled"),
+    [
+        ("kaggle-relu", "uniform", 0.1, 0.0, True),
+        ("kaggle-relu-fast", "uniform", 1.0, 0.0, True),
+        ("sigmoid-72-36", "uniform", 1.0, 0.0, False),
+        ("sigmoid-128-sgd", "scaled_uniform", 0.001, 0.0, False),
+        ("relu-he-saved", "he_normal", 0.1, 0.0, True),
+    ],
+)
+def test_as_written_is_what_the_notebook_does(name, init, lr, momentum, scaled):
+    written = RECIPES[name].as_written()
+    assert written.setting == "as written"
+    assert (written.init, written.scaled) == (init, scaled)
+    assert written.optimizer == SGD(lr=lr, momentum=momentum)
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.other])
+def test_the_two_settings_differ_in_what_is_said_to_and_in_nothing_else(name):
+    better, written = RECIPES[name].improved(), RECIPES[name].as_written()
+    assert (better.setting, written.setting) == ("better", "as written")
+    assert better.other.keys() == written.other.keys()
+    for attribute in vars(better).keys() - {"setting", "other"}:
+        differs = getattr(better, attribute) != getattr(written, attribute)
+        assert differs == (attribute in better.other), attribute
+    assert better.as_written() == written
+    assert written.improved() == better
+    assert better.explain()["setting"] == f"better: {better.better_why}"
+    assert written.explain()["setting"] == "as written: the notebook's method, its faults mended"
+    assert written.explain()["better"].startswith(better.better_why)
+    assert all(attribute in better.explain()["as written"] for attribute in better.other)
+    assert (better.steps, better.epochs, better.batch_size) == (written.steps, written.epochs, written.batch_size)
+
+
+@pytest.mark.parametrize("name", ["best", "fast"])
+def test_what_no_notebook_has_is_neither_better_nor_as_written(name):
+    recipe = RECIPES[name]
+    assert recipe.chosen(None) is recipe
+    assert recipe.explain()["setting"] == "fastnet's own"
+    with pytest.raises(ValueError, match=f"{name}: has one setting only, fastnet's own, and none better"):
+        recipe.chosen(True)
+    with pytest.raises(ValueError, match=f"{name}: has one setting only, fastnet's own, and none as written"):
+        recipe.chosen(False)
+
+
+@pytest.mark.parametrize("name", ["kaggle-relu-fast", "sigmoid-72-36", "sigmoid-128-sgd"])
+def test_each_setting_trains_a_network_of_its_own(images, name):
+    recipe = shortened(name)
+    ways = {better: run_recipe(recipe, images, "numpy", seed=1, better=better) for better in (None, True, False)}
+    parameters = {better: result.trainer.network.parameters for better, result in ways.items()}
+    by_name = recipe.setting == "better"
+    np.testing.assert_array_equal(parameters[None], parameters[by_name])
+    assert (parameters[True] != parameters[False]).any()
+    assert ways[True].recipe == recipe.improved()
+    assert ways[False].recipe == recipe.as_written()
+
+
+def untrained(name, better, images):
+    """Return the network that a recipe begins with."""
+    recipe = RECIPES[name].chosen(better)
+    return make_trainer(recipe, images.X, 10, recipe.settings("numpy", seed=0)).network
+
+
+def test_sigmoids_are_saturated_as_written_and_not_in_the_better_setting(images):
+    shares = {}
+    for better in (False, True):
+        network = untrained("sigmoid-72-36", better, images)
+        z = images.X * network.input_scale @ network.weights[0] + network.biases[0]
+        shares[better] = np.mean(np.abs(z) > 5)  # where the slope is below 0.007
+    assert shares[False] > 0.9
+    assert shares[True] < 0.01
+
+
+@pytest.mark.parametrize("name", ["kaggle-relu", "kaggle-relu-fast"])
+def test_weights_are_several_times_too_large_as_written_and_not_in_the_better_setting(images, name):
+    bound = np.sqrt(6 / 784)  # He et al., 2015
+    written, better = (untrained(name, wanted, images) for wanted in (False, True))
+    assert np.abs(better.weights[0]).max() <= bound
+    assert np.abs(written.weights[0]).std() > 5 * np.abs(better.weights[0]).std()
+    assert written.biases[0].any()
+    assert not better.biases[0].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_better_setting_ends_above_the_method_that_falls_short(images, seed):
+    recipe = replace(RECIPES["sigmoid-72-36"], steps=40, every=10)
+    by_name, as_written = (run_recipe(recipe, images, "numpy", seed, better=better) for better in (None, False))
+    assert by_name.accuracies["train"] > as_written.accuracies["train"] + 0.1
+    assert by_name.accuracies["test"] > as_written.accuracies["test"] + 0.1
+
+
+def test_a_variant_of_a_recipe_runs_as_it_stands(images):
+    recipe = replace(shortened("kaggle-relu-fast"), optimizer=SGD(lr=0.125))
+    assert run_recipe(recipe, images, "numpy").trainer.settings.optimizer == SGD(lr=0.125)
 
 
 def test_names_that_are_not_known_bring_the_nearest():

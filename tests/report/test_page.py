@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from data_frames import Frame
 from sklearn.metrics import precision_recall_fscore_support
 
 from fastnet import Model, Network, Trainer, load_model, save_model
@@ -269,3 +270,16 @@ def test_a_page_does_not_replace_the_model(tmp_path, monkeypatch, capsys):
     assert main(["train", "--backend", "numpy", "--out", "m", "--report", "m"]) == 2
     assert capsys.readouterr().err == "fastnet: error: --report m: would overwrite the model\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_a_data_frame_are_shown_under_their_names():
+    names = ("a", "b", "c")
+    model = Model(Network([3, 2], seed=0), feature_names=names, label_name="kind")
+    X = np.random.default_rng(0).normal(size=(3, 6))
+    columns = {**dict(zip(names, X, strict=True)), "kind": ["x"] * 6}
+    y = [0, 1, 0, 1, 1, 0]
+    swapped = {name: columns[name] for name in ("kind", "c", "a", "b")}
+    whole = (html_report(model, given, y, backend="numpy") for given in (X.T, Frame(columns), Frame(swapped)))
+    first, *others = [page.partition("Speed")[0] for page in whole]
+    assert ">b<" in first
+    assert others == [first, first]

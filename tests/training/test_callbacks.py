@@ -1,7 +1,13 @@
 """Callbacks of trainers and estimators: one protocol for both."""
 
+import copy
+
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from fastnet import MLPClassifier, Network, Trainer, load_model
 from fastnet.datasets import load_digits
@@ -154,3 +160,62 @@ def test_what_is_no_callback_is_named(side, callbacks, message):
 def test_a_callback_alone_is_no_list_of_callbacks():
     with pytest.raises(TypeError, match="callbacks must be a tuple or a list, got Record"):
         fit("trainer", Record())
+
+
+class Fits:
+    """Fits of a trainer or an estimator, with the same callbacks: from new weights on, or going on."""
+
+    def __init__(self, side, *callbacks):
+        self.side, self.callbacks, self.fitted = side, callbacks, None
+
+    def anew(self):
+        self.fitted, _ = fit(self.side, self.callbacks)
+
+    def again(self):
+        if self.side == "trainer":
+            self.anew()
+        else:
+            self.fitted.fit(X, Y)
+
+    def go_on(self):
+        if self.side == "trainer":
+            self.fitted.fit(X, Y, epochs=1, callbacks=self.callbacks)
+        else:
+            self.fitted.partial_fit(X, Y)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_record_is_of_the_weights_that_there_are(side):
+    record = Record()
+    fits = Fits(side, record)
+    for step, n_epochs in ((fits.anew, 4), (fits.go_on, 5), (fits.go_on, 6), (fits.again, 4), (fits.anew, 4)):
+        step()
+        assert len(record.epochs) == n_epochs
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_best_of_one_fit_is_not_held_against_another(side, tmp_path):
+    save = SaveModel(tmp_path / "model.safetensors", best_only=True)
+    fits = Fits(side, save)
+    fits.anew()
+    for step in (fits.again, fits.anew):
+        save.best = 1.0  # of a loss below 0
+        save.path.unlink()
+        fits.go_on()
+        assert not save.path.exists(), "what goes on is held against what was"
+        step()
+        assert load_model(save.path).metrics["epoch"] == 4
+        assert save.best < 0
+
+
+def test_clones_and_searches_have_callbacks_that_have_seen_nothing(tmp_path):
+    record, save = Record(), SaveModel(tmp_path / "model.safetensors", every=2, best_only=True)
+    model = MLPClassifier((4,), max_iter=3, backend="numpy", random_state=0, callbacks=[record, save]).fit(X, Y)
+    own, saving = clone(model).callbacks
+    assert (own.epochs, saving.best) == ([], -np.inf)
+    assert (saving.path, saving.every, saving.best_only) == (save.path, 2, True)
+    search = GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
+    assert len(search.best_estimator_.callbacks[0].epochs) == len(record.epochs) == 3
+    pipeline = clone(make_pipeline(StandardScaler(), model))
+    assert pipeline.fit(X, Y)[-1].callbacks[0].epochs != record.epochs
+    assert len(copy.deepcopy(model).callbacks[0].epochs) == 3, "a copy is no clone"

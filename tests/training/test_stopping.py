@@ -102,6 +102,8 @@ def test_whoever_is_told_of_a_chunk_may_end_training_within_an_epoch(monkeypatch
     ("limits", "message"),
     [
         ({"patience": 3}, "patience needs validation data, got none"),
+        ({"patience": 3, "validation": (X[:0], Y[:0])}, "validation X must hold at least one sample, got none"),
+        ({"validation": (X[:0], Y[:0])}, "validation X must hold at least one sample, got none"),
         ({"patience": 0, "validation": HELD_OUT}, "patience must be at least 1, got 0"),
         ({"max_time": 0}, "max_time must be positive, got 0"),
         ({"max_time": "1 h"}, "max_time must be a number, got str"),
@@ -110,3 +112,14 @@ def test_whoever_is_told_of_a_chunk_may_end_training_within_an_epoch(monkeypatch
 def test_bad_limits_are_named(limits, message):
     with pytest.raises((TypeError, ValueError), match=message):
         a_trainer().fit(X, Y, **limits)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("value", [3e38, -3e38, 1e30])
+def test_validation_data_without_a_loss_are_found_out_before_training(value, backend):
+    network = Network([1, 1], seed=0)
+    before = network.parameters.copy()
+    trainer = Trainer(network, loss="squared_error", backend=backend)
+    with pytest.raises(ValueError, match=r"patience needs validation data with a finite loss, got (inf|nan)"):
+        trainer.fit([[1.0], [2.0]], [1.0, 2.0], ([[value]], [0.0]), patience=3)
+    np.testing.assert_array_equal(network.parameters, before)

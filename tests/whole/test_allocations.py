@@ -55,7 +55,7 @@ def test_an_epoch_allocates_no_arrays(training, n_threads):
 @pytest.mark.parametrize("sizes", [(3, 2), (784, 3000, 10)], ids=str)
 def test_a_predictor_allocates_no_arrays(sizes):
     x = np.ones(sizes[0], np.float32)
-    predict = Predictor(Network(sizes, seed=0))
+    predict = Predictor(Network(sizes, seed=0), "cross_entropy")
     assert peak_of(lambda: predict(x)) < SMALL_OBJECTS
 
 

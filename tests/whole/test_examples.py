@@ -27,5 +27,13 @@ def test_the_ladder_from_a_loop_to_a_step_holds_against_numpy_on_every_rung():
     assert min(rates) > 0
 
 
+@pytest.mark.parametrize("path", [*EXAMPLES, EXAMPLES[0].parent / "ladder"], ids=lambda path: path.stem)
+def test_example_explains_itself(path):
+    command = [sys.executable, "-P", str(path), "--help"]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("usage: ")
+
+
 def test_there_are_examples():
     assert {path.stem for path in EXAMPLES} >= {"digit_recogniser", "formulas_to_kernels"}

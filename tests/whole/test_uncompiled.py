@@ -13,7 +13,7 @@ assert set(kernels.__all__) == set(reference.__all__)
 assert all(getattr(kernels, name) is getattr(reference, name) for name in kernels.__all__)
 X, y = np.eye(4, dtype=np.float32), np.arange(4)
 network = Network([4, 4], seed=0)
-trainer, predictor = Trainer(network, seed=0), Predictor(network)
+trainer, predictor = Trainer(network, seed=0), Predictor(network, "cross_entropy")
 trainer.fit(X, y, epochs=2)
 assert [predictor(x) for x in X] == trainer.predict(X).tolist()
 assert predictor.logits.dtype == np.float32

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fastnet.cli import options
 from fastnet.cli.options import optional
-
-if TYPE_CHECKING:
-    from fastnet.measure.timing import Harness
+from fastnet.cli.signals import INTERRUPTED
 
 EXAMPLES = """Examples:
 
@@ -59,16 +57,16 @@ DataOption = Annotated[Path | None, optional("DATA", "Also train on this data, s
 From = Annotated[Path | None, optional("FILE", "Show these saved results; nothing is measured.", "--from")]
 Plot = Annotated[Path | None, optional("FILE", "Draw them here: .png, .svg or .pdf.")]
 
-SECONDS = {Suite.quick: 22.0, Suite.full: 1800.0, Suite.company: 120.0, Suite.targets: 180.0}
-"""After which no further round begins; the full suite takes those of company and targets besides."""
-
 
 def bench(
     suite: SuiteOption = Suite.quick, networks: Networks = None, batch_sizes: BatchSizes = None, peers: Peers = None,
     threads: options.Threads = None, rounds: Rounds = None, busy: BusyOption = 0, data: DataOption = None,
     saved: From = None, json: options.JsonFile = None, markdown: options.MarkdownFile = None, plot: Plot = None,
 ) -> int:  # fmt: skip
-    """Measure training and inference against other libraries, and against the peak of this machine."""
+    """Measure training and inference against other libraries, and against the peak of this machine.
+
+    Ctrl-C ends it early: what was measured by then is shown, and kept by --json.
+    """
     from fastnet.cli.output import check_picture, check_writable
     from fastnet.measure import page, results
     from fastnet.measure.plots import draw
@@ -81,7 +79,7 @@ def bench(
             raise ValueError(
                 "--from: shows saved results as they are; options of a measurement cannot be given with it"
             )
-        document = results.load(saved)
+        document, interrupted = results.load(saved), False
     else:
         if suite is Suite.company and busy:
             raise ValueError("--busy: the suite company has numbers of processes of its own")
@@ -89,15 +87,17 @@ def bench(
             raise ValueError(f"--plot: draws networks that were alone, and the suite {suite.value} has none")
         if suite is Suite.targets and networks is not None:
             raise ValueError("--networks: the suite targets has networks of its own")
-        document = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data)
+        document, interrupted = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data, json)
     if json is not None:
         results.save(document, json)
-    if plot is not None:
+    if plot is not None and (document["networks"] or not interrupted):
         draw(document, plot)
     if markdown is not None:
         page.write_markdown(document, markdown, plot)
     print(page.as_text(document))
-    return 0
+    if interrupted:
+        print("fastnet: interrupted; what was measured by then is shown", file=sys.stderr)
+    return INTERRUPTED if interrupted else 0
 
 
 def _keys(peers: str | None, suite: Suite) -> list[str]:
@@ -131,60 +131,42 @@ def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> l
 
 def _measure(
     suite: Suite, networks: str | None, batch_sizes: str | None, peers: str | None, threads: int | None,
-    rounds: int | None, busy: int, data: Path | None,
-) -> dict[str, Any]:  # fmt: skip
-    import warnings
-
+    rounds: int | None, busy: int, data: Path | None, json: Path | None,
+) -> tuple[dict[str, Any], bool]:  # fmt: skip
+    """Return what was measured, and whether that was interrupted; the file of --json grows with each row."""
     from fastnet.cli.progress import steps
+    from fastnet.cli.signals import prompt_interrupt
     from fastnet.measure import results
     from fastnet.measure.environment import environment
     from fastnet.measure.roofline import roofline
-    from fastnet.measure.suites import company, estimators, targets
-    from fastnet.measure.suites import networks as training
+    from fastnet.measure.session import SECONDS, Session
     from fastnet.measure.suites.busy import Busy
     from fastnet.measure.timing import Harness, limited_threads
+    from fastnet.output.targets import is_special
 
     keys, workloads = _keys(peers, suite), _workloads(suite, networks, batch_sizes)
     splits = _splits(suite, data)
-    with limited_threads(threads), steps(None, "measuring") as step, Busy(busy) as beside:
+    with limited_threads(threads), steps(None, "measuring") as step, prompt_interrupt() as check, Busy(busy) as beside:
+        interrupted = False
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
         document = results.new_document(environment(threads, busy), settings)
-        harness = Harness(rounds or 9, SECONDS[suite], threads, step)
-        document |= _sections(suite, workloads, keys, harness, whole=networks is None, alone=not busy)
-        for name, split in splits:
-            document["accuracy"] += _accuracy(name, split, keys, harness)
-    parts = {"networks": training, "estimators": estimators, "company": company, "targets": targets}
-    found = [text for section, part in parts.items() for row in document[section] for text in part.doubts(row)]
-    document["warnings"] = [*found, *beside.doubts()]
-    for warning in document["warnings"]:
-        warnings.warn(warning, stacklevel=2)
-    return document
 
+        def keep() -> None:
+            if json is not None and not is_special(json):
+                results.save(document, json)
 
-def _sections(
-    suite: Suite, workloads: list[Any], keys: list[str], harness: Harness, whole: bool, alone: bool
-) -> dict[str, list[dict[str, Any]]]:
-    """Measure what a suite consists of, some of it if not the whole suite is asked for or if it is not alone."""
-    from fastnet.measure.suites import company, estimators, inference, networks, targets
-
-    def lasting(seconds: float) -> Harness:
-        return replace(harness, seconds=seconds)
-
-    sections: dict[str, list[dict[str, Any]]] = {}
-    full = whole and suite is Suite.full
-    if suite in (Suite.quick, Suite.full):
-        sections["networks"] = [networks.measure(one, keys, share) for one, share in harness.shares(workloads)]
-        if whole and "sklearn" in keys:
-            fits, seconds = (estimators.FULL, 600.0) if full else (estimators.QUICK, 6.0)
-            sections["estimators"] = estimators.measure_all(fits, lasting(seconds))
-        sections["latency"] = inference.measure_all(keys, harness)
-    if suite is Suite.targets or full:
-        sections["targets"] = targets.measure_all(targets.TARGETS, keys, lasting(SECONDS[Suite.targets]))
-    if suite is Suite.company or (full and alone):
-        those = list(company.WORKLOADS) if full else workloads
-        shares = lasting(SECONDS[Suite.company]).shares(those)
-        sections["company"] = [company.measure(one, keys, share) for one, share in shares]
-    return sections
+        harness = Harness(rounds or 9, SECONDS[suite.value], threads, step, check)
+        session = Session(suite.value, workloads, keys, harness, networks is None, not busy, document, keep)
+        try:
+            session.measure(splits)
+        except KeyboardInterrupt:
+            if not any(document[section] for section in results.SECTIONS):
+                raise
+            interrupted = True
+    document["warnings"] += beside.doubts()
+    if interrupted:
+        document["warnings"].append("interrupted: what is missing was not measured")
+    return document, interrupted
 
 
 def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:
@@ -197,14 +179,3 @@ def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:
 
         splits.append((data.name, split(load(data))))
     return splits
-
-
-def _accuracy(name: str, split: Any, keys: list[str], harness: Harness) -> list[dict[str, Any]]:
-    from fastnet.measure.suites.accuracy import time_to_accuracy
-    from fastnet.measure.workloads import Workload
-
-    sizes = (split.X.shape[1], 128, int(split.y.max()) + 1)
-    workload = Workload(sizes, 32, optimizer="adam", samples=len(split.X))
-    told = replace(harness, progress=lambda text: harness.progress(f"{name}: {text}"))
-    rows = time_to_accuracy([key for key in keys if key != "fastnet1"], split, workload, told)
-    return [{"data": name, **row} for row in rows]

@@ -28,7 +28,9 @@ def evaluate(
 ) -> int:
     """Measure loss, accuracy and speed of a model.
 
-    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole.
+    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole. Of data that the model
+    was trained on, the samples that were held out are evaluated by themselves too: only those are new to it. Columns
+    are found by their names, in whatever order.
     """
     from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads
@@ -41,8 +43,7 @@ def evaluate(
 def _measured(model: Path, data: Path, label: str | None, backend: str, threads: int | None) -> dict[str, Any]:
     from fastnet.cli.data import test_part
     from fastnet.cli.model import load_data, open_model
-    from fastnet.inference import loss_name
-    from fastnet.validation.training import LABELLED
+    from fastnet.datasets.held_out import held_out_rows
 
     trainer = open_model(model, backend, threads)
     X, y, part = test_part(load_data(data, label, trainer, model, require_labels=True), labelled=True)
@@ -51,26 +52,37 @@ def _measured(model: Path, data: Path, label: str | None, backend: str, threads:
     start = time.perf_counter()
     loss, accuracy = trainer.evaluate(X, y)
     seconds = time.perf_counter() - start
+    held_out = held_out_rows(trainer.model.settings.get("trained_on"), X, y)
     return {
         "part": part,
         "samples": len(X),
         "loss": loss,
         "accuracy": accuracy,
+        "held_out": None if held_out is None else _held_out(trainer, X, y, held_out),
         "seconds": seconds,
         "samples_per_second": len(X) / seconds,
-        "classes": _classes(trainer, X, y) if loss_name(trainer.loss) in LABELLED else [],
+        "classes": [] if trainer.model.n_classes is None else _classes(trainer, X, y),
     }
+
+
+def _held_out(trainer: SavedModel, X: npt.NDArray[Any], y: npt.NDArray[Any], rows: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return the metrics of the samples that the model was not trained on, if there are any."""
+    from fastnet.datasets.held_out import seen_and_held_out
+
+    note = seen_and_held_out(len(y), rows)
+    loss, accuracy = trainer.evaluate(X[rows], y[rows]) if rows.size else (None, None)
+    return {"samples": int(rows.size), "loss": loss, "accuracy": accuracy, "note": note}
 
 
 def _classes(trainer: SavedModel, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> list[dict[str, Any]]:
     """Return samples and accuracy of every class that has samples."""
     import numpy as np
 
-    predicted, labels = trainer.predict(X), trainer.model.labels
+    predicted, names = trainer.predict(X), trainer.class_names
     samples, correct = np.bincount(y), np.bincount(y[predicted == y], minlength=int(y.max()) + 1)
     return [
         {
-            "class": int(c) if labels is None else labels[c],
+            "class": int(c) if names is None else names[c],
             "samples": int(samples[c]),
             "accuracy": float(correct[c] / samples[c]),
         }
@@ -85,6 +97,10 @@ def _print(document: dict[str, Any]) -> None:
     if document["accuracy"] is not None:
         rows["accuracy"] = percent(document["accuracy"])
     rows["loss"] = f"{document['loss']:.4f}"
+    if (held_out := document["held_out"]) is not None:
+        rows["note"] = held_out["note"]
+        if held_out["samples"]:
+            rows["held out"] = f"accuracy {percent(held_out['accuracy'])}, loss {held_out['loss']:.4f}"
     rows["speed"] = rate(document["samples_per_second"])
     print_rows(rows)
     if 0 < len(document["classes"]) <= CLASSES_SHOWN:

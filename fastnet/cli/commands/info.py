@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastnet.cli import options
+
+if TYPE_CHECKING:
+    from fastnet.models import Model
 
 LABELS_SHOWN = 20
 
@@ -78,6 +82,7 @@ def _peak() -> dict[str, Any]:
 
 
 def _model_facts(path: Path) -> dict[str, Any]:
+    from fastnet.inspection.inputs import described
     from fastnet.models import load_model
 
     model = load_model(path)
@@ -93,13 +98,22 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "input_scale": network.input_scale,
         "preprocessing": None
         if preprocessing is None
-        else {"shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        else {"kind": _kind(model), "shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        "inputs": described(_kind(model), network.input_scale, preprocessing),
         "loss": model.loss,
         "image_shape": model.image_shape,
         "labels": model.labels,
+        "feature_names": model.feature_names,
+        "label_name": model.label_name,
         "metrics": dict(model.metrics),
         "settings": dict(model.settings),
     }
+
+
+def _kind(model: Model) -> str | None:
+    """Return which preprocessing a model was trained with, where it was noted."""
+    kind = model.settings.get("preprocess")
+    return kind if isinstance(kind, str) else None
 
 
 def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
@@ -111,9 +125,10 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "model": facts["model"],
         "network": f"{sizes}, {facts['parameters']:,} {facts['dtype']} parameters",
         "loss": facts["loss"],
-        "inputs": f"times {facts['input_scale']:.6g}" + (", preprocessed" if facts["preprocessing"] else ""),
+        "inputs": facts["inputs"],
         "images": "x".join(map(str, shape)) if shape else "no",
-        "labels": ", ".join(labels[:LABELS_SHOWN]) + more if labels else "numbers from 0",
+        "labels": ", ".join(map(str, labels[:LABELS_SHOWN])) + more if labels else "numbers from 0",
+        "columns": _columns(facts["feature_names"], facts["label_name"]),
         "metrics": ", ".join(f"{name} {value:.6g}" for name, value in facts["metrics"].items()) or "none",
         "settings": _settings(facts["settings"]) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
@@ -121,9 +136,20 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
     return {name: _printable(text) for name, text in rows.items()}
 
 
+def _columns(features: Sequence[str] | None, label: str | None) -> str:
+    """Say what the columns of tables are called."""
+    from fastnet.validation.frames import listed
+
+    shown = "by position" if features is None else listed(features)
+    return shown if label is None else f"{shown}; labels in {label!r}"
+
+
 def _settings(settings: dict[str, Any]) -> str:
     """Say how a model was trained: what was set, without what the other lines tell and the history."""
-    told = ("sizes", "activations", "bias", "parameters", "dtype", "input_scale", "loss", "history")
+    told = (
+        "sizes", "activations", "bias", "parameters", "dtype", "input_scale", "preprocess", "loss", "trained_on",
+        "history",
+    )  # fmt: skip
     shown = []
     for name, value in settings.items():
         if name in told or value in (None, [], {}):

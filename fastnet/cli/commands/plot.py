@@ -81,6 +81,8 @@ def plot(
 
         needs_labels = kind in (Kind.confusion, Kind.mistakes)
         trial = open_trial(model, data, label, str(backend), threads, f"fastnet plot {kind}", needs_labels)
+        if needs_labels:
+            trial.note_held_out(str(kind))
         figure = _samples(kind, trial, index or 0, grid, seed)
     plots.save(figure, path)
     print(f"saved  {path}")

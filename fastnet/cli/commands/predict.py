@@ -47,7 +47,7 @@ def predict(
     """Predict labels or probabilities, and write them as CSV.
 
     Data with a test part, such as the MNIST files, is predicted there. It need not have labels; a label column
-    is left out of the features.
+    is left out. Columns are found by their names, in whatever order.
     """
     from fastnet.cli.model import load_data, open_model
     from fastnet.cli.output import check_writable
@@ -57,13 +57,13 @@ def predict(
     if submission is not None and (out != "-" or probabilities):
         raise ValueError(f"--submission is a file of labels, got {'--probabilities' if probabilities else '--out'} too")
     path = submission or (None if out == "-" else Path(out))
-    check_writable(path, model, data, "--out" if submission is None else "--submission")
+    check_writable(path, model, data, "--out" if submission is None else "--submission", "CSV")
 
     from fastnet.cli.data import test_part
     from fastnet.output.atomic import replacing
 
     trainer = open_model(model, backend, threads)
-    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False))
+    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False, drop_labels=True))
     header, rows = _table(trainer, X, probabilities) if submission is None else _submission(trainer, X)
     if path is None:
         _write(sys.stdout, header, rows)
@@ -77,24 +77,25 @@ def predict(
 
 
 def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tuple[list[str], list[list[str]]]:
-    values = trainer.predict_proba(X) if probabilities else trainer.predict(X)
-    is_label = values.dtype.kind == "i"
-    if is_label and values.ndim == 1:
+    from fastnet.inspection.classes import class_probabilities
+
+    values = class_probabilities(trainer, X) if probabilities else trainer.predict(X)
+    if not probabilities and trainer.model.n_classes is not None:
         return ["label"], [[text] for text in trainer.names_of(values.tolist())]
+    is_label = values.dtype.kind == "i"
     name = "probability" if probabilities else "label" if is_label else "output"
     digits = {4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
     form = "%d" if is_label else digits[values.dtype.itemsize]
     rows = [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
-    if values.ndim == 1:
-        return [name], rows
-    columns = range(values.shape[1])
-    return [f"{name}_{column}" for column in (trainer.names_of(columns) if probabilities else columns)], rows
+    return [name] if values.ndim == 1 else [
+        f"{name}_{column}" for column in trainer.output_names(values.shape[1])
+    ], rows
 
 
 def _submission(trainer: SavedModel, X: npt.NDArray[Any]) -> tuple[list[str], list[list[str]]]:
-    labels = trainer.predict(X)
-    if labels.ndim != 1 or labels.dtype.kind != "i":
+    if trainer.model.n_classes is None:
         raise ValueError("--submission needs a model that predicts one label a sample")
+    labels = trainer.predict(X)
     return ["ImageId", "Label"], [[str(i), text] for i, text in enumerate(trainer.names_of(labels.tolist()), 1)]
 
 

@@ -57,11 +57,13 @@ def recipes(
 
 
 def _show(name: str | None, json: bool) -> int:
+    from fastnet.cli.errors import as_typed
     from fastnet.cli.output import answer, print_rows
     from fastnet.recipes import RECIPES, find_recipe
 
     if name is not None:
-        recipe = find_recipe(name)
+        with as_typed({"recipe": "NAME"}):
+            recipe = find_recipe(name)
         return answer(recipe.as_json(), json, lambda _: print_rows(recipe.explain()))
     return answer({"recipes": [recipe.as_json() for recipe in RECIPES.values()]}, json, _print_all)
 
@@ -133,6 +135,8 @@ def _measured(
 
 
 def _chosen(names: str | None) -> list[str]:
+    from fastnet.cli.errors import as_typed
     from fastnet.recipes import RECIPES, find_recipe
 
-    return list(RECIPES) if names is None else [find_recipe(name.strip()).name for name in names.split(",")]
+    with as_typed({"recipe": "--names"}):
+        return list(RECIPES) if names is None else [find_recipe(name.strip()).name for name in names.split(",")]

@@ -41,7 +41,7 @@ def write_page(
     from fastnet.cli.settings import check_threads
 
     check_threads(backend, threads)
-    check_writable(out, model, data)
+    check_writable(out, model, data, kind="a report")
 
     from fastnet.cli.trial import open_trial
     from fastnet.inspection import documents
@@ -55,6 +55,7 @@ def write_page(
         out, shown, trial.X, trial.y, name=data.name or str(data), training=run, labels=trial.labels,
         feature_names=trial.feature_names, backend=str(backend), n_threads=threads,
     )  # fmt: skip
+    trial.note_held_out("report")
     print(f"saved  {out}")
     return 0
 

@@ -55,6 +55,8 @@ def show(
     from fastnet.cli.trial import checked_indices, open_trial
 
     trial = open_trial(model, data, label, str(backend), threads, "fastnet show", require_labels=wrong)
+    if wrong:
+        trial.note_held_out("--wrong")
     chosen = _mistakes(trial, count or 3) if wrong else checked_indices(indices, len(trial.X))
     probabilities = trial.probabilities(chosen) if chosen else trial.X[:0]
     head = {"model": str(model), "data": str(data), "part": trial.part}

@@ -30,6 +30,7 @@ def arrays_of(data: Dataset) -> dict[str, Array]:
         "y_test": data.y_test,
         "label_names": None if data.label_names is None else np.array(data.label_names, np.str_),
         "feature_names": None if data.feature_names is None else np.array(data.feature_names, np.str_),
+        "label_name": None if data.label_name is None else np.array([data.label_name], np.str_),
     }
     return {key: array for key, array in arrays.items() if array is not None}
 

@@ -124,7 +124,7 @@ def _opened(path: Path, mmap: bool) -> Iterator[Archive]:
 def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
     """Read ``x_train, y_train, x_test, y_test`` (Keras), ``train_images, ...`` (MedMNIST) or ``X, y``.
 
-    ``label_names`` and ``feature_names`` are arrays of text.
+    ``label_names``, ``feature_names`` and ``label_name``, of one element, are arrays of text.
     """
     with open_binary(path):
         pass  # errors of opening keep their type: below, an OSError means a damaged archive
@@ -136,10 +136,11 @@ def read_npz(path: Path, require_labels: bool, mmap: bool = False) -> Dataset:
         X, X_test = archive.read(keys[0], True), archive.read(keys[2], True)
         y, y_test = archive.read(keys[1]), archive.read(keys[3])
         label_names, feature_names = archive.names("label_names"), archive.names("feature_names")
+        label_name = archive.names("label_name")
     assert X is not None
     return checked_dataset(
         str(path), X, y, X_test, y_test, name=stem(path), require_labels=require_labels,
-        feature_names=feature_names, label_names=label_names,
+        feature_names=feature_names, label_names=label_names, label_name=label_name[0] if label_name else None,
     )  # fmt: skip
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from fastnet.datasets.columns import Label, listed, position
+from fastnet.datasets.columns import Label, Wanted, position
 from fastnet.datasets.csv.numbers import number
 from fastnet.datasets.files import one_line
 from fastnet.validation.contents import HEAD_BYTES, check_kind
+from fastnet.validation.frames import listed
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""What cells of files that are no CSV are separated by."""
+
+_FEW = 10
+"""Numbers that could rise by chance."""
 
 _MAX_LINE_BYTES = 1 << 26
 _UNNAMED = re.compile(r"Unnamed: \d+(_level_\d+)?(\.\d+)*")
@@ -26,7 +36,7 @@ def read_line(stream: io.BufferedIOBase, where: str) -> bytes:
     return line
 
 
-def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[list[str], bytes]:
+def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[list[str], bytes]:
     """Return the names of the columns and the first line if it is a row: then columns are called by their position."""
     where = f"{path}: line 1"
     line = read_line(stream, where)
@@ -43,12 +53,28 @@ def read_header(stream: io.BufferedIOBase, path: Path, label: Label) -> tuple[li
         raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
     if not any(cells):
         raise ValueError(f"{where}: blank line, expected a header of column names")
-    if _is_row(cells, label):
+    if len(cells) == 1:
+        _check_separator(text, where)
+    if not wanted.are_header(cells) and _is_row(cells, wanted.labels):
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
     repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
         raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once")
+    if _may_be_row(cells):
+        warnings.warn(
+            f"{where}: taken for the names of columns, {listed(cells)}, some of which are numbers; if it is a row of "
+            "data, put a line of names before it, or give the label column by position",
+            stacklevel=2,
+        )
     return cells, b""
+
+
+def _check_separator(text: str, where: str) -> None:
+    """Refuse a line that something else than commas separates."""
+    counts = {name: text.count(sign) for sign, name in SEPARATORS.items()}
+    name = max(counts, key=lambda one: counts[one])
+    if counts[name] and not text.startswith('"'):
+        raise ValueError(f"{where}: {counts[name]} {name} and no comma, expected cells separated by commas")
 
 
 def index_columns(names: list[str]) -> list[int]:
@@ -66,14 +92,22 @@ def _leading(names: list[str]) -> int:
     return next((i for i, name in enumerate(names) if name and not _UNNAMED.fullmatch(name)), len(names))
 
 
-def _is_row(cells: list[str], label: Label) -> bool:
+def _may_be_row(cells: list[str]) -> bool:
+    """Whether some names are numbers, as in a row; columns may be counted beside a name, or be years or wavelengths."""
+    numbers = [value for cell in cells if (value := number(cell)) is not None]
+    if _leading(cells) or not numbers:
+        return False
+    counted = len(numbers) < len(cells) and numbers in ([*range(len(numbers))], [*range(1, len(numbers) + 1)])
+    rising = len(numbers) >= _FEW and all(a < b for a, b in pairwise(numbers))
+    return not (counted or rising)
+
+
+def _is_row(cells: list[str], labels: Sequence[Label]) -> bool:
     """Whether all cells, but perhaps that of a label known by position, are numbers.
 
     0, 1, 2, ... are a header nevertheless: pandas calls columns so that have no names.
     """
-    if label in cells and position(label) is None:
-        return False
-    index = position(label)
+    index = next((place for label in labels if (place := position(label)) is not None), None)
     if index is not None and -len(cells) <= index < len(cells) and number(cells[index]) is None:
         cells = [cell for column, cell in enumerate(cells) if column != index % len(cells)]
     return all(number(cell) is not None for cell in cells) and cells != [str(i) for i in range(len(cells))]

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from fastnet.datasets.columns import Label, label_column
+from fastnet.datasets.columns import Label, Wanted
 from fastnet.datasets.csv.block import BlockParser
 from fastnet.datasets.csv.header import index_columns, read_header, read_line
 from fastnet.datasets.csv.numbers import TRUTHS, number
@@ -119,7 +120,8 @@ def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True
     Notes
     -----
     The first line is taken for a row, not for a header, if all its cells are numbers, but perhaps that of a label
-    known by position. 0, 1, 2, ... are a header nevertheless, since pandas writes that for columns without names.
+    known by position. 0, 1, 2, ... are a header nevertheless, since pandas writes that for columns without names. A
+    header that has numbers among its names, and could as well be a row, is warned of.
 
     Large files of decimal fractions are parsed by pyarrow if it is installed, to the same values.
 
@@ -137,30 +139,32 @@ def read_csv(path: PathLike, label: Label = "label", require_labels: bool = True
     >>> data.y.tolist(), data.label_names
     ([1, 0], ('elm', 'oak'))
     """
-    return read_columns(Path(path), label, require_labels)
+    return read_columns(Path(path), Wanted((label,), require_labels))
 
 
-def read_columns(path: Path, label: Label, require_labels: bool, n_features: int | None = None) -> Dataset:
-    """Read a CSV file; one of exactly `n_features` columns has no label that is known by position."""
+def read_columns(path: Path, wanted: Wanted) -> Dataset:
+    """Read a CSV file."""
     with open_binary(path) as stream:
-        return parse_table(stream, path, label, require_labels, n_features)
+        return parse_table(stream, path, wanted)
 
 
-def parse_table(
-    stream: io.BufferedIOBase, path: Path, label: Label, require_labels: bool, n_features: int | None = None
-) -> Dataset:
+def parse_table(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> Dataset:
     """Read an open CSV file, or a stream of one; the index of a frame of pandas is no feature."""
-    names, row = read_header(stream, path, label)
+    names, row = read_header(stream, path, wanted)
     index = [] if row else index_columns(names)
     hint = " (line 1 is all numbers, a row: expected a position, such as 0 or -1)" if row else ""
-    expected = None if n_features is None else n_features + len(index)
-    column = label_column(names, label, require_labels, f"{path}: line 1", expected, hint)
-    ignored = tuple(i for i in index if i != column)
-    features = tuple(name for i, name in enumerate(names) if i != column and i not in ignored)
-    if not features:
-        raise ValueError(f"{path}: line 1: no features: all columns are labels or the index of pandas")
+    column, places = wanted.choose(names, index, f"{path}: line 1", hint, named=not row)
+    ignored = tuple(sorted(set(range(len(names))) - {column, *places}))
     X, y = _parse(stream, BlockParser(path, names, column, ignored), row)
+    order, features = np.argsort(np.argsort(places)), tuple(names[i] for i in places)
     return checked_dataset(
-        str(path), X, y, name=stem(path), require_labels=require_labels, image_shape=image_shape(features, X),
-        feature_names=None if row else features,
+        str(path), in_order(X, order), y, name=stem(path), require_labels=wanted.require_labels,
+        image_shape=image_shape(features, X), feature_names=None if row else features,
+        label_name=None if column is None else names[column],
     )  # fmt: skip
+
+
+def in_order(X: Array, order: npt.ArrayLike) -> Array:
+    """Return columns in some order: as they are, where it is theirs already."""
+    places = np.asarray(order)
+    return X if np.array_equal(places, np.arange(X.shape[1])) else X[:, places]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.datasets.columns import listed
 from fastnet.datasets.files import one_line
 from fastnet.datasets.labels import Array
+from fastnet.validation.frames import listed
 
 # Columns become rows in pieces of so many samples: a piece of hundreds of columns stays in the cache.
 _PIECE_ROWS = 4096
@@ -76,11 +76,10 @@ def label_array(cells: Any, where: str) -> Array:
     return np.asarray(_plain(cells).to_numpy())
 
 
-def feature_array(table: Any, names: Sequence[str], where: str) -> Array:
+def feature_array(table: Any) -> Array:
     """Return the columns as an array: uint8 if they are integers that fit, else float32, or float64 if one is that."""
     import pyarrow as pa
 
-    _check_numbers(table, names, where)
     table = pa.table([_plain(cells) for cells in table.columns], names=[str(i) for i in range(table.num_columns)])
     kinds = table.schema.types
     dtype: type[np.generic] = np.float64 if pa.float64() in kinds else np.float32
@@ -107,7 +106,7 @@ def _plain(cells: Any) -> Any:
     return cells.cast(pa.float64()) if pa.types.is_decimal(cells.type) else cells
 
 
-def _check_numbers(table: Any, names: Sequence[str], where: str) -> None:
+def check_numbers(table: Any, names: Sequence[str], where: str) -> None:
     """Refuse columns that cannot be features, all of them by name."""
     kinds = [decoded(table.column(i).slice(0, 0)).type for i in range(table.num_columns)]
     wrong = [(name, kind) for name, kind in zip(names, kinds, strict=True) if not is_number(kind)]

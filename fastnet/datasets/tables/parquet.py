@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fastnet.datasets.columns import Label, label_column
+from fastnet.datasets.columns import Wanted
 from fastnet.datasets.csv.reader import image_shape
 from fastnet.datasets.dataset import Dataset, checked_dataset
 from fastnet.datasets.files import one_line, open_binary, read_at_most, stem
 from fastnet.datasets.labels import Array
-from fastnet.datasets.tables.arrow import decoded, feature_array, index_columns, label_array
+from fastnet.datasets.tables.arrow import check_numbers, decoded, feature_array, index_columns, label_array
+from fastnet.validation.frames import listed
 
 PARQUET_MAGIC = b"PAR1"
 FEATHER_MAGIC = b"ARROW1"
@@ -27,7 +29,7 @@ def parquet_module(where: str, kind: str = "Parquet") -> ModuleType:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ModuleNotFoundError(f"{where}: {kind} needs pyarrow: pip install 'fastnet[data]'") from error
+        raise ModuleNotFoundError(f"{where}: {kind} needs pyarrow: pip install pyarrow") from error
     module: ModuleType = pyarrow.parquet
     return module
 
@@ -37,24 +39,24 @@ def kind_of_table(head: bytes) -> str | None:
     return next((kind for magic, kind in MAGICS.items() if head.startswith(magic)), None)
 
 
-def read_parquet(path: Path, label: Label, require_labels: bool, n_features: int | None = None) -> Dataset:
+def read_parquet(path: Path, wanted: Wanted) -> Dataset:
     """Read a table whose label column holds integers from 0 or names, and whose other columns hold numbers.
 
     The index of a frame of pandas is no feature.
     """
     table = _read_table(path)
     names = list(table.column_names)
-    index = index_columns(table)
-    expected = None if n_features is None else n_features + len(index)
-    column = label_column(names, label, require_labels, str(path), expected)
-    features = [i for i, name in enumerate(names) if i != column and name not in index]
-    if not features:
-        raise ValueError(f"{path}: no features: all of the {len(names)} columns are labels or the index of pandas")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(f"{path}: duplicated column names: {listed(repeated)}, expected each once")
+    index = [names.index(name) for name in index_columns(table)]
+    column, features = wanted.choose(names, index, str(path))
     feature_names = tuple(names[i] for i in features)
     X, y = _arrays(table, names, features, column, path)
     return checked_dataset(
-        str(path), X, y, name=stem(path), require_labels=require_labels, image_shape=image_shape(feature_names, X),
-        feature_names=feature_names,
+        str(path), X, y, name=stem(path), require_labels=wanted.require_labels,
+        image_shape=image_shape(feature_names, X), feature_names=feature_names,
+        label_name=None if column is None else names[column],
     )  # fmt: skip
 
 
@@ -65,12 +67,13 @@ def _arrays(
     from pyarrow import ArrowException
 
     try:
+        check_numbers(table.select(features), [names[i] for i in features], str(path))
         for i in features if column is None else [column, *features]:
             _check_no_gaps(decoded(table.column(i)), names[i], path)
         y = None
         if column is not None:
             y = label_array(table.column(column), f"{path}: column {one_line(names[column], 40)!r}")
-        return feature_array(table.select(features), [names[i] for i in features], str(path)), y
+        return feature_array(table.select(features)), y
     except ArrowException as error:
         raise TypeError(f"{path}: columns that cannot be numbers: {one_line(error)}") from error
 

@@ -69,21 +69,16 @@ class Converged(Callback):
 def callbacks_of(model: Any, tasks: Tasks | None, first: list[Callback], last: list[Callback]) -> Callbacks:
     """Return whom an estimator tells of its fit: its own, scikit-learn's, the user's, the clock, and a progress bar."""
     told = [*first, *([tasks] if tasks else []), *checks.callbacks(model.callbacks), *rules(None, model.max_time)]
-    if shows_bar(model):
+    if model.progress_bar:
         from fastnet.estimators.fitting.progress import ProgressBar
 
         told.append(ProgressBar(model.max_iter))
     return Callbacks(model, [*told, *last])
 
 
-def shows_bar(model: Any) -> bool:
-    """Tell whether a progress bar takes the place of lines."""
-    return model.verbose is not True and model.verbose >= 2
-
-
 def say(model: Any, message: str) -> None:
-    """Print for `verbose` of 1."""
-    if model.verbose and not shows_bar(model):
+    """Print for `verbose`, which any number may ask for."""
+    if model.verbose:
         print(message)
 
 

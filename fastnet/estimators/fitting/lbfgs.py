@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from fastnet.estimators.fitting.convergence import callbacks_of, say
 from fastnet.estimators.fitting.tasks import Tasks
-from fastnet.estimators.validation import inputs
+from fastnet.estimators.parameters import views
+from fastnet.estimators.validation import inputs, weights_of
 from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import Epoch
 from fastnet.training.samples import Samples
@@ -63,6 +65,25 @@ class Objective:
                 gradient += share * part
         layers, gradients = passes.layers_of(parameters, self.sizes), passes.layers_of(gradient, self.sizes)
         return loss + passes.add_penalty(layers, gradients, self.l2, total), gradient
+
+
+def loss_gradient(model: Any, packed: Any, X: Any, y: Any, weights: Any) -> tuple[float, Vector]:
+    """Return the loss and its gradient for parameters that a model is given; all weights come before all biases."""
+    sizes, packed = model._sizes(), np.asarray(packed, np.float64)
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    if packed.shape != (n_weights + sum(sizes[1:]),):
+        raise ValueError(
+            f"packed_coef_inter must be {n_weights} weights and {sum(sizes[1:])} biases, got {packed.shape}"
+        )
+    model._own_parameters()
+    cuts = np.cumsum([n_in * n_out for n_in, n_out in pairwise(sizes)] + list(sizes[1:-1]))
+    parts = np.split(packed, cuts)
+    for own, part in zip((*model.coefs_, *model.intercepts_), parts, strict=True):
+        own[...] = part.reshape(own.shape)
+    samples = Samples(X, model._encoded(y), weights_of(weights, len(y)))
+    loss, gradient = Objective(model, samples)(model._flat().astype(np.float64))
+    coefs, intercepts = views(gradient, sizes)
+    return loss, np.concatenate([part.ravel() for part in (*coefs, *intercepts)])
 
 
 def minimize(model: Any, samples: Samples) -> None:

@@ -1,4 +1,4 @@
-"""A progress bar for fits with `verbose=2`."""
+"""A progress bar for fits with `progress_bar=True`."""
 
 from __future__ import annotations
 

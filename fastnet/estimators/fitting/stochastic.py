@@ -20,6 +20,7 @@ from fastnet.training.plan import Plan
 from fastnet.training.samples import Samples
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.state import TrainingState
+from fastnet.validation import training as checks
 
 Array = npt.NDArray[Any]
 
@@ -40,19 +41,54 @@ class Solver:
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the epoch that comes next."""
-        return self.rates.rate()
+        """The rate of the epoch that comes next; by Adam that of the last step, with its correction of the means' bias.
+
+        So it is in scikit-learn. What it is set to holds until a schedule changes it.
+        """
+        rate, step, optimizer = self.rates.rate(), self.state.step, self.optimizer
+        if not isinstance(optimizer, Adam | AdamW) or not step:
+            return rate
+        return float(rate * np.sqrt(1 - optimizer.beta2**step) / (1 - optimizer.beta1**step))
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.learning_rate_init = value
+
+    @property
+    def learning_rate_init(self) -> float:
+        """The rate that schedules begin with."""
+        return self.rates.initial
+
+    @learning_rate_init.setter
+    def learning_rate_init(self, value: float) -> None:
+        checks.positive("learning_rate", value)
+        self.rates.initial = self.rates.current = float(value)
 
     def own(self, parameters: Array) -> TrainingState:
-        """Return the state with an estimator's parameters, out of read-only memory such as that of a mapped file."""
-        self.state.parameters = parameters
-        vectors = self.state.vectors.items()
-        self.state.vectors = {name: one if one.flags.writeable else np.array(one) for name, one in vectors}
-        return self.state
+        """Return the state with an estimator's parameters, out of read-only memory such as that of a mapped file.
+
+        Weights set by hand may be of another dtype; if there are more or fewer of them, nothing is known of their past.
+        """
+        state = self.state
+        if any(one.size != parameters.size for one in state.vectors.values()):
+            state = self.state = TrainingState.begin(parameters, TrainingSettings(self.optimizer))
+        state.parameters = parameters
+        for name, one in state.vectors.items():
+            if not one.flags.writeable or one.dtype != parameters.dtype:
+                state.vectors[name] = np.array(one, parameters.dtype)
+        return state
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the parameters, which the estimator stores."""
         return {**vars(self), "state": replace(self.state, parameters=np.empty(0))}
+
+
+def records(model: Any) -> dict[str, Any]:
+    """Return what the epochs of an estimator are noted in, as it is before the first one."""
+    return {
+        "loss_curve_": [], "_no_improvement_count": 0, "best_loss_": None if model.early_stopping else np.inf,
+        "validation_scores_": None, "validation_loss_curve_": None, "best_validation_score_": None,
+    }  # fmt: skip
 
 
 class ShuffledRows:

@@ -12,13 +12,13 @@ from fastnet.kernels.codegen.vectors import HALF_BITS
 from fastnet.kernels.runtime.arrays import to_read
 from fastnet.kernels.runtime.claims import claim, done, leave, partition
 from fastnet.kernels.tile.moves import transpose_square
-from fastnet.kernels.tile.operands import Epilogue, Operand
+from fastnet.kernels.tile.operands import Epilogue, Operand, below
 from fastnet.kernels.tile.packing import VECTOR_BYTES
 from fastnet.kernels.tile.strided import (
     MOST_VECTORS,
-    pack_1,
-    pack_2,
-    pack_3,
+    pack_by_1,
+    pack_by_2,
+    pack_by_3,
     rows_by_1,
     rows_by_2,
     rows_by_3,
@@ -26,9 +26,12 @@ from fastnet.kernels.tile.strided import (
     rows_by_part,
 )  # fmt: skip
 
-BLOCK_BYTES = 64 * 1024
-"""Bytes of a micro-panel of B that are used for some rows of A before the next. More than a first-level cache holds:
-read in order from the second one it is as fast, and C is read and written less often than in shorter pieces."""
+BLOCK_BYTES = 64 * 1024 if VECTOR_BYTES == 64 else 24 * 1024
+"""Bytes of a micro-panel of B that are used for some rows of A before the next. With wide vectors more than a
+first-level cache holds: read in order from the second one it is as fast, and C is read and written less often."""
+
+BLOCK_BYTES_OF_A = 32 * 1024
+"""Bytes of A in a block of rows, about, where micro-panels of B are not packed."""
 
 SHORT_BLOCK_BYTES = 16 * 1024
 """The same where the columns of A lie one after the other: each line of it then holds elements of several tiles, and
@@ -40,8 +43,9 @@ MOST_ROWS = 16
 DIRECT_BYTES = 256 * 1024 if VECTOR_BYTES == 64 else 32 * 1024
 """Bytes of B up to which micro-panels of it are not packed: wide ones may lie far apart for longer."""
 
-BRIEF_ROWS, BRIEF_BYTES = (384, 4 * 1024 * 1024) if VECTOR_BYTES == 64 else (128, 400 * 1024)
-"""Rows for which packing never pays, and bytes of B up to which that is so: they read B too few times."""
+BRIEF_ROWS, BRIEF_BYTES = (384, 4 * 1024 * 1024) if VECTOR_BYTES == 64 else (0, 0)
+"""Rows for which packing never pays, and bytes of B up to which that is so: they read B too few times. Narrow vectors
+of rows that lie far apart fall on few sets of a first-level cache, so that they are packed nevertheless."""
 
 FEWEST_ROWS = 32
 """Rows for which a micro-panel is packed, at least."""
@@ -54,6 +58,7 @@ MOST_COLUMNS = 1024
 """Columns that a thread takes at once: of B, so many are packed for blocks of rows that follow one another."""
 
 
+@inlined
 def depth_steps(depth: int, is_transposed: bool) -> int:
     """Count the steps of the reduction for which micro-panels of B are used before the next; A may be transposed."""
     steps = (SHORT_BLOCK_BYTES if is_transposed else BLOCK_BYTES) // (MOST_VECTORS * VECTOR_BYTES)
@@ -61,15 +66,14 @@ def depth_steps(depth: int, is_transposed: bool) -> int:
     return max(1, (depth + n_blocks - 1) // n_blocks)
 
 
-_depth_steps = inlined(depth_steps)
-
-
+@inlined
 def is_direct(n_rows: int, n_bytes: int) -> bool:
     """Tell whether a B of so many bytes is read as it lies, if it lies row by row."""
     return n_rows < FEWEST_ROWS or n_bytes <= DIRECT_BYTES or (n_rows <= BRIEF_ROWS and n_bytes <= BRIEF_BYTES)
 
 
-def room_for(shape: tuple[int, ...], itemsize: int, is_turned: bool) -> int:
+@kernel
+def room_for(shape: tuple[int, int, int], itemsize: int, is_turned: bool) -> int:
     """Count the elements that a thread needs to pack micro-panels, for (rows, depth, columns); 0 if it need not.
 
     A B that is turned, so that its columns lie one after the other, is transposed as a whole instead if it is small.
@@ -95,33 +99,29 @@ class Room(NamedTuple):
 
 
 @inlined
-def _pack(b: Any, depth: int, count: int, last: int, n_columns: int, room: Any) -> None:
-    """Copy a micro-panel of B, row after row."""
-    if b.column_stride != 1:
-        _pack_columns(b, depth, count, last, n_columns, room.array[room.start :])
-        return
-    target = Operand(room.array, room.start, n_columns, 1)
-    if count == MOST_VECTORS:
-        pack_3(b, depth, target, last)
-    elif count == MOST_VECTORS - 1:
-        pack_2(b, depth, target, last)
-    else:
-        pack_1(b, depth, target, last)
-
-
-@inlined
-def _pack_columns(b: Any, depth: int, count: int, last: int, n_columns: int, target: Any) -> None:
+def _pack_columns(b: Any, depth: int, count: int, last: int, packed: Any) -> None:
     """Copy a micro-panel of B that lies column by column: squares of vectors, transposed, and what is left."""
+    target, n_columns = packed.array, packed.row_stride
     side = VECTOR_BYTES // target.itemsize
     whole = depth // side * side
     for i in range(count):
         column = last if i == count - 1 else i * side
-        start = b.start + column * b.column_stride
+        start, place = b.start + column * b.column_stride, packed.start + column
         for k in range(0, whole, side):
-            transpose_square(b.array, start + k, b.column_stride, target, k * n_columns + column, n_columns)
+            transpose_square(b.array, start + k, b.column_stride, target, place + k * n_columns, n_columns)
     for k in range(whole, depth):
         for j in range(n_columns):
-            target[k * n_columns + j] = b.array[b.start + k + j * b.column_stride]
+            target[packed.start + k * n_columns + j] = b.array[b.start + k + j * b.column_stride]
+
+
+@inlined
+def _multiply_and_pack(a: Any, b: Any, depth: int, c: Any, count: int, last: int, epilogue: Any, packed: Any) -> Any:
+    """Multiply the first rows of A by a micro-panel of B, copy that row after row, and return how many rows."""
+    if count == MOST_VECTORS:
+        return pack_by_3(a, b, depth, c, last, epilogue, packed)
+    if count == MOST_VECTORS - 1:
+        return pack_by_2(a, b, depth, c, last, epilogue, packed)
+    return pack_by_1(a, b, depth, c, last, epilogue, packed)
 
 
 @inlined
@@ -148,18 +148,22 @@ def _multiply_panels(a: Any, b: Any, depth: int, c: Any, shape: tuple[int, int],
         last = min((end - 1) * lanes, n_columns - lanes) - column
         first = end
         b_panel = Operand(b.array, b.start + column * b.column_stride, b.row_stride, b.column_stride)
-        if room.array.size > 0:
-            if not room.is_filled:
-                _pack(b_panel, depth, count, last, last + lanes, Room(room.array, room.written, start, False))
-            b_panel = Operand(room.written, start, last + lanes, 1)
-        c_panel = Operand(c.array, c.start + column, c.row_stride, c.column_stride)
         own = Epilogue(epilogue.bias, epilogue.start + column, epilogue.relu, epilogue.accumulate)
+        c_panel, n_done = Operand(c.array, c.start + column, c.row_stride, c.column_stride), 0
+        if room.array.size > 0:
+            packed = Operand(room.array, start, last + lanes, 1)
+            if not room.is_filled and b.column_stride != 1:
+                _pack_columns(b_panel, depth, count, last, packed)
+            elif not room.is_filled:
+                n_done = _multiply_and_pack(a, b_panel, depth, c_panel, count, last, own, packed)
+            b_panel = Operand(room.written, start, last + lanes, 1)
+        a_rows, c_rows = below(a, n_done), below(c_panel, n_done)
         if count == MOST_VECTORS:
-            rows_by_3(a, b_panel, depth, c_panel, n_rows, last, own)
+            rows_by_3(a_rows, b_panel, depth, c_rows, n_rows - n_done, last, own)
         elif count == MOST_VECTORS - 1:
-            rows_by_2(a, b_panel, depth, c_panel, n_rows, last, own)
+            rows_by_2(a_rows, b_panel, depth, c_rows, n_rows - n_done, last, own)
         else:
-            rows_by_1(a, b_panel, depth, c_panel, n_rows, last, own)
+            rows_by_1(a_rows, b_panel, depth, c_rows, n_rows - n_done, last, own)
 
 
 @inlined
@@ -172,21 +176,21 @@ def multiply_matrix(
     that cache too.
     """
     n_rows, n_columns = shape
-    steps = _depth_steps(depth, a.column_stride != 1)
-    rows = max(1, BLOCK_BYTES // (2 * steps * c.array.itemsize)) // MOST_ROWS * MOST_ROWS + MOST_ROWS
+    steps = depth_steps(depth, a.column_stride != 1)
+    rows = max(1, BLOCK_BYTES_OF_A // (steps * c.array.itemsize)) // MOST_ROWS * MOST_ROWS + MOST_ROWS
     if room.array.size > 0:
         n_blocks = max(1, (n_rows + LONG_ROWS // 2) // LONG_ROWS)
         rows = (n_rows + n_blocks * MOST_ROWS - 1) // (n_blocks * MOST_ROWS) * MOST_ROWS
     for begin in range(0, max(depth, 1), steps):
         count, is_last = min(steps, depth - begin), begin + steps >= depth
         own = Epilogue(bias[: bias.size if is_last else 0], 0, relu and is_last, begin > 0)
-        below = Operand(b.array, b.start + begin * b.row_stride, b.row_stride, b.column_stride)
+        b_rows = Operand(b.array, b.start + begin * b.row_stride, b.row_stride, b.column_stride)
         for i in range(0, n_rows, rows):
             a_at = a.start + i * a.row_stride + begin * a.column_stride
             a_rows = Operand(a.array, a_at, a.row_stride, a.column_stride)
             c_rows = Operand(c.array, c.start + i * c.row_stride, c.row_stride, c.column_stride)
             panels = Room(room.array, room.written, count if rows < n_rows else 0, i > 0)
-            _multiply_panels(a_rows, below, count, c_rows, (min(rows, n_rows - i), n_columns), own, panels)
+            _multiply_panels(a_rows, b_rows, count, c_rows, (min(rows, n_rows - i), n_columns), own, panels)
 
 
 @inlined

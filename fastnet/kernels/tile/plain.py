@@ -14,13 +14,16 @@ import numpy as np
 from fastnet.compiler.policy import called, inlined, kernel
 from fastnet.kernels.codegen import elementary
 from fastnet.kernels.runtime.arrays import in_a_row
-from fastnet.kernels.tile.direct import Room, is_direct, multiply_matrix, transpose
+from fastnet.kernels.tile.direct import MOST_COLUMNS, Room, is_direct, multiply_matrix, room_for, transpose
 from fastnet.kernels.tile.operands import Operand
 from fastnet.kernels.tile.products import FLOP_PER_THREAD
 from fastnet.validation.operations import FLOAT32, FLOAT64
 
 MOST_PRODUCTS = FLOP_PER_THREAD - 1
 """Multiply-adds up to which a call is plain: for more, two threads would be worth it."""
+
+REFUSED = -1
+"""What a kernel returns that has done nothing, and will not."""
 
 ndarray = np.ndarray
 
@@ -48,7 +51,10 @@ def multiply_plainly(a: Any, b: Any, out: Any, bias: Any = NONE_32, relu: bool =
         bias = none
     elif n_dims != 2 or not _are_like((bias,), (NONE_32,), dtype) or bias.size == 0:
         return None
-    return out if _plain_product(a, b, bias, out, relu, 1) else None
+    needed = _plain_product(a, b, bias, out, relu, none, 1)
+    if needed > 0:
+        needed = _plain_product(a, b, bias, out, relu, np.empty(needed, dtype), 1)
+    return out if needed == 0 else None
 
 
 def gradients_plainly(dc: Any, a: Any, b: Any, out: Any) -> Any:
@@ -104,9 +110,6 @@ def _are_like(arrays: Any, others: Any, dtype: Any) -> bool:
     return True
 
 
-_is_direct = inlined(is_direct)
-
-
 @inlined
 def _overlap(x: Any, y: Any) -> bool:
     first, second = np.int64(x.ctypes.data), np.int64(y.ctypes.data)
@@ -122,33 +125,38 @@ def _overlap_any(x: Any, dc: Any, a: Any, b: Any, y: Any) -> bool:
 def _is_plain(n_items: int, shape: tuple[int, int, int], itemsize: int) -> bool:
     """Tell whether products are few, and no B is one of which micro-panels would be packed."""
     m, k, n = shape
-    return 0 < n_items * m * k * n <= MOST_PRODUCTS and _is_direct(m, k * n * itemsize)
+    return 0 < n_items * m * k * n <= MOST_PRODUCTS and is_direct(m, k * n * itemsize)
 
 
 @called
-def _multiply_stack(a: Any, b: Any, bias: Any, c: Any, shape: tuple[int, int, int], relu: bool, one: int) -> None:
-    (m, k, n), room = shape, Room(bias[:0], bias[:0], 0, False)
+def _multiply_stack(
+    a: Any, b: Any, bias: Any, c: Any, shape: tuple[int, int, int], relu: bool, room: Any, one: int
+) -> None:  # fmt: skip
+    (m, k, n), panels = shape, Room(room, room, 0, False)
     for s in range(c.size // (m * n)):
         a_rows, b_rows = Operand(a, s * m * k, k, one), Operand(b, s * k * n, n, 1)
-        multiply_matrix(a_rows, b_rows, k, Operand(c, s * m * n, n, 1), (m, n), bias, relu, room)
+        multiply_matrix(a_rows, b_rows, k, Operand(c, s * m * n, n, 1), (m, n), bias, relu, panels)
 
 
 @kernel
-def _plain_product(a: Any, b: Any, bias: Any, c: Any, relu: bool, one: int) -> bool:
-    """Multiply stacks of matrices and tell that it is done, or do nothing.
+def _plain_product(a: Any, b: Any, bias: Any, c: Any, relu: bool, room: Any, one: int) -> int:
+    """Multiply stacks of matrices and return 0, or do nothing: return the elements of room that it needs, or -1.
 
     The last number is 1, the distance of elements: with a constant there, LLVM would load vectors of A and take them
     apart, which takes half as long again.
     """
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     if b.shape[-2] != k or c.shape[-2] != m or c.shape[-1] != n or a.shape[:-2] != b.shape[:-2]:
-        return False
-    if a.shape[:-2] != c.shape[:-2] or not _is_plain(a.size // max(m * k, 1), (m, k, n), c.itemsize):
-        return False
+        return REFUSED
+    if a.shape[:-2] != c.shape[:-2] or not 0 < a.size * n <= MOST_PRODUCTS:
+        return REFUSED
     if (bias.size != 0 and bias.size != n) or _overlap(c, a) or _overlap(c, b) or _overlap(c, bias):
-        return False
-    _multiply_stack(in_a_row(a), in_a_row(b), bias, in_a_row(c), (m, k, n), relu, one)
-    return True
+        return REFUSED
+    needed = room_for((m, k, n), c.itemsize, False)
+    if room.size < needed:
+        return needed if n <= MOST_COLUMNS else REFUSED
+    _multiply_stack(in_a_row(a), in_a_row(b), bias, in_a_row(c), (m, k, n), relu, room[:needed], one)
+    return 0
 
 
 @inlined

@@ -90,6 +90,20 @@ class RegisterTile:
         a_at, b_at, *accumulators = loop(self.builder, count, [a.pointer, b.pointer, *accumulators], body)
         return a_at, b_at, accumulators
 
+    def reduce_and_copy(
+        self, count: Any, a: Strided, b: Strided, accumulators: list[Any], target: Strided
+    ) -> list[Any]:  # fmt: skip
+        """Emit a loop of `count` products that writes the rows of B to a target; return the accumulators."""
+
+        def body(now: list[Any]) -> list[Any]:
+            a_at, b_at, target_at, *accumulators = now
+            row = self.load(b_at)
+            self.store(row, target_at)
+            sums = self._add(self.row_pointers(a._replace(pointer=a_at)), row, accumulators)
+            return [self.vec.at(a_at, a.column), self.vec.at(b_at, b.row), self.vec.at(target_at, target.row), *sums]
+
+        return loop(self.builder, count, [a.pointer, b.pointer, target.pointer, *accumulators], body)[3:]
+
     def _known_steps(self, a: Strided, b: Strided, accumulators: list[Any], n_steps: int) -> list[Any]:
         """Add products at constant distances."""
         vec = self.vec

@@ -14,7 +14,7 @@ from typing import Any
 from numba.core import types
 
 from fastnet.compiler.policy import emitted, inlined, is_x86, vector_bits
-from fastnet.kernels.codegen.ir import BIT, llvm_float, loop, whole
+from fastnet.kernels.codegen.ir import BIT, llvm_float, whole
 from fastnet.kernels.codegen.vectors import HALF_BITS, Vectors
 from fastnet.kernels.tile.operands import below
 from fastnet.kernels.tile.register_tile import RegisterTile, Strided, rectify
@@ -50,25 +50,30 @@ def _reduce(tile: RegisterTile, a: Strided, b: Strided, depth: Any, sums: list[A
     return tile.reduce(rest, a._replace(pointer=a_at), b._replace(pointer=b_at), sums, 1)[2]
 
 
+def _emit_tile(context: Any, tile: RegisterTile, kinds: Any, args: Any, reduce: Any = _reduce) -> None:
+    """Emit a tile: what C holds, or zeros; the products that `reduce` adds; a bias, ReLU, and C."""
+    vec, builder = tile.vec, tile.builder
+    a, b, c = (_strided(vec, context, kinds[i], args[i]) for i in (0, 1, 3))
+    bias, start, relu, accumulate = (builder.extract_value(args[5], i) for i in range(4))
+    added = context.make_array(kinds[5].types[0])(context, builder, bias)
+    has_bias = builder.icmp_signed(">", added.nitems, whole(0))
+    sums = reduce(tile, a, b, args[2], tile.begin(c, builder.trunc(accumulate, BIT)))
+
+    def add_bias(values: list[Any]) -> list[Any]:
+        row = tile.load(vec.at(added.data, start)) * tile.rows
+        return [builder.fadd(x, y) for x, y in zip(values, row, strict=True)]
+
+    sums = tile.change_if(has_bias, sums, add_bias)
+    sums = tile.change_if(builder.trunc(relu, BIT), sums, lambda values: [rectify(vec, x) for x in values])
+    tile.store_all(sums, c)
+
+
 def _make_tile(rows: int, vectors: int, is_short: bool, bits: int) -> Any:
     @emitted
     def tile(_typing: Any, a: Any, b: Any, depth: Any, c: Any, last: Any, epilogue: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             vec = Vectors(builder, llvm_float(c.types[0].dtype), bits)
-            a_in, b_in, c_in = (_strided(vec, context, signature.args[i], args[i]) for i in (0, 1, 3))
-            emitter = _tile(vec, rows, vectors, is_short, args[4])
-            bias, start, relu, accumulate = (builder.extract_value(args[5], i) for i in range(4))
-            added = context.make_array(epilogue.types[0])(context, builder, bias)
-            has_bias = builder.icmp_signed(">", added.nitems, whole(0))
-            sums = _reduce(emitter, a_in, b_in, args[2], emitter.begin(c_in, builder.trunc(accumulate, BIT)))
-
-            def add_bias(values: list[Any]) -> list[Any]:
-                row = emitter.load(vec.at(added.data, start)) * rows
-                return [builder.fadd(x, y) for x, y in zip(values, row, strict=True)]
-
-            sums = emitter.change_if(has_bias, sums, add_bias)
-            sums = emitter.change_if(builder.trunc(relu, BIT), sums, lambda values: [rectify(vec, x) for x in values])
-            emitter.store_all(sums, c_in)
+            _emit_tile(context, _tile(vec, rows, vectors, is_short, args[4]), signature.args, args)
             return context.get_dummy_value()
 
         return types.void(a, b, types.int64, c, types.int64, epilogue), codegen
@@ -107,29 +112,33 @@ def _make_rows(vectors: int, is_short: bool = False, bits: int = vector_bits()) 
     return multiply_rows
 
 
-def _make_pack(vectors: int) -> Any:
-    """Make what copies a micro-panel of B of so many vectors, row after row."""
+def _make_packing_tile(vectors: int) -> Any:
+    """Make the tile of the first rows, which copies a micro-panel of B, row after row, and returns how many rows.
+
+    Its loads are those of the products anyway, and its stores find a place beside them.
+    """
+    rows = _tile_rows(vectors)[0]
 
     @emitted
-    def pack(_typing: Any, b: Any, depth: Any, target: Any, last: Any) -> Any:
+    def multiply_and_pack(
+        _typing: Any, a: Any, b: Any, depth: Any, c: Any, last: Any, epilogue: Any, packed: Any
+    ) -> Any:  # fmt: skip
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            vec = Vectors(builder, llvm_float(target.types[0].dtype))
-            source, packed = (_strided(vec, context, signature.args[i], args[i]) for i in (0, 2))
-            tile = _tile(vec, 1, vectors, False, args[3])
+            vec = Vectors(builder, llvm_float(c.types[0].dtype))
+            target = _strided(vec, context, signature.args[6], args[6])
 
-            def body(now: list[Any]) -> list[Any]:
-                tile.store(tile.load(now[0]), now[1])
-                return [vec.at(now[0], source.row), vec.at(now[1], packed.row)]
+            def reduce(tile: RegisterTile, a: Strided, b: Strided, depth: Any, sums: list[Any]) -> list[Any]:
+                return tile.reduce_and_copy(depth, a, b, sums, target)
 
-            loop(builder, args[1], [source.pointer, packed.pointer], body)
-            return context.get_dummy_value()
+            _emit_tile(context, _tile(vec, rows, vectors, False, args[4]), signature.args, args, reduce)
+            return whole(rows)
 
-        return types.void(b, types.int64, target, types.int64), codegen
+        return types.int64(a, b, types.int64, c, types.int64, epilogue, packed), codegen
 
-    return pack
+    return multiply_and_pack
 
 
-pack_3, pack_2, pack_1 = map(_make_pack, (3, 2, 1))
+pack_by_3, pack_by_2, pack_by_1 = map(_make_packing_tile, (3, 2, 1))
 
 rows_by_3, rows_by_2, rows_by_1, rows_by_part = (
     _make_rows(3), _make_rows(2), _make_rows(1), _make_rows(1, is_short=True),

@@ -63,7 +63,8 @@ def _classes(task: Task) -> npt.NDArray[np.int64]:
 
 
 def _model(task: Task) -> Any:
-    from sklearn.neural_network import MLPClassifier
+    # by the name that patch_sklearn leaves alone
+    from sklearn.neural_network._multilayer_perceptron import MLPClassifier
     from sklearn.utils import check_random_state
 
     workload = task.workload

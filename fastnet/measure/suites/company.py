@@ -120,6 +120,7 @@ def _timed(runs: dict[str, Run], harness: Harness) -> tuple[dict[str, dict[int, 
         for n in BUSY[::turn]:
             with Busy(n) as busy:
                 for key in list(runs)[::turn]:
+                    harness.check()
                     settle()
                     rates[key][n].append(runs[key].train_for(SECONDS))
             found |= dict.fromkeys(busy.doubts())

@@ -86,7 +86,8 @@ class Fit:
         if key == "fastnet":
             model = fastnet.MLPClassifier(n_threads=1 if self.one_thread else n_threads)
         else:
-            from sklearn.neural_network import MLPClassifier
+            # by the name that patch_sklearn leaves alone
+            from sklearn.neural_network._multilayer_perceptron import MLPClassifier
 
             model = MLPClassifier()
         return model.set_params(solver=self.solver, max_iter=count, tol=0.0, n_iter_no_change=count, random_state=0)
@@ -172,14 +173,15 @@ def measure_one_row(harness: Harness) -> dict[str, Any]:
     return _row(ONE_ROW, f"predict_proba of 1 x {ONE_ROW.features}", threads, times)
 
 
-def measure_all(fits: Sequence[Fit], harness: Harness) -> list[dict[str, Any]]:
+def measure_all(fits: Sequence[Fit], harness: Harness) -> Iterator[dict[str, Any]]:
     """Measure fits one after the other, each for its share of the seconds, and the prediction of one row.
 
     A fit with one thread is left out where there is only one.
     """
     wanted = [fit for fit in fits if not fit.one_thread or resolve_threads(harness.n_threads) > 1]
-    rows = [measure_fit(fit, share) for fit, share in harness.shares(wanted)]
-    return [*rows, measure_one_row(replace(harness, seconds=math.inf))]
+    for fit, share in harness.shares(wanted):
+        yield measure_fit(fit, share)
+    yield measure_one_row(replace(harness, seconds=math.inf))
 
 
 def _threads(fit: Fit, n_threads: int | None) -> int:

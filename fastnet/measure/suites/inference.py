@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -27,12 +27,13 @@ def _calls(sizes: tuple[int, ...], keys: Sequence[str]) -> dict[str, Call]:
     rng = np.random.default_rng(0)
     network, x = Network(sizes, seed=0), rng.random(sizes[0], dtype=np.float32)
     (W1, W2), (b1, b2) = network.weights, network.biases
-    predictor = Predictor(network)
+    predictor = Predictor(network, "cross_entropy")
     calls: dict[str, Call] = {"fastnet": lambda: predictor(x)}
     if "numpy" in keys:
         calls["numpy"] = lambda: int((np.maximum(x @ W1 + b1, 0) @ W2 + b2).argmax())
     if "sklearn" in keys:
-        from sklearn.neural_network import MLPClassifier
+        # by the name that patch_sklearn leaves alone
+        from sklearn.neural_network._multilayer_perceptron import MLPClassifier
 
         model = MLPClassifier(sizes[1:-1], max_iter=1, batch_size=20)
         model.partial_fit(
@@ -98,10 +99,11 @@ def many_rows(rounds: int = 7, n_threads: int | None = None) -> dict[str, Any]:
     return {"name": name, "seconds": {"fastnet": spread(seconds)}, "fraction_of_peak": spread(fractions)}
 
 
-def measure_all(keys: Sequence[str], harness: Harness) -> list[dict[str, Any]]:
+def measure_all(keys: Sequence[str], harness: Harness) -> Iterator[dict[str, Any]]:
     """Measure one row and many, with the threads of a harness."""
     harness.progress("inference")
-    return [one_row(keys), many_rows(n_threads=harness.n_threads)]
+    yield one_row(keys)
+    yield many_rows(n_threads=harness.n_threads)
 
 
 def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fastnet.machine.threads import resolve_threads
@@ -150,7 +150,7 @@ def row_of(target: Target, found: Sequence[float] | str) -> dict[str, Any]:
     return row | {"value": value, "met": met}
 
 
-def measure_all(targets: Sequence[Target], keys: Sequence[str], harness: Harness) -> list[dict[str, Any]]:
+def measure_all(targets: Sequence[Target], keys: Sequence[str], harness: Harness) -> Iterator[dict[str, Any]]:
     """Measure targets one after the other, each for its share of the seconds; those of libraries that were asked for.
 
     Parameters
@@ -162,13 +162,14 @@ def measure_all(targets: Sequence[Target], keys: Sequence[str], harness: Harness
     harness : Harness
         How often, and for how long all together.
 
-    Returns
-    -------
-    list of dict
+    Yields
+    ------
+    dict
         A row for each.
     """
     wanted = [target for target in targets if KINDS[target.kind].peer in keys]
-    return [measure(target, share) for target, share in harness.shares(wanted)]
+    for target, share in harness.shares(wanted):
+        yield measure(target, share)
 
 
 def doubts(row: dict[str, Any]) -> list[str]:

@@ -1,7 +1,9 @@
 """`fastnet bench`: what it measures, saves, draws and says."""
 
+import signal
 import warnings
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -223,4 +225,69 @@ def test_misuse_is_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, 
 def test_a_picture_without_matplotlib_is_misuse(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["bench", "--plot", str(tmp_path / "picture.png")]) == 2
-    assert "needs matplotlib, which `pip install 'fastnet[plot]'` brings" in capsys.readouterr().err
+    assert "needs matplotlib, which `pip install matplotlib` brings" in capsys.readouterr().err
+
+
+# Ended early
+
+
+def test_what_was_measured_is_kept_where_a_signal_ends_it(tmp_path, monkeypatch, capsys):
+    path, measured = tmp_path / "r.json", []
+
+    def measure(workload, keys, harness):
+        if measured:
+            assert [row["name"] for row in results.load(path)["networks"]] == measured, "kept as it comes"
+            with suppress(KeyboardInterrupt):  # an estimator takes it for its own
+                signal.raise_signal(signal.SIGINT)
+            harness.check()
+        measured.append(workload.name)
+        return document_with(spread([2.0] * 9), name=workload.name)["networks"][0]
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(networks, "measure", measure)
+    try:
+        argv = ["bench", "--networks", "12-8-3,9-3,7-3", "--json", str(path), "--markdown", str(tmp_path / "r.md")]
+        assert main([*argv, "--plot", str(tmp_path / "r.svg")]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    shown = capsys.readouterr()
+    assert shown.err.endswith("fastnet: interrupted; what was measured by then is shown\n")
+    assert "12-8-3" in shown.out
+    document = results.load(path)
+    assert [row["name"] for row in document["networks"]] == measured == ["12-8-3, batch 128, 10,000 rows"]
+    assert document["warnings"][-1] == "interrupted: what is missing was not measured"
+    assert (tmp_path / "r.md").exists()
+    assert (tmp_path / "r.svg").exists()
+
+
+def test_nothing_is_kept_where_nothing_was_measured(tmp_path, monkeypatch, capsys):
+    def measure(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "measure", measure)
+    assert main([*SMALL, "--json", str(tmp_path / "r.json")]) == 130
+    assert capsys.readouterr().err.endswith("fastnet: interrupted\n")
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_warnings_are_said_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        networks, "measure", lambda *_: document_with(spread([2.0] * 9), clock_moved=1.5)["networks"][0]
+    )
+    monkeypatch.setattr(inference, "measure_all", lambda *_: [])
+    assert main(SMALL) == 0
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).count("the FMA peak moved by a factor of 1.50") == 1
+
+
+def test_a_harness_asks_before_each_timing_whether_to_go_on():
+    asked, timed = [], []
+
+    def check():
+        asked.append(None)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Harness(9, check=check).times({"a": lambda: timed.append("a") or 1.0, "b": lambda: timed.append("b") or 1.0})
+    assert timed == ["a", "b", "b"]

@@ -77,7 +77,7 @@ def test_info_shows_many_and_hostile_names_on_one_line(tmp_path, capsys):
     assert main(["info", str(tmp_path / "m.npz"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["labels"] == list(names)
-    assert facts["preprocessing"] == {"shift": [0.0, 1.0], "scale": [1.0, 2.0]}
+    assert facts["preprocessing"] == {"kind": None, "shift": [0.0, 1.0], "scale": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_fit_with_one_thread_is_left_out_where_there_is_only_one(monkeypatch):
     monkeypatch.setattr(estimators, "resolve_threads", lambda n_threads: n_threads or 2)
     both = (TINY, replace(TINY, one_thread=True))
     for n_threads, expected in ((None, [False, True]), (1, [False])):
-        rows = estimators.measure_all(both, Harness(2, 1.0, n_threads))
+        rows = list(estimators.measure_all(both, Harness(2, 1.0, n_threads)))
         assert [row["alone"] for row in rows[:-1]] == expected
         assert rows[-1] == {"name": "one row"}
 

@@ -108,7 +108,7 @@ def predict(dtype: str) -> Steps:
     for activation in ACTIVATIONS:
         network = Network([20, 12, N_CLASSES], activation, dtype=dtype, seed=0)
         for x in (_inputs(60, 20, dtype), _pixels()):
-            Predictor(network)(x[0])
+            Predictor(network, "cross_entropy")(x[0])
             for samples in (x, x[:1]):
                 Trainer(network).predict(samples)
 

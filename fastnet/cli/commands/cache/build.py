@@ -82,10 +82,10 @@ def _levels(names: list[str] | None) -> list[str]:
         try:
             level = named(name, codegen.architecture())
         except ValueError as error:
-            raise typer.BadParameter(str(error).replace("FASTNET_CPU_LEVEL", "--level")) from None
+            raise ValueError(str(error).replace("FASTNET_CPU_LEVEL", "--level")) from None
         lacking = missing(level, codegen.features()) if level else []
         if lacking:
-            raise typer.BadParameter(
+            raise ValueError(
                 f"--level {name}: this processor, which is to run what it compiles, lacks {', '.join(lacking)}"
             )
     return list(dict.fromkeys(names or [codegen.target().level]))

@@ -29,6 +29,7 @@ Examples:
   fastnet train mnist/ --epochs 5
   fastnet train measurements.csv --label kind --hidden 64,32
   fastnet train --recipe kaggle-relu train.csv
+  fastnet train --recipe kaggle-relu train.csv --as-written
 """
 
 
@@ -51,7 +52,7 @@ def train(
     label: options.Label = None,
     test_fraction: options.TestFraction = None,
     test_samples: options.TestSamples = None,
-    preprocess: options.PreprocessOption = Preprocess.scale,
+    preprocess: options.PreprocessOption = Preprocess.auto,
     cache_data: options.CacheData = False,
     mmap: options.Mmap = False,
     backend: options.BackendOption = Backend.numba,
@@ -78,13 +79,13 @@ def train(
     resume: ways.Resume = None,
     report: options.Report = None,
     recipe: options.RecipeName = None,
-    better: options.Better = False,
+    better: options.Better = None,
 ) -> int:
     """Train a network that tells classes apart, and save it.
 
-    Integers from 0 to 255 are scaled by the largest of them and other features are taken as they are, unless
-    --preprocess says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training
-    early and saves what there is.
+    Integers from 0 to 255 are divided by the largest of them, other features are standardised, unless --preprocess
+    says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training early and saves
+    what there is.
     """
     return _run(context, SimpleNamespace(**locals()), options.given(context))
 
@@ -92,6 +93,7 @@ def train(
 def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any]) -> int:
     """Refuse what does not fit together before anything is read, and train; `chosen` are all options by name."""
     from fastnet.cli.commands.train import settings
+    from fastnet.cli.errors import as_typed
     from fastnet.cli.output import check_outputs
     from fastnet.cli.settings import check_threads
 
@@ -102,12 +104,16 @@ def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any])
     check_threads(chosen.backend, chosen.threads)
     files = ("report", "checkpoint", "plot", "write_config")
     check_outputs(chosen.data, chosen.out, {f"--{name.replace('_', '-')}": getattr(chosen, name) for name in files})
+    typed = {name: f"--{name.replace('_', '-')}" for name in context.params}
     if chosen.recipe is not None:
-        from fastnet.cli.commands.train.recipe import run_recipe
+        from fastnet.cli.commands.train.recipe import changed_recipe, run_recipe
 
-        return run_recipe(chosen, given)
-    how = settings.training_settings(chosen)
-    settings.check(chosen, given)
+        with as_typed(typed):
+            recipe = changed_recipe(chosen, given)
+        return run_recipe(recipe, chosen, given)
+    with as_typed(typed):
+        how = settings.training_settings(chosen)
+        settings.check(chosen, given)
     if chosen.write_config is not None:
         configuration.write_config(context, chosen.write_config)
     from fastnet.cli.commands.train.plain import run_plain

@@ -13,6 +13,7 @@ from fastnet.cli.data import Parts, check_no_copy, load_parts
 from fastnet.cli.output import percent, print_rows, rate
 from fastnet.cli.progress import Bar, Lines, make_progress
 from fastnet.inference import Evaluation, loss_name
+from fastnet.inspection.inputs import described
 from fastnet.models import Model
 from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
 from fastnet.training.history import Epoch
@@ -32,12 +33,13 @@ class PlainJob(Job):
         network = self.trainer.network
         shape = "-".join(map(str, network.sizes)) + (f" {network.activations[0]}" if network.activations else "")
         shown = f"{shape}, {network.n_parameters:,} {network.dtype} parameters; {self.machine()}"
-        return {"data": str(self.parts), "network": shown}
+        inputs = described(self.parts.preprocess, network.input_scale, self.parts.preprocessing)
+        return {"data": str(self.parts), "inputs": inputs, "network": shown}
 
     def progress(self) -> Bar | Lines:
         """Return a bar or lines."""
         compiles = self.trainer.backend == "numba"
-        return make_progress(self.plan, self.watched_name, compiles, self.options.json, len(self.before))
+        return make_progress(self.plan, self.watched_name, compiles, len(self.before))
 
     def keep(self, run: Run, is_last: bool) -> None:
         """Write the checkpoint if it is time to."""
@@ -57,12 +59,12 @@ class PlainJob(Job):
         """Return what is saved, with the settings and the history that the document tells of."""
         parts, trainer = self.parts, self.trainer
         assert run.test.accuracy is not None
-        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "epochs": len(run.epochs)}
-        metrics |= {"test_samples": len(parts.X_test)}
-        kept = {**document["settings"], "history": history}
+        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "test_samples": len(parts.X_test)}
+        metrics |= self._length(run)
+        kept = {**document["settings"], "trained_on": parts.noted, "history": history}
         return Model(
             trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
-            parts.preprocessing, kept,
+            parts.preprocessing, kept, feature_names=parts.feature_names, label_name=parts.label_name,
         )  # fmt: skip
 
     def tail(self, run: Run) -> dict[str, str]:
@@ -75,6 +77,12 @@ class PlainJob(Job):
             "saved": self.saved(),
         }
 
+    def _length(self, run: Run) -> dict[str, int]:
+        """Return how long the network was trained: in steps, and in epochs where those were counted."""
+        last = run.epochs[-1] if run.epochs else None
+        counts = {"steps": last.step if last else 0}
+        return counts if self.plan.by_steps else {"epochs": last.number if last else 0, **counts}
+
     def _settings(self) -> dict[str, Any]:
         """Return settings as they are told; those of a run that is resumed are the trainer's."""
         network, how = self.trainer.network, self.trainer.settings
@@ -84,6 +92,7 @@ class PlainJob(Job):
             "init": str(self.options.init),
             "dtype": str(self.options.dtype),
             "input_scale": network.input_scale,
+            "preprocess": self.parts.preprocess,
             "parameters": network.n_parameters,
             "optimizer": {"name": how.optimizer.as_tuple()[0], **vars(how.optimizer)},
             "loss": how.loss,
@@ -105,16 +114,18 @@ class PlainJob(Job):
 
 def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> int:
     """Read the data, train by options, or look for a learning rate; return the exit code."""
-    parts = load_parts(options).prepared(str(options.preprocess), str(options.dtype))
+    kept_run = load_checkpoint(options.resume) if options.resume else None
+    features = kept_run[0].feature_names if kept_run else None
+    parts = load_parts(options, features).prepared(str(options.dtype))
     if options.mmap:
         check_no_copy(parts, str(options.dtype))
     if options.patience is not None:
         parts = parts.with_validation(options.seed)
-    if options.resume:
-        trainer, before = _resumed(options, parts, how)
+    if kept_run is not None:
+        trainer, before = _resumed(options, parts, how, *kept_run)
     else:
         network = make_network(options, parts.X.shape[1], parts.n_classes, parts.input_scale)
-        trainer, before = Trainer.of(network, how), []
+        trainer, before = Trainer.of(network, how, parts.feature_names), []
     length = {name: getattr(options, name) for name in ("epochs", "steps", "every", "patience", "max_time")}
     job = PlainJob(
         options, trainer, (parts.X, parts.y), (parts.X_test, parts.y_test), parts.watched,
@@ -130,7 +141,9 @@ def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> i
     return search_rate(trainer, parts, options.plot, options.json)
 
 
-def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer, list[Epoch]]:
+def _resumed(
+    options: Any, parts: Parts, how: TrainingSettings, kept: Trainer, notes: Mapping[str, Any]
+) -> tuple[Trainer, list[Epoch]]:
     """Return the trainer of a checkpoint, and its metrics so far.
 
     Raises
@@ -138,7 +151,6 @@ def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer
     ValueError
         If the data is not of the shape that it was trained on.
     """
-    kept, notes = load_checkpoint(options.resume)
     expected, sizes = notes.get("samples"), kept.network.sizes
     found = (parts.X.shape[1], parts.n_classes)
     if (sizes[0], sizes[-1]) != found or expected != len(parts.X):
@@ -146,7 +158,8 @@ def _resumed(options: Any, parts: Parts, how: TrainingSettings) -> tuple[Trainer
             f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
             f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
         )
-    trainer = Trainer.of(kept.network, replace(kept.settings, backend=how.backend, n_threads=how.n_threads))
+    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
+    trainer = Trainer.of(kept.network, settings, kept.feature_names)
     trainer.state = kept.state
     epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]
     return trainer, epochs

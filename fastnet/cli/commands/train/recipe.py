@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +17,8 @@ from fastnet.inference import loss_name
 from fastnet.models import Model
 from fastnet.optimizers import Optimizer
 from fastnet.recipes import Recipe, find_recipe, prepare
-from fastnet.recipes.run import Part, accuracies, make_trainer
+from fastnet.recipes.recipe import AS_WRITTEN, BETTER
+from fastnet.recipes.run import Part, accuracies, held_out, make_trainer
 from fastnet.training.history import Epoch
 
 APART = (
@@ -26,14 +26,18 @@ APART = (
 )  # fmt: skip
 """Parameters of the command that are no settings of training."""
 
+SWITCHES = {AS_WRITTEN: "--as-written", BETTER: "--better"}
+"""What asks for a setting of a recipe."""
+
 
 @dataclass(kw_only=True)
 class RecipeJob(Job):
-    """A run as a recipe says."""
+    """A run as a recipe says, but for the options that changed it."""
 
     recipe: Recipe
     data: Dataset
     parts: Mapping[str, Part]
+    changed: tuple[str, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
 
     def head(self) -> dict[str, str]:
@@ -43,8 +47,11 @@ class RecipeJob(Job):
         features = f"{data.X.shape[1]:,} {data.X.dtype} features, {data.n_classes:,} classes"
         shape, said = "-".join(map(str, network.sizes)), recipe.explain()
         parameters = f"{network.n_parameters:,} {network.dtype} parameters"
+        others = {name: f"{said[name]}; asked for with {switch}" for name, switch in SWITCHES.items() if name in said}
         return {
             "recipe": said["recipe"],
+            "setting": said["setting"] + self._changes(),
+            **others,
             "data": f"{data.name}: {samples} samples, {features}",
             "network": f"{shape} {recipe.activation}, {parameters}; {self.machine()}",
             "training": said["training"],
@@ -61,7 +68,7 @@ class RecipeJob(Job):
             shares = {"train": epoch.accuracy, watched: epoch.validation.accuracy}
             return "  ".join(f"{part} accuracy {percent(share)}" for part, share in shares.items())
 
-        return Lines(plan, text, sys.stderr if self.options.json else sys.stdout)
+        return Lines(plan, text)
 
     def keep(self, run: Run, is_last: bool) -> None:
         """Keep nothing: a recipe's run is short."""
@@ -80,17 +87,25 @@ class RecipeJob(Job):
         }
         samples = {part: len(y) for part, (_, y) in self.parts.items()}
         about = {"name": data.name, "samples": samples, "features": data.X.shape[1], "classes": data.n_classes}
-        head = {"recipe": recipe.as_json(), "settings": settings, "data": about}
+        head = {"recipe": recipe.as_json(), "changed": self.changed, "settings": settings, "data": about}
         return {**head, **run.as_json(), "accuracies": self.reached, "model": str(self.options.out)}
 
     def model(self, run: Run, document: dict[str, Any], history: dict[str, Any]) -> Model:
         """Return what is saved, with the accuracies and the history."""
         recipe, data = self.recipe, self.data
         metrics = {f"{part}_accuracy": share for part, share in document["accuracies"].items()}
-        kept = {"recipe": recipe.name, "training": recipe.explain()["training"], "seed": document["settings"]["seed"]}
+        assert data.y is not None
+        seed = document["settings"]["seed"]
+        kept = {
+            "recipe": recipe.name,
+            "setting": recipe.setting + self._changes(),
+            "training": recipe.explain()["training"],
+            "seed": seed,
+            "trained_on": held_out(recipe, data, seed).noted(data.X, data.y),
+        }
         return Model(
             self.trainer.network, loss_name(self.trainer.loss), data.image_shape, metrics, data.label_names,
-            settings={**kept, "history": history},
+            settings={**kept, "history": history}, feature_names=data.feature_names, label_name=data.label_name,
         )  # fmt: skip
 
     def tail(self, run: Run) -> dict[str, str]:
@@ -103,12 +118,19 @@ class RecipeJob(Job):
             "saved": self.saved(),
         }
 
+    def _changes(self) -> str:
+        """Return what to add to the name of a setting that options changed."""
+        return f", changed by {', '.join(map(_option, self.changed))}" if self.changed else ""
 
-def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
-    """Train as a recipe says, but for options that were given; those that it cannot follow are refused."""
-    recipe = find_recipe(options.recipe)
-    recipe = recipe.improved() if options.better else recipe
-    recipe = _changed(recipe, {option: value for option, value in given.items() if option not in APART})
+
+def changed_recipe(options: Any, given: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that is asked for, but for options that were given; those that it cannot follow are refused."""
+    changes = {option: value for option, value in given.items() if option not in APART}
+    return _changed(find_recipe(options.recipe).chosen(options.better), changes)
+
+
+def run_recipe(recipe: Recipe, options: Any, given: Mapping[str, Any]) -> int:
+    """Train as a recipe says, and as options that were given have changed it."""
     data = load_data(options)
     check_ranges(data, recipe.dtype, options.data)
     parts = prepare(recipe, data, options.seed)
@@ -117,7 +139,7 @@ def run_recipe(options: Any, given: Mapping[str, Any]) -> int:
     length = {"epochs": recipe.epochs or 0, "steps": recipe.steps, "every": recipe.every}
     job = RecipeJob(
         options, trainer, parts["train"], watched, watched, length,
-        recipe=recipe, data=data, parts=parts,
+        recipe=recipe, data=data, parts=parts, changed=tuple(option for option in given if option not in APART),
     )  # fmt: skip
     return run_job(job, data.feature_names)
 
@@ -137,8 +159,7 @@ def _changed(recipe: Recipe, given: dict[str, Any]) -> Recipe:
     rates = {option: rest.pop(option, None) for option in RATES}
     name = rest.pop("optimizer", None)
     if rest:
-        option = "--" + next(iter(rest)).replace("_", "-")
-        raise ValueError(f"{option} does not fit --recipe {recipe.name}, which says how to train")
+        raise ValueError(f"{_option(next(iter(rest)))} does not fit --recipe {recipe.name}, which says how to train")
     changes["optimizer"] = _adjusted(recipe, rates) if name is None else make_optimizer(str(name), rates)
     return replace(recipe, **changes)
 
@@ -147,6 +168,9 @@ def _adjusted(recipe: Recipe, rates: dict[str, float | None]) -> Optimizer:
     given = {name: value for name, value in rates.items() if value is not None}
     for name in given:
         if not hasattr(recipe.optimizer, name):
-            option = "--" + name.replace("_", "-")
-            raise ValueError(f"{option} does not fit the optimizer of {recipe.name}, {recipe.optimizer}")
+            raise ValueError(f"{_option(name)} does not fit the optimizer of {recipe.name}, {recipe.optimizer}")
     return replace(recipe.optimizer, **given)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -47,10 +47,11 @@ def make_network(options: Any, n_features: int, n_classes: int, input_scale: flo
 
 def check(options: Any, given: Mapping[str, Any]) -> None:
     """Refuse what does not fit together, before any data is read."""
+    from fastnet.cli.output import check_picture
     from fastnet.validation.training import positive
 
-    if options.better:
-        raise ValueError("--better needs --recipe NAME")
+    if options.better is not None:
+        raise ValueError(f"{'--better' if options.better else '--as-written'} needs --recipe NAME")
     if options.dropout and not hidden_sizes(options.hidden):
         raise ValueError("--dropout drops activations of hidden layers, and --hidden none has none")
     if options.find_lr and options.report is not None:
@@ -61,6 +62,7 @@ def check(options: Any, given: Mapping[str, Any]) -> None:
         positive("--max-time", options.max_time)
     if options.plot is not None and not options.find_lr:
         raise ValueError("--plot is the picture of --find-lr, which was not asked for")
+    check_picture(options.plot, "--plot")
     if options.find_lr and (options.resume or options.checkpoint):
         raise ValueError("--find-lr trains nothing: no --checkpoint or --resume")
 
