@@ -87,9 +87,9 @@ history = trainer.fit(
     )],
 )  # fmt: skip
 print(f"{sum(history.seconds):.2f} s, and {history.compile_seconds:.1f} s to compile or load the kernels")
-figures = {"step": [now.step for now in history.epochs], "loss": history.loss, "accuracy": history.accuracy}
-figures |= {"validation_loss": history.validation_loss, "validation_accuracy": history.validation_accuracy}
-show("curves", lambda: plots.curves(figures, validation="dev"))
+curves = {"step": [now.step for now in history.epochs], "loss": history.loss, "accuracy": history.accuracy}
+curves |= {"validation_loss": history.validation_loss, "validation_accuracy": history.validation_accuracy}
+show("curves", lambda: plots.curves(curves, validation="dev"))
 
 # %% [markdown]
 # ## After training

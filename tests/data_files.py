@@ -68,3 +68,13 @@ def assert_valid(data):
 def use_pyarrow(monkeypatch):
     pytest.importorskip("pyarrow")
     monkeypatch.setattr("fastnet.datasets.csv.block._ARROW_AFTER", 0)
+
+
+def table(path, labels=("calm", "wild")):
+    """Two features on scales far apart, which tell the classes apart."""
+    rng = np.random.default_rng(1)
+    y = np.arange(200) % 2
+    X = np.column_stack([rng.normal(1000 + 100 * y, 40), rng.normal(0.002 - 0.001 * y, 0.0004)])
+    lines = [f"{a:.6g},{b:.6g},{labels[c]}" for (a, b), c in zip(X.tolist(), y.tolist(), strict=True)]
+    path.write_text("\n".join(["far,near,label", *lines]) + "\n")
+    return path

@@ -19,7 +19,7 @@ from fastnet.cli.commands.train.command import EXAMPLES, train
 from fastnet.cli.errors import USAGE_ERROR, discard_output, report_error, report_warning
 from fastnet.cli.signals import INTERRUPTED, endings
 
-EPILOG = """Begin with "fastnet train": it trains on scikit-learn's embedded digits in a few seconds.
+EPILOG = """Try "fastnet train": without arguments, it trains on scikit-learn's digits dataset in a few seconds.
 
 "fastnet COMMAND --help" explains a command."""
 
@@ -56,7 +56,7 @@ def _fastnet(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train and run dense neural networks on a CPU, at the speed of its arithmetic."""
+    """Fast dense neural networks on a CPU."""
 
 
 def _invoke(argv: Sequence[str]) -> int:

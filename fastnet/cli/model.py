@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,8 @@ def load_data(
     check_ranges(data, str(trainer.network.dtype), path, prepare)
     try:
         return with_classes_of(trainer.class_names, data, path, model)
-    except ValueError:
+    except ValueError as error:
         if require_labels:
             raise
+        warnings.warn(f"{error}; the labels are ignored", stacklevel=2)
     return replace(data, y=None, y_test=None)  # of another kind than the model's, and not asked for

@@ -41,50 +41,53 @@ def optional(metavar: str, help: str, *names: str, **more: Any) -> Any:
 
 
 FORMATS = (
-    "A CSV, Parquet, Feather, .npz, .npy, .mat or IDX file, plain or .gz; a folder with Kaggle's train.csv and "
-    "test.csv or with MNIST's files; or - for CSV from standard input."
+    "A CSV, Parquet, Feather, .npz, .npy, .mat or IDX file, plain or .gz; a folder with train.csv and test.csv, or "
+    "with the MNIST files; or - for CSV from standard input."
 )
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that fastnet train wrote.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file from fastnet train.")]
 DataPath = Annotated[Path, typer.Argument(metavar="DATA", help=FORMATS)]
 TrainingData = Annotated[
     Path | None,
-    typer.Argument(metavar="DATA", help=f"{FORMATS} Without it, scikit-learn's embedded digits.", show_default=False),
+    typer.Argument(metavar="DATA", help=f"{FORMATS} [default: scikit-learn's digits dataset]", show_default=False),
 ]
 Label = Annotated[
     str | None,
     optional(
         "COLUMN",
-        "Label column of a CSV or Parquet file: its name, or its position, 0 for the first, -1 for the last.  "
+        "Label column of a table: its name, or its position (0 is the first column, -1 the last).  "
         "[default: that of the model's training data, or label]",
     ),
 ]
 TestFraction = Annotated[
     float | None,
-    optional("SHARE", "Share of every class to hold out as the test part, where the data has none.  [default: 0.2]"),
+    optional(
+        "FRACTION", "Fraction of every class to hold out for testing if the data has no test set.  [default: 0.2]"
+    ),
 ]
 TestSamples = Annotated[
-    int | None, optional("N", "Samples to hold out instead of a share: of every class in proportion, N in all.", min=1)
+    int | None,
+    optional("N", "Number of samples to hold out for testing, stratified by class, instead of a fraction.", min=1),
 ]
 CacheData = Annotated[
     bool,
-    typer.Option("--cache-data", help="Keep a binary copy beside a CSV or Parquet file, and read that the next time."),
+    typer.Option("--cache-data", help="Keep a binary copy beside a CSV or Parquet file, and read it next time."),
 ]
 Mmap = Annotated[
     bool,
     typer.Option(
         "--mmap",
-        help="Map features into memory instead of reading them: .npy, uncompressed .npz, or with --cache-data. "
-        "What is held out are then the last samples.",
+        help="Memory-map the features instead of reading them (.npy, uncompressed .npz, or with --cache-data). "
+        "The last samples are then held out.",
     ),
 ]
 PreprocessOption = Annotated[
     Preprocess,
     typer.Option(
-        help="What is done to features, and kept with the model: bytes (integers from 0 to 255) divided by the largest "
-        "(scale); mean 0 and standard deviation 1 (standardize) or range 0 to 1 (minmax) for each feature, as measured "
-        "on the training part; or none. auto is scale for bytes, none for images of values from -1 to 1 and with "
-        "--mmap, standardize for other numbers."
+        help="Preprocessing of the features, fitted to the training set and saved with the model. scale: integers from "
+        "0 to 255 divided by their maximum. standardize: each feature to mean 0 and standard deviation 1. minmax: each "
+        "feature to the range 0 to 1. auto: scale for integers from 0 to 255, none for images with values from -1 to 1 "
+        "and with --mmap, else standardize."
     ),
 ]
 Hidden = Annotated[
@@ -95,59 +98,62 @@ Hidden = Annotated[
 ]
 ActivationOption = Annotated[Activation, typer.Option(help="Activation of the hidden layers.")]
 InitOption = Annotated[
-    Init, typer.Option(help="How the first parameters are drawn; auto is he_uniform before relu, else glorot_uniform.")
+    Init, typer.Option(help="Weight initialisation; auto is he_uniform for relu, else glorot_uniform.")
 ]
-DtypeOption = Annotated[Dtype, typer.Option(help="Precision of parameters and arithmetic.")]
+DtypeOption = Annotated[Dtype, typer.Option(help="Data type of parameters and arithmetic.")]
 Epochs = Annotated[
     int,
-    typer.Option(min=1, metavar="N", help="Passes over the training part. 60 suit a thousand samples, 5 to 20 MNIST."),
+    typer.Option(
+        min=1, metavar="N", help="Passes over the training set; 60 suit a thousand samples, 5 to 20 suit MNIST."
+    ),
 ]
-BatchSize = Annotated[str, typer.Option(metavar="N|full", help="Samples per step, or all of them.")]
-OptimizerOption = Annotated[OptimizerName, typer.Option(help="How steps are made.")]
+BatchSize = Annotated[str, typer.Option(metavar="N|full", help="Samples per step; full for full-batch training.")]
+OptimizerOption = Annotated[OptimizerName, typer.Option(help="Optimizer; momentum and nesterov are SGD with momentum.")]
 LearningRate = Annotated[
     float | None, optional("RATE", "Learning rate.  [default: 0.001 for adam and adamw, else 0.1]")
 ]
 Momentum = Annotated[
     float | None,
-    optional("SHARE", "Share of the last step that the next one keeps; for momentum and nesterov.  [default: 0.9]"),
+    optional("FACTOR", "Momentum factor, for momentum and nesterov.  [default: 0.9]"),
 ]
 WeightDecay = Annotated[
     float | None,
     optional(
-        "RATE", "Share of a parameter, per unit of learning rate, that a step takes away; for adamw.  [default: 0.01]"
+        "RATE", "Decoupled weight decay, multiplied by the learning rate in each step; for adamw.  [default: 0.01]"
     ),
 ]
-ClipNorm = Annotated[
-    float | None, optional("NORM", "Scale each step's gradient down to this norm if its own is larger.")
-]
+ClipNorm = Annotated[float | None, optional("NORM", "Clip the norm of each step's gradient to this value.")]
 ClipValue = Annotated[
-    float | None, optional("SIZE", "Limit the elements of each step's gradient to this size, before --clip-norm.")
+    float | None, optional("VALUE", "Clip each element of the gradient to [-VALUE, VALUE], before --clip-norm.")
 ]
 Seed = Annotated[
     int,
-    typer.Option(min=0, metavar="N", help="Seed of the first parameters, the order of samples and the held-out part."),
+    typer.Option(
+        min=0, metavar="N", help="Random seed of the initial weights, the order of samples and the samples held out."
+    ),
 ]
-BackendOption = Annotated[Backend, typer.Option(help="Compiled kernels (numba), or the reference (numpy).")]
+BackendOption = Annotated[
+    Backend, typer.Option(help="numba: compiled kernels; numpy: the plain reference implementation.")
+]
 Threads = Annotated[
     int | None,
     optional(
         "N",
-        "Threads of the kernels; results are the same bits for any number.  "
-        "[default: as many as are available and pay]",
+        "Number of threads; results do not depend on it, bit for bit.  [default: all available, fewer for small work]",
         min=1,
     ),
 ]
-Report = Annotated[Path | None, optional("FILE", "Also write a page about the training, in HTML.")]
-JsonFile = Annotated[Path | None, optional("FILE", "Write the results here.", "--json")]
-MarkdownFile = Annotated[Path | None, optional("FILE", "Write a page of them here.")]
+Report = Annotated[Path | None, optional("FILE", "Also write a report about the run, as one HTML page.")]
+JsonFile = Annotated[Path | None, optional("FILE", "Write the results to this JSON file.", "--json")]
+MarkdownFile = Annotated[Path | None, optional("FILE", "Write the results as a page of Markdown.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-RecipeName = Annotated[str | None, optional("NAME", "Train as a recipe says, which fastnet recipes lists.", "--recipe")]
+RecipeName = Annotated[str | None, optional("NAME", "Train by a recipe; fastnet recipes lists them.", "--recipe")]
 Better = Annotated[
     bool | None,
     typer.Option(
         "--better/--as-written",
-        help="The better setting of the recipe, or the notebook's method itself, its faults mended.  "
-        "[default: the method where it reaches the accuracy that the notebook reports, else the better setting]",
+        help="Use the improved settings of the recipe, or the notebook's own method, its faults mended.  "
+        "[default: the method where it reaches the accuracy that the notebook reports, else the improved settings]",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Figures as text and as JSON, and files that may be written."""
+"""Results as text and as JSON, and files that may be written."""
 
 from __future__ import annotations
 

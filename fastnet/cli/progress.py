@@ -150,10 +150,10 @@ def number_of(plan: Plan, epoch: Epoch) -> tuple[str, int]:
 def _interval(plan: Plan, epoch: Epoch) -> str:
     """Name the epochs, or steps, that metrics are of: "epoch 3/40" or, where they are means, "epochs 1-10/40"."""
     unit, last = number_of(plan, epoch)
-    width = len(str(plan.n_rounds))
-    first = (last - 1) // plan.every * plan.every + 1
-    numbers = f"{last:>{width}}" if plan.every == 1 else f"{first:>{width}}-{last:<{width}}"
-    return f"{unit}{'s' if plan.every > 1 else ''} {numbers.rstrip()}/{plan.n_rounds}"
+    width, first = len(str(plan.n_rounds)), (last - 1) // plan.every * plan.every + 1
+    if first == last:
+        return f"{unit} {last:>{width}}/{plan.n_rounds}"
+    return f"{unit}s {first:>{width}}-{last}/{plan.n_rounds}"
 
 
 def _is_terminal(stream: TextIO) -> bool:

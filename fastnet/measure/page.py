@@ -11,19 +11,18 @@ from fastnet.measure.suites import accuracy, company, estimators, inference, net
 from fastnet.measure.tables import Table, environment_lines, markdown_table, text_table
 
 METHOD = """\
-Everyone trains the same network with the same batches on the same data, which lies in memory as the library wants
-it: no loader, no conversion and no compilation inside the timing, and as many threads for each. Rounds go A B C, C B
-A; ratios are of times taken in one round. Given are medians, and in brackets the interval that holds the true
-median, with a probability of 98 % where there were seven rounds or more (with three it is the range, and 75 %).
-The FMA peak is measured before and after every epoch of fastnet; the fraction is FLOP / (time * peak), with
-2 * in * out for each of forward, dx and dW of a layer and sample, and no dx in the first layer.
-A ratio above 1 means that fastnet is faster."""
+All libraries train the same network with the same batches, the same data and the same number of threads. The data is in
+memory in the format that the library needs: no data loading, conversion or compilation is timed. Rounds alternate the
+order, A B C and then C B A; ratios are of times from the same round. Numbers are medians, with a confidence interval of
+the median in brackets: 98 % for seven rounds or more (with three, the range, which is 75 %). The FMA peak is measured
+before and after every epoch of fastnet; the fraction of it is FLOP / (time * peak), counting 2 * in * out for each of
+forward, dx and dW per layer and sample, without dx in the first layer. A ratio above 1 means that fastnet is faster."""
 
 PARTS: dict[str, tuple[str, Callable[[Sequence[dict[str, Any]], Table], list[str]]]] = {
     "networks": ("Training", networks.section),
     "estimators": ("Estimators", estimators.section),
     "latency": ("Inference", inference.section),
-    "company": ("In company", company.section),
+    "company": ("On a busy machine", company.section),
     "accuracy": ("Time to accuracy", accuracy.section),
     "operations": ("Operations", operations.section),
     "targets": ("Targets", targets.section),

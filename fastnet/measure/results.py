@@ -25,7 +25,7 @@ def new_document(environment: dict[str, Any], settings: dict[str, Any]) -> dict[
 def save(document: dict[str, Any], path: Path) -> None:
     """Write a document, whole or not at all: a row of a section to a line, so that a changed row is a changed line.
 
-    Figures keep nine digits, more than any of them is worth; sections without rows are left out.
+    Numbers keep nine digits, more than any of them is worth; sections without rows are left out.
     """
     kept = {name: value for name, value in document.items() if value or name not in SECTIONS}
     rounded = json.loads(json.dumps(standard(kept)), parse_float=_rounded)

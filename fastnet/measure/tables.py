@@ -1,4 +1,4 @@
-"""What results are written with: tables for a terminal and of Markdown, figures, and sentences that suites share."""
+"""What results are written with: tables for a terminal and of Markdown, numbers, and sentences that suites share."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def wins_of(label: str, what: str, ratio: Spread | None) -> list[str]:
 
 def losses(found: Sequence[str]) -> str:
     """Write what `wins_of` found in all rows."""
-    return f"Losses: {'; '.join(found) or 'none of these'}."
+    return f"Faster than fastnet: {'; '.join(found) or 'none of these'}."
 
 
 def left_out(reasons: Iterable[str]) -> list[str]:
@@ -103,5 +103,5 @@ def environment_lines(environment: dict[str, Any]) -> list[str]:
         f"{environment['platform']}; {environment['date']}",
         f"threads of fastnet: {environment['threading_layer']}; BLAS of NumPy: {blas or 'unknown'}",
         versions,
-        *([f"in company: everything was measured beside {beside}, which only compute"] if busy else []),
+        *([f"busy machine: everything was measured beside {beside}"] if busy else []),
     ]

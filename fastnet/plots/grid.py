@@ -52,7 +52,7 @@ def names_of(labels: Sequence[str] | None, classes: list[npt.NDArray[np.int64]])
 
 
 def caption(names: list[str], actual: int | None, predicted: int | None) -> str:
-    """Say what a sample is and what it is taken for, a line each."""
+    """Name a sample's class and its prediction, a line each."""
     lines = [] if actual is None else [f"actual {plain(names[actual], 18)}"]
     if predicted is not None:
         sign = "" if actual is None else " ✓" if actual == predicted else " ✗"

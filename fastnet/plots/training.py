@@ -85,7 +85,7 @@ def _metrics(
     elif isinstance(history, Mapping):
         given = history
     else:
-        raise TypeError(f"history must be a History or a mapping of figures, got {type(history).__name__}")
+        raise TypeError(f"history must be a History or a mapping of numbers, got {type(history).__name__}")
     found = {key: np.array(given[key], np.float64) for key in METRICS if given.get(key) is not None}  # None: NaN
     found = {key: values for key, values in found.items() if np.isfinite(values).any()}
     n_points = len(next(iter(found.values()), ()))
@@ -93,7 +93,7 @@ def _metrics(
     at = np.array(given.get(name, range(1, n_points + 1)), np.float64)
     for key, values in {name: at, **found}.items():
         if found and values.shape != (n_points,):
-            raise ValueError(f"history must hold as many figures of each kind, got {values.shape} of {key}")
+            raise ValueError(f"history must hold as many numbers of each kind, got {values.shape} of {key}")
     return at, name, found
 
 

@@ -54,7 +54,7 @@ class Recipe:
         What the notebook calls them: "dev" or "validation".
     reported : str
         Accuracies that the notebook's author reports, in words.
-    figures : mapping of str to float
+    reported_metrics : mapping of str to float
         The same by part, where there are any.
     mended : tuple of str
         Faults of the notebook that are not copied.
@@ -71,7 +71,7 @@ class Recipe:
     --------
     >>> from fastnet.recipes import RECIPES
     >>> recipe = RECIPES["sigmoid-72-36"]
-    >>> recipe.network(), recipe.activation, recipe.figures
+    >>> recipe.network(), recipe.activation, recipe.reported_metrics
     ('784-72-36-10', 'sigmoid', {'train': 0.929, 'test': 0.911})
     >>> recipe.setting, recipe.scaled, recipe.as_written().scaled
     ('better', True, False)
@@ -99,7 +99,7 @@ class Recipe:
     held_out: int = 0
     held_out_name: str = "dev"
     reported: str = "none"
-    figures: Mapping[str, float] = field(default_factory=dict)
+    reported_metrics: Mapping[str, float] = field(default_factory=dict)
     mended: tuple[str, ...] = ()
     remark: str = ""
     setting: str = AS_WRITTEN
@@ -191,7 +191,7 @@ class Recipe:
         other = dict(self.other)
         if "optimizer" in other:
             other["optimizer"] = _optimizer(other["optimizer"])
-        return {**everything, "figures": dict(self.figures), "other": other}
+        return {**everything, "reported_metrics": dict(self.reported_metrics), "other": other}
 
     def _network_line(self) -> str:
         bias = "" if self.bias else ", no biases"

@@ -123,7 +123,7 @@ def html_report(
         f"Report: {name}",
         files("fastnet.report").joinpath("style.css").read_text(encoding="utf-8"),
         _header(subject, matrix, loss, run),
-        section("Curves", *sections.curves(run)) if run.get("history") else Html(),
+        section("Learning curves", *sections.curves(run)) if run.get("history") else Html(),
         section("Classes", tag("div", confusion(matrix, names), classes(matrix, names), class_="pair")),
         section("Samples", sections.gallery(subject, range(min(sections.SHOWN, len(actual))))),
         section("Most confident mistakes", sections.mistakes(subject, mistakes)),

@@ -45,7 +45,7 @@ def curves(run: Mapping[str, Any]) -> list[Html]:
 
 
 def gallery(subject: Subject, chosen: Iterable[int]) -> Html:
-    """Show samples with what they are and what they are taken for, as images or in a table."""
+    """Show samples with their classes and predictions, as images or in a table."""
     rows = list(chosen)
     if subject.image_shape is None:
         return _sample_table(subject, rows)
@@ -55,8 +55,8 @@ def gallery(subject: Subject, chosen: Iterable[int]) -> Html:
     for i, pixels in zip(rows, pictures, strict=True):
         actual, predicted, share = _answer(subject, i)
         right = actual == predicted
-        alt = f"Sample {i}: {actual}, taken for {predicted}"
-        said = f"{actual} ✓" if right else f"{actual}, taken for {predicted} ✗"
+        alt = f"Sample {i}: {actual}, predicted as {predicted}"
+        said = f"{actual} ✓" if right else f"{actual}, predicted as {predicted} ✗"
         figures.append(tag("figure", image(ink(pixels), alt, class_="ink" if len(shape) == 2 else "colour"),
                            tag("figcaption", f"{said} {share}"), class_="right" if right else "wrong"))  # fmt: skip
     return tag("div", *figures, class_="gallery")

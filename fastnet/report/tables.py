@@ -26,7 +26,7 @@ def percent(share: float | None) -> str:
 
 
 def confusion(matrix: Counts, names: Sequence[str]) -> Html:
-    """Show which classes (rows) are taken for which (columns)."""
+    """Show how many samples of each class (rows) are predicted as each class (columns)."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     if len(names) <= NUMBERED:
         return _numbers(matrix, shares, names)
@@ -40,7 +40,7 @@ def confusion(matrix: Counts, names: Sequence[str]) -> Html:
 
 
 def _numbers(matrix: Counts, shares: npt.NDArray[Any], names: Sequence[str]) -> Html:
-    caption = "Confusion: samples of a class (rows) by what they are taken for (columns)"
+    caption = "Confusion matrix: actual class (rows), predicted class (columns)"
     head = [tag("th", tag("span", shortened(name, 24), title=name), scope="col") for name in names]
     rows = []
     for name, counts, row in zip(names, matrix.tolist(), shares.tolist(), strict=True):

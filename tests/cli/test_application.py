@@ -126,7 +126,7 @@ def test_exit_codes_reach_the_shell(start):
 
 
 @POSIX
-def test_a_bar_and_the_last_figures_on_a_terminal(start):
+def test_a_bar_and_the_last_metrics_on_a_terminal(start):
     import pty
 
     terminal, end = pty.openpty()
@@ -170,7 +170,7 @@ def test_no_color_where_none_is_wanted(run_on_terminal):
 def test_plain_lines_where_a_terminal_is_none(run_on_terminal, capsys, changes):
     code, shown = run_on_terminal(*QUICK, **changes)
     assert code == 0
-    assert "epoch" not in capsys.readouterr().out
+    assert "epoch 1/3" not in capsys.readouterr().out
     lines = shown.splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", f"{i}/3"] for i in (1, 2, 3)]
 

@@ -130,7 +130,7 @@ def test_damaged_file_is_a_value_error_or_a_sound_dataset(tmp_path, name, data):
     allowed = (ValueError, TypeError) if name.endswith(".npy") else ValueError
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*: line 1: taken for the names of columns", UserWarning)
+            warnings.filterwarnings("ignore", ".*: line 1: read as column names", UserWarning)
             actual = load(path, require_labels=False)
     except allowed as error:
         assert_one_line(str(error), path)

@@ -173,7 +173,7 @@ def test_figures_are_png_for_notebooks():
         (lambda: plots.weights(np.zeros((100, 2))), "image_shape is needed to draw weights of 100 features"),
         (lambda: plots.weights(np.zeros(3)), "network must be a Network or weights"),
         (lambda: plots.curves({"loss": []}), "history must hold some of"),
-        (lambda: plots.curves({"loss": [1, 2], "accuracy": [1]}), "as many figures of each kind"),
+        (lambda: plots.curves({"loss": [1, 2], "accuracy": [1]}), "as many numbers of each kind"),
         (lambda: plots.lr_finder(SimpleNamespace(lrs=[1, 2], losses=[1], suggestion=1)), "the same length"),
         (lambda: plots.lr_finder(SimpleNamespace(lrs=[1], losses=[np.nan], suggestion=1)), "a finite one"),
         (lambda: plots.save(plots.confusion([0], [0]), "picture.gif"), "must end in .png, .svg, .pdf"),

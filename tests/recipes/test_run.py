@@ -31,7 +31,7 @@ def shortened(name):
     return replace(recipe, steps=6, every=2, print_every=4)
 
 
-# All are run with the reference in tests/cli/commands/test_recipes.py.
+# All are run with the reference in tests/cli/commands/test_recipes.py, where the table is made.
 @tiered(("name", "other"), SETTINGS, lambda *setting: setting in [("kaggle-relu", False), ("best", False)])
 def test_both_backends_tell_the_same_story(images, name, other):
     recipe = shortened(name)
@@ -194,6 +194,15 @@ def test_the_better_setting_ends_above_the_method_that_falls_short(images, seed)
     by_name, as_written = (run_recipe(recipe, images, "numpy", seed, better=better) for better in (None, False))
     assert by_name.accuracies["train"] > as_written.accuracies["train"] + 0.1
     assert by_name.accuracies["test"] > as_written.accuracies["test"] + 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rate_that_rises_first_keeps_enough_relus(images, seed):
+    by_name = replace(RECIPES["kaggle-relu-fast"], steps=100, every=50)
+    ways = (by_name, replace(by_name, schedule="constant"), by_name.as_written())
+    rising, constant, written = (run_recipe(way, images, "numpy", seed).accuracies["train"] for way in ways)
+    assert rising > 0.9
+    assert max(constant, written) < 0.6
 
 
 def test_a_variant_of_a_recipe_runs_as_it_stands(images):

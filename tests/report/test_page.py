@@ -1,4 +1,4 @@
-"""The HTML report: well formed, self-contained, escaped, and with the figures that the model has."""
+"""The HTML report: well formed, self-contained, escaped, and with the metrics of the model."""
 
 import base64
 import json
@@ -109,7 +109,7 @@ def test_of_many_classes_the_pairs_confused_most_are_listed():
     assert all(counts[int(row[0]), int(row[1])] == int(row[2]) for row in listed)
 
 
-def test_figures_are_those_of_the_model():
+def test_metrics_are_those_of_the_model():
     model, X, y = case(4)
     trainer = Trainer(model.network, backend="numpy")
     page = Page(html_report(model, X, y, training=run_document(), backend="numpy"))
@@ -140,7 +140,7 @@ def test_samples_mistakes_and_weights_are_pictures_with_words():
     page = Page(html_report(model, X, y, backend="numpy"))
     predicted = Trainer(model.network, backend="numpy").predict(X)
     alts = [attributes["alt"] for attributes in page.of("img")]
-    assert alts[:24] == [f"Sample {i}: {y[i]}, taken for {predicted[i]}" for i in range(24)]
+    assert alts[:24] == [f"Sample {i}: {y[i]}, predicted as {predicted[i]}" for i in range(24)]
     wrong = np.flatnonzero(predicted != y)
     confidence = Trainer(model.network, backend="numpy").predict_proba(X).max(axis=1)
     expected = wrong[np.argsort(-confidence[wrong])][:24]
@@ -178,7 +178,7 @@ def test_a_single_sigmoid_tells_two_classes_apart():
 
 
 @pytest.mark.parametrize("n_points", [1, 2, 599, 600, 601, 5000])
-def test_curves_keep_their_ends_and_break_where_figures_are_missing(n_points):
+def test_curves_keep_their_ends_and_break_where_values_are_missing(n_points):
     at = [float(i) for i in range(1, n_points + 1)]
     page = Page(chart("loss", at, {"training": [1 / i for i in at], "test": [0.5] * n_points}, "epoch", False))
     lines = [item["points"].split() for item in page.of("polyline")]

@@ -41,7 +41,7 @@ def test_both_backends_agree(way):
     assert np.abs(reference.network.parameters - plain.network.parameters).max() > 1e-3, "the way made no difference"
 
 
-def test_figures_are_taken_every_so_many_steps():
+def test_metrics_are_taken_every_so_many_steps():
     trainer, history = trained(fit={"steps": 25, "every": 10, "validation": (X, Y)})
     assert [epoch.step for epoch in history.epochs] == [10, 20, 25]
     assert [epoch.number for epoch in history.epochs] == [1, 2, 3]

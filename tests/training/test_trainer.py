@@ -106,9 +106,9 @@ def test_history_has_a_figure_for_each_epoch(digits):
     history = trainer.fit(digits.X, digits.y, epochs=3, callbacks=[seen.append])
     assert seen == history.epochs
     assert [epoch.number for epoch in seen] == [1, 2, 3]
-    for figures in (history.loss, history.accuracy, history.seconds, history.samples_per_second):
-        assert len(figures) == 3
-        assert min(figures) > 0
+    for values in (history.loss, history.accuracy, history.seconds, history.samples_per_second):
+        assert len(values) == 3
+        assert min(values) > 0
     assert history.validation_loss == history.validation_accuracy == [None] * 3
     assert trainer.fit(digits.X, digits.y, epochs=1).epochs[0].number == 4
 

@@ -13,19 +13,15 @@ from fastnet.cli import options
 from fastnet.cli.options import optional
 from fastnet.cli.signals import INTERRUPTED
 
-EXAMPLES = """Examples:
-
-  fastnet bench\t\ta first look, within a minute
-
-  fastnet bench --suite full --data mnist --json r.json\t\teverything, kept
-
-  fastnet bench --networks 784-128-10 --busy 2\t\tbeside two processes that compute
-
-  fastnet bench --suite company\t\tbeside none, one, two and four
-
-  fastnet bench --suite targets\t\twhat fastnet is meant to reach, and what it reaches
-
-  fastnet bench --from r.json --markdown r.md --plot r.png\t\ta page of what was kept"""
+EXAMPLES = """\b
+Examples:
+  fastnet bench
+  fastnet bench --suite full --data mnist --json r.json
+  fastnet bench --networks 784-128-10 --busy 2
+  fastnet bench --suite company
+  fastnet bench --suite targets
+  fastnet bench --from r.json --markdown r.md --plot r.png
+"""
 
 Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
 """What is measured."""
@@ -33,11 +29,14 @@ Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
 SuiteOption = Annotated[
     Suite,
     typer.Option(
-        help="A first look within a minute, or networks of all shapes, or some beside processes that only compute, or "
-        "what fastnet is meant to reach."
+        help="quick: a first look within a minute; full: networks of all shapes; company: while other processes load "
+        "the processor; targets: measured performance beside its targets."
     ),
 ]
-Networks = Annotated[str | None, optional("SIZES", "Networks instead of the suite's, such as 784-128-10,64-32-10.")]
+Networks = Annotated[
+    str | None,
+    optional("SIZES", "Layer sizes of networks to measure instead of the suite's, such as 784-128-10,64-32-10."),
+]
 BatchSizes = Annotated[
     str | None, optional("N", "Samples per step for --networks, such as 32,128,full.  [default: 128]")
 ]
@@ -45,17 +44,17 @@ Peers = Annotated[
     str | None,
     optional(
         "NAMES",
-        "Whom to compare with, with commas between: numpy, sklearn, torch, torch-compile, jax; or none.  "
-        "[default: numpy, sklearn, and in the full suite all]",
+        "Libraries to compare with, separated by commas: numpy, sklearn, torch, torch-compile, jax; or none.  "
+        "[default: numpy,sklearn; all for --suite full]",
     ),
 ]
-Rounds = Annotated[int | None, optional("N", "Timings of each.  [default: 9]", min=2)]
+Rounds = Annotated[int | None, optional("N", "Repetitions of each measurement.  [default: 9]", min=2)]
 BusyOption = Annotated[
-    int, typer.Option("--busy", min=0, metavar="N", help="Measure beside so many processes that only compute.")
+    int, typer.Option("--busy", min=0, metavar="N", help="Run N busy processes beside the measurement.")
 ]
-DataOption = Annotated[Path | None, optional("DATA", "Also train on this data, such as MNIST, until it is accurate.")]
-From = Annotated[Path | None, optional("FILE", "Show these saved results; nothing is measured.", "--from")]
-Plot = Annotated[Path | None, optional("FILE", "Draw them here: .png, .svg or .pdf.")]
+DataOption = Annotated[Path | None, optional("DATA", "Also measure time to accuracy on this data, such as MNIST.")]
+From = Annotated[Path | None, optional("FILE", "Show saved results instead of measuring.", "--from")]
+Plot = Annotated[Path | None, optional("FILE", "Plot the results: .png, .svg or .pdf.")]
 
 
 def bench(
@@ -63,9 +62,10 @@ def bench(
     threads: options.Threads = None, rounds: Rounds = None, busy: BusyOption = 0, data: DataOption = None,
     saved: From = None, json: options.JsonFile = None, markdown: options.MarkdownFile = None, plot: Plot = None,
 ) -> int:  # fmt: skip
-    """Measure training and inference against other libraries, and against the peak of this machine.
+    """Benchmark training and inference against other libraries.
 
-    Ctrl-C ends it early: what was measured by then is shown, and kept by --json.
+    Speeds are also given as a fraction of the peak that this machine reaches. Ctrl-C stops early: what was measured
+    until then is shown, and written to the file of --json.
     """
     from fastnet.cli.output import check_picture, check_writable
     from fastnet.measure import page, results

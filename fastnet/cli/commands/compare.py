@@ -14,17 +14,14 @@ from fastnet.cli.options import optional
 if TYPE_CHECKING:
     from fastnet.measure.suites.operations import Key
 
-EXAMPLES = """Examples:
+EXAMPLES = """\b
+Examples:
+  fastnet compare --fail-under 1.0        fail if an operation is slower than its reference
+  fastnet compare --json now.json         save the results
+  fastnet compare base.json --factor 1.5  measure, and compare with saved results
+  fastnet compare base.json now.json      compare two saved results, without measuring
 
-  fastnet compare --fail-under 1.0\t\tno operation slower than its reference
-
-  fastnet compare --json now.json\t\tkeep what was measured
-
-  fastnet compare base.json --factor 1.5\t\tmeasure now, against what was kept
-
-  fastnet compare base.json now.json\t\tagainst each other, without measuring
-
-Exit code: 0 if all passed, 1 if something is wrong or too slow, 2 for misuse."""
+Exit code: 0 if all passed, 1 if results are wrong or too slow, 2 for a usage error."""
 
 FACTOR = 1.1
 ATTEMPTS = 4
@@ -32,34 +29,34 @@ ATTEMPTS = 4
 
 Before = Annotated[
     Path | None,
-    typer.Argument(metavar="[BEFORE", help="Saved results to hold the new ones against.", show_default=False),
+    typer.Argument(metavar="BEFORE", help="Saved results to compare with.", show_default=False),
 ]
 After = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="[AFTER]]", help="Saved results to be held against them; measured now if not given.", show_default=False
-    ),
+    typer.Argument(metavar="AFTER", help="Saved results to compare instead of measuring.", show_default=False),
 ]
 FailUnder = Annotated[
     float | None,
-    optional("RATIO", "Fail if an operation's ratio, time of the reference / time of the compiled one, is below this."),
+    optional(
+        "RATIO", "Fail if the speed-up of an operation (time of the reference / time of the kernel) is below this."
+    ),
 ]
 Factor = Annotated[
     float | None,
-    optional("FACTOR", "Fail if a ratio has become smaller than in BEFORE by more than this factor.  [default: 1.1]"),
+    optional("FACTOR", "Fail if a speed-up is smaller than in BEFORE by more than this factor.  [default: 1.1]"),
 ]
-Operations = Annotated[str | None, optional("NAMES", "Some operations, with commas between; else all.")]
+Operations = Annotated[str | None, optional("NAMES", "Operations to compare, separated by commas.  [default: all]")]
 NetworkOption = Annotated[
     str | None,
     optional(
-        "SIZES", "A network of your own, such as 784-128-10: its training and inference, instead of all operations."
+        "SIZES", "Compare training and inference of a network with these layer sizes, such as 784-128-10, instead."
     ),
 ]
-BatchSize = Annotated[int | None, optional("N", "Its samples per step.  [default: 64]", min=1)]
+BatchSize = Annotated[int | None, optional("N", "Batch size of --network.  [default: 64]", min=1)]
 DtypeOption = Annotated[
-    options.Dtype | None, typer.Option(help="One precision; else both are measured.", show_default=False)
+    options.Dtype | None, typer.Option(help="Data type to measure.  [default: both]", show_default=False)
 ]
-Budget = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Time for one operation, at most.")]
+Budget = Annotated[float, typer.Option(min=0.01, metavar="SECONDS", help="Maximum time for one operation.")]
 
 
 def compare(
@@ -67,10 +64,10 @@ def compare(
     operations: Operations = None, network: NetworkOption = None, batch_size: BatchSize = None,
     dtype: DtypeOption = None, threads: options.Threads = None, budget: Budget = 3.0, json: options.JsonFile = None,
 ) -> int:  # fmt: skip
-    """Compare reference and compiled kernels: their results first, then their times.
+    """Compare the compiled kernels with the reference: results and speed.
 
-    Every operation runs at sizes that people train at, both implementations alternately, until the interval of the
-    paired ratios lies on one side of its limit or the budget is spent; the table says which.
+    Every operation runs at realistic sizes, both implementations alternately, until the confidence interval of the
+    speed-up lies on one side of the limit or the time budget is used up.
     """
     _check(before, after, fail_under, factor, operations, network, batch_size, json)
     if after is not None and (dtype is not None or threads is not None):

@@ -24,7 +24,7 @@ OutData = Annotated[
     Path,
     typer.Argument(
         metavar="OUT",
-        help="A .npz, .npy, .csv, .csv.gz or .parquet file; or a new folder, which gets IDX files as MNIST has.",
+        help="File to write: .npz, .npy, .csv, .csv.gz or .parquet; or a new folder for IDX files, as those of MNIST.",
     ),
 ]
 Gzip = Annotated[bool, typer.Option("--gzip", help="Compress the IDX files of a folder.")]
@@ -32,12 +32,12 @@ Gzip = Annotated[bool, typer.Option("--gzip", help="Compress the IDX files of a 
 
 @data_app.callback()
 def _data() -> None:
-    """Look at data, and write it in other formats."""
+    """Inspect data files, and convert them."""
 
 
 @data_app.command()
 def info(data: options.DataPath, label: options.Label = None, json: options.Json = False) -> int:
-    """Show shapes, types, classes, ranges and shares of zeros."""
+    """Describe a data file: shape, data type, classes, range, zeros."""
     from fastnet.cli.data import load
     from fastnet.cli.output import answer
 
@@ -47,7 +47,10 @@ def info(data: options.DataPath, label: options.Label = None, json: options.Json
 
 @data_app.command()
 def convert(data: options.DataPath, out: OutData, label: options.Label = None, compress: Gzip = False) -> int:
-    """Write data in another format, with labels, and with test part and names of classes where it has room for them."""
+    """Convert data to another format.
+
+    Labels are kept, and the test set and names of classes where the format can hold them; what is left out is said.
+    """
     from fastnet import datasets
     from fastnet.cli.data import load
     from fastnet.cli.output import check_writable
@@ -61,7 +64,7 @@ def convert(data: options.DataPath, out: OutData, label: options.Label = None, c
     lost = datasets.save(out, loaded, compress=compress)
     print(f"{len(loaded.X):,} samples of {loaded.X.shape[1]:,} {loaded.X.dtype} features written to {out}")
     if lost:
-        print(f"left out, as the format has no place for it: {' and '.join(lost)}")
+        print(f"not written, as the format cannot hold it: {' and '.join(lost)}")
     return 0
 
 
@@ -101,7 +104,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows = {"data": facts["data"] if shape is None else f"{facts['data']}, images of {' x '.join(map(str, shape))}"}
     for name in ("train", "test"):
         part = facts[name]
-        rows[name] = "none; fastnet train holds some of the samples out" if part is None else _line(part)
+        rows[name] = "none; fastnet train holds out a fifth of every class" if part is None else _line(part)
     print_rows(rows)
     train, test = facts["train"]["classes"], (facts["test"] or {"classes": []})["classes"]
     if 0 < len(train) <= CLASSES_SHOWN:

@@ -28,9 +28,9 @@ def evaluate(
 ) -> int:
     """Measure loss, accuracy and speed of a model.
 
-    Data with a test part, such as the MNIST files, is evaluated there, other data as a whole. Of data that the model
-    was trained on, the samples that were held out are evaluated by themselves too: only those are new to it. Columns
-    are found by their names, in whatever order.
+    If the data has a test set, as the MNIST files do, only that is evaluated. If it is the data that the model was
+    trained on, the samples that were held out are evaluated separately as well. Columns are matched by name, in any
+    order.
     """
     from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads

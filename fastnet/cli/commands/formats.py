@@ -47,39 +47,40 @@ Loss = StrEnum(
 )
 """Losses, which say what outputs mean."""
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: .safetensors, .npz or, to export, .onnx.")]
+ExportOut = Annotated[Path, typer.Argument(metavar="OUT", help="File to write: .onnx, .safetensors or .npz.")]
+ImportOut = Annotated[Path, typer.Argument(metavar="OUT", help="Model file to write: .safetensors or .npz.")]
 To = Annotated[
     Target | None,
     typer.Option(
-        help="What to write: a model of fastnet, ONNX, or a state dict for PyTorch in safetensors.  "
-        "[default: onnx for .onnx, else fastnet]",
+        help="Format to write: a fastnet model, ONNX, or a PyTorch state dict in safetensors.  "
+        "[default: onnx if OUT ends in .onnx, else fastnet]",
         show_default=False,
     ),
 ]
-From = Annotated[Source, typer.Option("--from", help="What the file holds.")]
-State = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A model file, or a safetensors file of a state dict of PyTorch.")
+From = Annotated[
+    Source, typer.Option("--from", help="Format of FILE: a fastnet model, or a PyTorch state dict in safetensors.")
 ]
+State = Annotated[Path, typer.Argument(metavar="FILE", help="A fastnet model, or a PyTorch state dict in safetensors.")]
 Activation = Annotated[
     options.Activation | None,
-    typer.Option(help="Activation between the layers of a state dict.  [default: relu]", show_default=False),
+    typer.Option(help="Activation between the layers, for a PyTorch state dict.  [default: relu]", show_default=False),
 ]
 LossOption = Annotated[
     Loss | None,
     typer.Option(
-        help="The loss that a state dict was trained with, which says what its outputs mean.  "
-        "[default: as fastnet export noted it, or cross_entropy]",
+        help="Loss that the network was trained with, for a PyTorch state dict; it determines what outputs mean.  "
+        "[default: as noted by fastnet export, else cross_entropy]",
         show_default=False,
     ),
 ]
 InputDtypeOption = Annotated[
     InputDtype | None,
-    typer.Option(help="Type of an ONNX graph's inputs.  [default: that of the network]", show_default=False),
+    typer.Option(help="Data type of the inputs of the ONNX graph.  [default: that of the network]", show_default=False),
 ]
 
 
-def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: InputDtypeOption = None) -> int:
-    """Write a model in another format: ONNX, npz, or a state dict for PyTorch."""
+def export(model: options.ModelPath, out: ExportOut, to: To = None, input_dtype: InputDtypeOption = None) -> int:
+    """Convert a model to ONNX, npz or a PyTorch state dict."""
     from fastnet.cli.output import check_writable
 
     target = to or (Target.onnx if out.suffix.lower() == ".onnx" else Target.fastnet)
@@ -104,9 +105,9 @@ def export(model: options.ModelPath, out: Out, to: To = None, input_dtype: Input
 
 
 def import_(
-    file: State, out: Out, source: From = Source.fastnet, activation: Activation = None, loss: LossOption = None
+    file: State, out: ImportOut, source: From = Source.fastnet, activation: Activation = None, loss: LossOption = None
 ) -> int:
-    """Make a model file of another library's, or of a model in another format."""
+    """Convert a PyTorch state dict, or a model in npz, to a model file."""
     from fastnet.cli.output import check_writable
 
     if out.suffix.lower() not in (".safetensors", ".npz"):

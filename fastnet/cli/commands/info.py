@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 LABELS_SHOWN = 20
 
-ModelPath = Annotated[Path | None, typer.Argument(metavar="[MODEL]", help="A model file.", show_default=False)]
+ModelPath = Annotated[Path | None, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
 
 
 def info(model: ModelPath = None, json: options.Json = False) -> int:
-    """Show versions, processor, threads and measured peak; or, of a model, what its file tells."""
+    """Describe this machine, or a model file.
+
+    Without MODEL: versions, processor, threads and the measured peak performance.
+    """
     from fastnet.cli.output import answer, print_rows
 
     if model is not None:

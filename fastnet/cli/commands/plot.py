@@ -27,24 +27,30 @@ Examples:
 Kind = StrEnum("Kind", ["samples", "digit", "confusion", "mistakes", "weights", "curves"])
 """What is drawn."""
 
-KindArgument = Annotated[Kind, typer.Argument(metavar="KIND", help=f"One of {', '.join(Kind)}.")]
+KindArgument = Annotated[
+    Kind,
+    typer.Argument(
+        metavar="KIND",
+        help="What to plot; digit is one sample with its probabilities, mistakes are the misclassified samples.",
+    ),
+]
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL", help="A model file that fastnet train wrote; for curves, what its --json printed will do too.",
+        metavar="MODEL", help="A model file from fastnet train; for curves, also the output of fastnet train --json.",
     )
 ]  # fmt: skip
 Data = Annotated[
     Path | None,
-    typer.Argument(metavar="[DATA]", help="Samples; neither weights nor curves need them.", show_default=False),
+    typer.Argument(metavar="DATA", help="Data to plot; not for weights and curves.", show_default=False),
 ]
-Out = Annotated[Path | None, optional("FILE", "The picture, .png, .svg or .pdf.  [default: KIND.png]")]
-Index = Annotated[int | None, optional("N", "The sample of digit.  [default: 0]", min=0)]
+Out = Annotated[Path | None, optional("FILE", "Picture to write: .png, .svg or .pdf.  [default: KIND.png]")]
+Index = Annotated[int | None, optional("N", "Which sample digit shows.  [default: 0]", min=0)]
 Rows = Annotated[int | None, optional("N", "Rows of a grid.  [default: 3; weights: 4]", min=1, max=100)]
 Columns = Annotated[int | None, optional("N", "Columns of a grid.  [default: 3; weights: 8]", min=1, max=100)]
 Seed = Annotated[
     int | None,
-    optional("N", "Draw samples at random, with this seed; else the first ones.", min=0)
+    optional("N", "Choose samples at random with this seed, instead of the first ones.", min=0)
 ]  # fmt: skip
 
 OPTIONS = {
@@ -61,7 +67,7 @@ def plot(
     columns: Columns = None, seed: Seed = None, label: options.Label = None,
     backend: options.BackendOption = Backend.numba, threads: options.Threads = None,
 ) -> int:  # fmt: skip
-    """Draw samples with predictions, confusion, mistakes, first-layer weights, or curves of training."""
+    """Plot samples, the confusion matrix, mistakes, weights or learning curves."""
     from fastnet.cli.output import check_picture, check_writable
     from fastnet.cli.settings import check_threads
 

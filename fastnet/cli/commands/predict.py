@@ -24,13 +24,15 @@ Examples:
   fastnet predict model.safetensors test.csv --submission submission.csv
 """
 
-Out = Annotated[str, typer.Option(metavar="FILE", help='CSV file to write, "-" for standard output.')]
+Out = Annotated[str, typer.Option(metavar="FILE", help='CSV file to write; "-" is standard output.')]
 Probabilities = Annotated[
-    bool, typer.Option("--probabilities", help="One column a class, instead of the most probable label.")
+    bool, typer.Option("--probabilities", help="Write the probability of each class instead of the most probable one.")
 ]
 Submission = Annotated[
     Path | None,
-    optional("FILE", "Write the ImageId,Label that Kaggle's digit recogniser takes, and tell the accuracy to expect."),
+    optional(
+        "FILE", "Write a submission for Kaggle's digit recogniser (ImageId,Label), and print the accuracy to expect."
+    ),
 ]
 
 
@@ -44,10 +46,10 @@ def predict(
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
 ) -> int:
-    """Predict labels or probabilities, and write them as CSV.
+    """Predict labels or probabilities, as CSV.
 
-    Data with a test part, such as the MNIST files, is predicted there. It need not have labels; a label column
-    is left out. Columns are found by their names, in whatever order.
+    If the data has a test set, as the MNIST files do, only that is predicted. Labels are not needed, and ignored if
+    there are any. Columns are matched by name, in any order.
     """
     from fastnet.cli.model import load_data, open_model
     from fastnet.cli.output import check_writable

@@ -13,23 +13,22 @@ from fastnet.cli.options import optional
 if TYPE_CHECKING:
     from fastnet.recipes import Recipe
 
-EXAMPLES = """Examples:
+EXAMPLES = """\b
+Examples:
+  fastnet recipes
+  fastnet recipes kaggle-relu
+  fastnet train --recipe kaggle-relu train.csv
+  fastnet recipes --run mnist/ --results r.json --markdown recipes.md
+"""
 
-  fastnet recipes\t\twhat there is
-
-  fastnet recipes kaggle-relu\t\tone in full
-
-  fastnet train --recipe kaggle-relu train.csv\t\trun it
-
-  fastnet recipes --run mnist/ --results r.json --markdown recipes.md\t\tall of them in a table"""
-
-Name = Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, in full.", show_default=False)]
-Run = Annotated[Path | None, optional("DATA", "Run them on this data with both backends.")]
-Names = Annotated[str | None, optional("NAMES", "Run some, with commas between; else all.")]
-Backends = Annotated[str | None, optional("NAMES", "Run with numpy or numba only; else with both.")]
-Seeds = Annotated[int | None, optional("N", "Runs of each.  [default: 1]", min=1)]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="Explain this recipe.", show_default=False)]
+Run = Annotated[Path | None, optional("DATA", "Run the recipes on this data, with both backends.")]
+Names = Annotated[str | None, optional("NAMES", "Recipes to run, separated by commas.  [default: all]")]
+Backends = Annotated[str | None, optional("NAMES", "Backends to run with, numpy or numba.  [default: both]")]
+Seeds = Annotated[int | None, optional("N", "Runs of each recipe, with different seeds.  [default: 1]", min=1)]
 Results = Annotated[
-    Path | None, optional("FILE", "Keep results here as they come; those that are here already are not run again.")
+    Path | None,
+    optional("FILE", "Save results to this JSON file as they come; what it already holds is not run again."),
 ]
 
 
@@ -38,9 +37,10 @@ def recipes(
     label: options.Label = None, threads: options.Threads = None, results: Results = None,
     markdown: options.MarkdownFile = None, json: options.Json = False,
 ) -> int:  # fmt: skip
-    """List recipes, which train --recipe runs; explain one; or run them all.
+    """List the recipes, explain one, or run them all and compare.
 
-    With --results and without --run, show the results that were kept.
+    A recipe is the method of a public notebook, by name; fastnet train --recipe NAME trains by one. With --results and
+    without --run, show saved results.
     """
     if run is None:
         given = {"--names": names, "--backends": backends, "--seeds": seeds, "--label": label, "--threads": threads}

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from fastnet.models import Model
 
-Out = Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")]
 Training = Annotated[
     Path | None,
-    optional("FILE", "What fastnet train --json printed: adds settings, curves and speed.")
+    optional("FILE", "Output of fastnet train --json: adds settings, learning curves and speed.")
 ]  # fmt: skip
 
 
@@ -32,10 +32,10 @@ def write_page(
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
 ) -> int:
-    """Describe a model and what it makes of data in one HTML file.
+    """Write an HTML report about a model on some data.
 
-    It shows confusion, samples, mistakes, first-layer weights and speed, and needs no other file nor the network.
-    Data with a test part, such as the MNIST files, is taken from there.
+    One page with confusion matrix, metrics of each class, samples, mistakes, first-layer weights and speed; it loads no
+    other file and nothing from the web. If the data has a test set, as the MNIST files do, only that is used.
     """
     from fastnet.cli.output import check_writable
     from fastnet.cli.settings import check_threads

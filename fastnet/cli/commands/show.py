@@ -28,9 +28,9 @@ TOP = 10
 FEATURES = 20
 """Features that are listed, at most, of a sample that is no image."""
 
-Index = Annotated[str | None, optional("N", "Samples to show, such as 7 or 0,3,12.  [default: 0]")]
-Wrong = Annotated[bool, typer.Option("--wrong", help="Show the mistakes, those the model is most sure of first.")]
-Count = Annotated[int | None, optional("N", "Mistakes to show, at most.  [default: 3]", min=1)]
+Index = Annotated[str | None, optional("N", "Which samples to show, such as 7 or 0,3,12.  [default: 0]")]
+Wrong = Annotated[bool, typer.Option("--wrong", help="Show misclassified samples, the most confident mistakes first.")]
+Count = Annotated[int | None, optional("N", "How many mistakes to show.  [default: 3]", min=1)]
 
 
 def show(
@@ -38,9 +38,9 @@ def show(
     label: options.Label = None, backend: options.BackendOption = Backend.numba, threads: options.Threads = None,
     json: options.Json = False,
 ) -> int:  # fmt: skip
-    """Show samples, what they are and what a model takes them for, in the terminal.
+    """Show samples and their predictions in the terminal.
 
-    Data with a test part, such as the MNIST files, is shown from there.
+    If the data has a test set, as the MNIST files do, samples are taken from there.
     """
     from fastnet.cli.output import answer
     from fastnet.cli.settings import check_threads

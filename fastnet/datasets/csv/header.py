@@ -59,10 +59,11 @@ def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
     repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
-        raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once")
+        hint = "; or is it a row of data, without a header?" if _may_be_row(cells) else ""
+        raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once{hint}")
     if _may_be_row(cells):
         warnings.warn(
-            f"{where}: taken for the names of columns, {listed(cells)}, some of which are numbers; if it is a row of "
+            f"{where}: read as column names, {listed(cells)}, some of which are numbers; if it is a row of "
             "data, put a line of names before it, or give the label column by position",
             stacklevel=2,
         )

@@ -28,9 +28,9 @@ HELD_OUT = 0.2
 """Share of the samples to test with, where a dataset has no test part."""
 
 NOTE = """\
-Seconds of training, mean and deviation over the seeds that reached it, until the network gets so many of the test data
-right; evaluation is not counted. Everyone had the same four learning rates to choose from. Compilation is that of the
-first warm-up in the process, shorter where a library had cached it before."""
+Training time until the network reaches a test accuracy: mean and standard deviation over the seeds that reached it;
+evaluation is not counted. All libraries were tuned over the same four learning rates. Compilation is that of the first
+warm-up in the process, shorter if a library had cached it before."""
 
 
 class Split(NamedTuple):

@@ -1,4 +1,4 @@
-"""Training in company: beside so many processes that only compute, by fastnet and by others.
+"""Training on a busy machine: beside processes that only compute, by fastnet and by others.
 
 A step of several threads ends when the last of them does. Where something else computes, one of them may be without a
 processor for milliseconds, many times what a step takes: then more threads can be slower than one.
@@ -26,7 +26,7 @@ SECONDS = 0.5
 """Of training in one timing: hundreds of a scheduler's time slices."""
 
 LEARNING_RATE = 1e-6
-"""So low that nobody learns the few samples by heart, after which gradients would be denormal and slow."""
+"""So low that nobody overfits the few samples, after which gradients would be denormal and slow."""
 
 OTHERS = ("sklearn", "torch", "jax")
 """Libraries that take part, of those that were asked for."""
@@ -39,12 +39,12 @@ WORKLOADS = (
 """Whole batches, and so few of them that an epoch ends in seconds even if each waits for a time slice."""
 
 NOTE = """\
-Samples per second of training beside so many processes that only compute, in the same session and with the same
-priority, as other programs of a user have. Everyone trains for about {seconds:g} s at a time, in whole epochs: A B C
-alone, beside one process, two and four, and in the next round backwards. Given are medians of the rounds, and in
-brackets the interval. Without a number, fastnet has as many threads as it chooses, and others one for each processor.
-There are few rows, so that epochs end even where each step waits for a time slice, and the learning rate is
-{learning_rate:g}, so that nobody learns them by heart."""
+Training speed in samples per second beside zero, one, two and four busy processes, which run in the same session and
+with the same priority, as other programs of a user do. Each library trains for about {seconds:g} s at a time, in whole
+epochs: A B C alone, then beside one process, two and four, and in the next round in reverse order. Numbers are medians
+of the rounds, with the confidence interval in brackets. Where no number of threads is given, fastnet chooses it, and
+others have one for each processor. There are few rows, so that epochs end even if each step waits for a time slice, and
+the learning rate is {learning_rate:g}, so that nobody overfits them."""
 
 
 def entrants(keys: Sequence[str]) -> dict[str, tuple[Peer, int | None]]:
@@ -97,7 +97,7 @@ def measure(workload: Workload, keys: Sequence[str], harness: Harness) -> dict[s
         of them, or why it is missing, and what is to be doubted.
     """
     peers = entrants(keys)
-    told = replace(harness, progress=lambda text: harness.progress(f"in company, {text}"))
+    told = replace(harness, progress=lambda text: harness.progress(f"on a busy machine, {text}"))
     runs, missing, _ = prepare(workload, peers, told, LEARNING_RATE)
     rates, found = _timed(runs, harness)
     results: dict[str, dict[str, Any]] = {
@@ -108,7 +108,7 @@ def measure(workload: Workload, keys: Sequence[str], harness: Harness) -> dict[s
     return {
         **workload.to_dict(), "name": workload.name, "busy": list(BUSY), "rounds": len(rates["fastnet"][0]),
         "seconds": SECONDS, "learning_rate": LEARNING_RATE, "peers": {key: head[key] | results[key] for key in head},
-        "doubts": [f"in company, {workload.name}: {doubt}" for doubt in found],
+        "doubts": [f"on a busy machine, {workload.name}: {doubt}" for doubt in found],
     }  # fmt: skip
 
 

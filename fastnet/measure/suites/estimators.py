@@ -25,9 +25,9 @@ LABELS = {"fastnet": "fastnet", "sklearn": "scikit-learn"}
 BATCH = 200
 
 NOTE = """\
-`MLPClassifier` of fastnet and of scikit-learn, with default settings but for what is said, fitted from the same seed to
-the same arrays. Fits are timed as a user's are, with all that checks and prepares the data; neither stops early. That
-the last losses of both are the same, up to rounding, shows that both did the same."""
+`MLPClassifier` of fastnet and of scikit-learn, with default settings except as stated, fitted to the same arrays with
+the same seed. The whole of `fit` is timed, with checks and conversion of the data; neither stops early. Both end with
+the same loss, up to rounding."""
 
 
 @dataclass(frozen=True)

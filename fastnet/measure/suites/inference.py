@@ -107,7 +107,7 @@ def measure_all(keys: Sequence[str], harness: Harness) -> Iterator[dict[str, Any
 
 
 def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
-    """Write the paragraphs of a page: there are too few figures for a table."""
+    """Write the paragraphs of a page: there are too few numbers for a table."""
     lines = []
     for row in rows:
         text = ", ".join(f"{key} {duration(one['median'])}" for key, one in row["seconds"].items())

@@ -175,9 +175,11 @@ def table_rows(rows: Sequence[Row]) -> list[list[str]]:
 
 def _reached(recipe: Recipe, rows: Sequence[Row]) -> str:
     """Count the runs that reach every accuracy that is reported."""
-    if not recipe.figures:
+    if not recipe.reported_metrics:
         return "-"
-    count = sum(all(row["accuracies"][part] >= share for part, share in recipe.figures.items()) for row in rows)
+    count = sum(
+        all(row["accuracies"][part] >= share for part, share in recipe.reported_metrics.items()) for row in rows
+    )
     return f"{count} of {len(rows)}"
 
 

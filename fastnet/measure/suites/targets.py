@@ -23,11 +23,12 @@ from fastnet.measure.timing import Harness, limited_threads, spread
 from fastnet.measure.workloads import Workload
 
 NOTE = """\
-What fastnet is meant to reach, and what it reached here: medians of the rounds, in brackets the interval; the median
-decides. Everything is float32, and has one thread, BLAS too, unless the row says otherwise. In a round both sides of a
-ratio have their turn, A B and then B A, and so have a row and the FMA peak of as many threads. Training is that of
-prepared epochs over random data; a fit is timed as a user's is. FLOP are 2 * in * out for each of forward, dx and dW of
-a layer and sample, without dx in the first layer. JAX has the threads of its process."""
+Performance targets, and what was reached: medians of the rounds, with the confidence interval in brackets; the median
+decides whether a target is met. Everything is float32 and single-threaded, including BLAS, unless the row says
+otherwise. Both sides of a ratio are timed in each round, A B and then B A; so are a row and the FMA peak for the same
+number of threads. Training is timed as prepared epochs over random data, a fit with all its checks and conversions.
+FLOP are 2 * in * out for each of forward, dx and dW per layer and sample, without dx in the first layer. JAX uses the
+threads of its process."""
 
 
 class Kind(NamedTuple):

@@ -69,7 +69,7 @@ def test_folder_of_both_files_is_split_trained_and_predicted(capsys, kaggle):
     assert "the test part has no labels" in fails(capsys, "evaluate", "model.safetensors", ".", "--backend", "numpy")
 
 
-def test_model_without_test_figures_has_no_accuracy_to_expect(capsys, kaggle):
+def test_model_without_test_metrics_has_no_accuracy_to_expect(capsys, kaggle):
     save_model("m.safetensors", Model(Network([64, 10], seed=0)))
     out = run(capsys, "predict", "m.safetensors", "test.csv", "--submission", "s.csv", "--backend", "numpy")
     assert "accuracy to expect: unknown" in out
@@ -109,15 +109,15 @@ def test_mapped_data_trains_as_read_data_does(capsys):
     order = np.random.default_rng(0).permutation(1797)
     X, y = digits.X[order], digits.y[order]
     save("parts.npz", Dataset(X[:1500], y[:1500], X[1500:], y[1500:]))
-    figures = [
+    losses = [
         json.loads(run(capsys, "train", "parts.npz", *QUICK, *options, "--json"))["test_loss"]
         for options in ([], ["--mmap"])
     ]
-    assert figures[0] == figures[1]
+    assert losses[0] == losses[1]
     np.save("x.npy", X)
     np.save("x_labels.npy", y)
     document = json.loads(run(capsys, "train", "x.npy", *QUICK, "--mmap", "--test-samples", "297", "--json"))
-    assert document["test_loss"] == figures[0]  # the last samples are held out
+    assert document["test_loss"] == losses[0]  # the last samples are held out
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_conversion_keeps_what_it_says(capsys, kaggle, out):
     before, after = load("."), load(out)
     np.testing.assert_array_equal(after.X, before.X)
     np.testing.assert_array_equal(after.y, before.y)
-    assert ("left out" in said) == (after.X_test is None) == (out not in ("d.npz", "d.npy"))
+    assert ("not written" in said) == (after.X_test is None) == (out not in ("d.npz", "d.npy"))
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,15 @@ def test_json_holds_every_recipe(capsys):
     assert main(["recipes", "--json"]) == 0
     documents = {one["name"]: one for one in json.loads(capsys.readouterr().out)["recipes"]}
     assert list(documents) == list(RECIPES)
-    assert documents["sigmoid-128-sgd"]["figures"] == {"validation": 0.824}
+    assert documents["sigmoid-128-sgd"]["reported_metrics"] == {"validation": 0.824}
     assert documents["sigmoid-128-sgd"]["bias"] is False
     assert documents["kaggle-relu-fast"]["setting"] == "better"
     assert documents["kaggle-relu-fast"]["other"] == {
-        "init": "uniform", "optimizer": {"name": "sgd", "lr": 1.0, "momentum": 0.0, "nesterov": False}
+        "init": "uniform", "schedule": "constant",
+        "optimizer": {"name": "sgd", "lr": 1.0, "momentum": 0.0, "nesterov": False},
     }  # fmt: skip
     assert documents["relu-he-saved"]["setting"] == "as written"
-    assert documents["relu-he-saved"]["other"].keys() == {"optimizer"}
+    assert documents["relu-he-saved"]["other"].keys() == {"optimizer", "schedule"}
     assert main(["recipes", "kaggle-relu", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == documents["kaggle-relu"]
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +181,17 @@ def test_shrinking_keeps_the_mean():
     image = np.random.default_rng(0).random((12, 30))
     actual = blocks._shrunk(blocks._shrunk(image, 4, 0), 10, 1)
     np.testing.assert_allclose(actual, image.reshape(4, 3, 10, 3).mean(axis=(1, 3)), rtol=1e-12)
+
+
+def test_labels_that_the_model_does_not_know_are_not_left_out_silently(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save_model("m.npz", Model(Network([2, 2], seed=0), labels=("calm", "wild")))
+    Path("d.csv").write_text("a,b,label\n1,2,calm\n3,4,mad\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["show", "m.npz", "d.csv", "--backend", "numpy"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == (
+        "fastnet: warning: d.csv: class 'mad' is none of the 2 that m.npz was trained on; the labels are ignored\n"
+    )
+    assert "actual" not in shown.out

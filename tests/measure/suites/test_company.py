@@ -69,31 +69,29 @@ def made_up(**peers):
 def test_rates_have_a_table_and_losses_are_named():
     document = made_up(fastnet=(1_234_567, 2000), fastnet1=(8e5, 9000), torch=(50_000, 2500), jax="JAX is not there")
     text = page.as_markdown(document)
-    assert "## In company" in text
+    assert "## On a busy machine" in text
     assert "| network | library | alone | beside 2 |" in text
     assert "| 6-5-3 | fastnet | 1,230,000 (617,000-1,850,000) | 2,000 (1,000-3,000) |" in text
     assert "| 6-5-3 | PyTorch | 50,000 (25,000-75,000) | 2,500 (1,250-3,750) |" in text
     assert "for about 0.25 s at a time" in text
     assert (
-        "Losses: 6-5-3: fastnet, 1 thread is faster, 4.50 times beside 2; "
+        "Faster than fastnet: 6-5-3: fastnet, 1 thread is faster, 4.50 times beside 2; "
         "6-5-3: PyTorch is faster, 1.25 times beside 2." in text
     )
     assert "Left out: JAX is not there." in text
-    assert "in company: everything" not in text
+    assert "busy machine: everything" not in text
 
 
 def test_a_page_without_losses_says_so():
-    assert "Losses: none of these." in page.as_text(made_up(fastnet=(200, 100), torch=(100, 50)))
+    assert "Faster than fastnet: none of these." in page.as_text(made_up(fastnet=(200, 100), torch=(100, 50)))
 
 
-@pytest.mark.parametrize(
-    ("count", "words"), [(1, "beside 1 busy process, which"), (3, "beside 3 busy processes, which")]
-)
+@pytest.mark.parametrize(("count", "words"), [(1, "beside 1 busy process"), (3, "beside 3 busy processes")])
 def test_a_page_of_results_in_company_says_so_in_its_head(count, words):
     document = made_up(fastnet=(1, 1))
     document["environment"]["busy"] = count
     for text in (page.as_markdown(document), page.as_text(document)):
-        assert words in text[: text.index("In company")]
+        assert words in text[: text.index("On a busy machine")]
 
 
 def test_earlier_results_still_have_a_page(tmp_path, capsys):
@@ -147,7 +145,7 @@ def test_company_that_was_lost_is_told(begun, monkeypatch):
     monkeypatch.setattr(company.ChoosingRun, "train_for", train_for)
     row = company.measure(TINY, [], Harness(2, 0.0))
     (doubt,) = row["doubts"]
-    assert doubt.startswith("in company, 6-5-3, batch 8, adam, 24 rows: 1 of 1 busy processes ended before")
+    assert doubt.startswith("on a busy machine, 6-5-3, batch 8, adam, 24 rows: 1 of 1 busy processes ended before")
 
 
 @pytest.mark.usefixtures("short")
@@ -161,7 +159,7 @@ def test_the_suite_of_company_measures_that_alone(tmp_path, capsys):
     assert (row["sizes"], row["batch_size"], row["rounds"]) == ([6, 5, 3], 1024, 2)
     assert (document["environment"]["busy"], document["settings"]["suite"]) == (0, "company")
     assert f"| {row['name']} | scikit-learn |" in shown.read_text(encoding="utf-8")
-    assert "In company" in capsys.readouterr().out
+    assert "On a busy machine" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("short")

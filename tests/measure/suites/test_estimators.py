@@ -118,7 +118,7 @@ def test_estimators_have_a_table_and_losses_are_published():
     lost, won = (page.as_markdown(document_with(spread([ratio] * 9))) for ratio in (0.5, 2.0))
     line = "| fit of 30 x 4, adam, 3 epochs | float32 | 2 | 250 ms | 500 ms | 2.00 (2.00-2.00) | 1.500000, 1.500000 |"
     assert line in won
-    assert "Losses: none of these." in won
+    assert "Faster than fastnet: none of these." in won
     assert "fit of 30 x 4, adam, 3 epochs (float32, threads: 2): scikit-learn is 2.00 times faster" in lost
     assert "## Estimators" not in page.as_markdown(document_with(spread([2.0])) | {"estimators": []})
 

@@ -18,13 +18,13 @@ import typer
 
 from fastnet.cli import options
 
-EXAMPLES = """Examples:
+EXAMPLES = """\b
+Examples:
+  fastnet cache build
+  fastnet cache build --for classifier,predict --out kernels
+  fastnet cache build --level x86-64-v3 --level x86-64-v4 --out kernels
 
-fastnet cache build  (all kernels of this machine's level, into its cache)
-
-fastnet cache build --for classifier,predict --out kernels  (for FASTNET_CACHE_DIR=kernels elsewhere)
-
-fastnet cache build --level x86-64-v3 --level x86-64-v4 --out kernels"""
+Elsewhere, FASTNET_CACHE_DIR=kernels makes fastnet use what --out kernels wrote."""
 
 Purpose = StrEnum("Purpose", ["classifier", "regressor", "train", "predict", "operations"])
 """What kernels are compiled for; `fastnet.cli.commands.cache.ahead` says what each does."""
@@ -34,8 +34,8 @@ For = Annotated[
     typer.Option(
         "--for",
         metavar="NAMES",
-        help="What they are for, separated by commas: classifier, regressor (scikit-learn's interface), train "
-        "(Trainer, fastnet train and recipes), predict, operations (of fastnet.kernels). All if not given.",
+        help="What to compile for, separated by commas: classifier, regressor (the scikit-learn estimators), train "
+        "(Trainer, fastnet train and recipes), predict, operations (of fastnet.kernels).  [default: all]",
     ),
 ]
 Levels = Annotated[
@@ -43,7 +43,7 @@ Levels = Annotated[
     typer.Option(
         "--level",
         metavar="LEVEL",
-        help="Level of processors, as x86-64-v3; may be repeated. This machine's if not given.",
+        help="Processor level to compile for, such as x86-64-v3; can be repeated.  [default: that of this machine]",
     ),
 ]
 Out = Annotated[
@@ -51,13 +51,16 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder that others are to read, and never write; the cache of kernels if not given.",
+        help="Folder to write to, for use on other machines.  [default: the cache of this machine]",
     ),
 ]
 
 
 def build(for_: For = None, level: Levels = None, out: Out = None, json: options.Json = False) -> int:
-    """Compile kernels now, in a minute or two for each level, instead of when they are first used."""
+    """Compile kernels ahead of their first use.
+
+    This takes a minute or two for each processor level.
+    """
     from fastnet.cli.output import answer, print_rows
 
     purposes, levels = options.names_in("--for", for_, [str(purpose) for purpose in Purpose]), _levels(level)

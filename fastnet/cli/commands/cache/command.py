@@ -11,17 +11,17 @@ from fastnet.cli import options
 
 cache_app = typer.Typer(rich_markup_mode=None)
 
-Stale = Annotated[bool, typer.Option("--stale", help="Only those that this version, here and now, does not use.")]
+Stale = Annotated[bool, typer.Option("--stale", help="Only remove kernels that this version of fastnet does not use.")]
 
 
 @cache_app.callback()
 def _cache() -> None:
-    """Look at the compiled kernels that are kept on this machine, remove them, or compile them ahead."""
+    """Inspect, clear or fill the cache of compiled kernels."""
 
 
 @cache_app.command()
 def info(json: options.Json = False) -> int:
-    """Show where compiled kernels are kept, how many versions of them, and how large they are."""
+    """Show where the cache is, and how large."""
     from fastnet.cli.output import answer, print_rows
     from fastnet.compiler.kernel_cache import built_roots
 
@@ -49,7 +49,7 @@ def info(json: options.Json = False) -> int:
 
 @cache_app.command()
 def clear(stale: Stale = False, json: options.Json = False) -> int:
-    """Remove compiled kernels; what is needed again is compiled again."""
+    """Remove compiled kernels; they are compiled again when needed."""
     import shutil
 
     from fastnet.cli.output import answer

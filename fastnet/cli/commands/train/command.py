@@ -20,7 +20,7 @@ from fastnet.cli.options import (
     Preprocess,
 )
 
-Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model is saved.")]
+Out = Annotated[Path, typer.Option(metavar="FILE", help="Model file to write: .safetensors or .npz.")]
 
 
 EXAMPLES = """\b
@@ -81,11 +81,11 @@ def train(
     recipe: options.RecipeName = None,
     better: options.Better = None,
 ) -> int:
-    """Train a network that tells classes apart, and save it.
+    """Train a classifier and save it.
 
-    Integers from 0 to 255 are divided by the largest of them, other features are standardised, unless --preprocess
-    says otherwise. Data without a test part has a share of every class held out. Ctrl-C ends training early and saves
-    what there is.
+    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. If the data
+    has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training early
+    and saves the model as it is.
     """
     return _run(context, SimpleNamespace(**locals()), options.given(context))
 

@@ -34,78 +34,87 @@ class ScheduleName(StrEnum):
     one_cycle = "one_cycle"
 
 
-LossOption = Annotated[LossName, typer.Option(help="What is made small.")]
+LossOption = Annotated[LossName, typer.Option(help="Loss function.")]
 LabelSmoothing = Annotated[
     float,
-    typer.Option(min=0.0, metavar="SHARE", help="Share of a label spread over all classes."),
+    typer.Option(
+        min=0.0, metavar="FRACTION", help="Label smoothing: fraction of each label spread evenly over all classes."
+    ),
 ]
-NoBias = Annotated[bool, typer.Option("--no-bias", help="Layers without biases.")]
+NoBias = Annotated[bool, typer.Option("--no-bias", help="Train layers without biases.")]
 Steps = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="Steps to take, instead of epochs.", show_default=False),
+    typer.Option(
+        min=1, metavar="N", help="Length of training in optimizer steps, instead of epochs.", show_default=False
+    ),
 ]
 Every = Annotated[
     int | None,
     typer.Option(
-        min=1, metavar="N", help="Epochs, or steps, between two lines of figures.  [default: an epoch's]",
-        show_default=False,
+        min=1, metavar="N", show_default=False,
+        help="Report metrics every N epochs (or steps, with --steps); training metrics are means over them.  "
+        "[default: every epoch]",
     ),
 ]  # fmt: skip
 SamplingOption = Annotated[
     SamplingName,
-    typer.Option(help="Each sample once an epoch, or any of them at any time."),
+    typer.Option(help="shuffle: each sample once per epoch; replacement: samples drawn with replacement."),
 ]
-ScheduleOption = Annotated[ScheduleName, typer.Option(help="How the learning rate changes over the run.")]
+ScheduleOption = Annotated[ScheduleName, typer.Option(help="Learning rate schedule.")]
 L2 = Annotated[
     float,
-    typer.Option("--l2", min=0.0, metavar="FACTOR", help="Penalty on the squares of weights."),
+    typer.Option(
+        "--l2", min=0.0, metavar="FACTOR", help="L2 regularisation: factor of the penalty on squared weights."
+    ),
 ]
 Dropout = Annotated[
     float,
-    typer.Option(min=0.0, metavar="RATE", help="Rate at which hidden activations are dropped."),
+    typer.Option(min=0.0, metavar="RATE", help="Dropout rate of the hidden layers."),
 ]
 Patience = Annotated[
     int | None,
     typer.Option(
         min=1, metavar="N", show_default=False,
-        help="End after N lines of figures without a lower loss of a tenth of the training part, which is held out "
-        "for this, and keep the parameters of the lowest.",
+        help="Early stopping: stop when the validation loss has not improved for N epochs (N reports, with --every), "
+        "and keep the best parameters. A tenth of the training set is held out for validation.",
     ),
 ]  # fmt: skip
 MaxTime = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="End after so many seconds of training.", show_default=False),
+    typer.Option(metavar="SECONDS", help="Stop after this much training time.", show_default=False),
 ]
 Config = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE", is_eager=True, callback=read_config, show_default=False,
-        help="TOML file of options by their long names; the command line wins over it.",
+        help="Read options from a TOML file, by their long names; the command line takes precedence.",
     ),
 ]  # fmt: skip
 WriteConfig = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Write the options of this run as such a file.", show_default=False),
+    typer.Option(metavar="FILE", help="Write the options of this run to a TOML file for --config.", show_default=False),
 ]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Keep the state of the run here, whenever figures are taken.", show_default=False,
+        metavar="FILE", help="Save checkpoints to this file, whenever metrics are reported.", show_default=False,
     ),
 ]  # fmt: skip
-CheckpointEvery = Annotated[int, typer.Option(min=1, metavar="N", help="Lines of figures between two checkpoints.")]
+CheckpointEvery = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Save a checkpoint at every N-th report of metrics.")
+]
 Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="CHECKPOINT", show_default=False, is_eager=True, callback=read_checkpoint,
-        help="Go on with the run of a checkpoint, with its options; --epochs or --steps are those of the whole run.",
+        help="Resume training from a checkpoint, with its options; --epochs and --steps count from its start.",
     ),
 ]  # fmt: skip
 FindLr = Annotated[
     bool,
-    typer.Option("--find-lr", help="Train nothing; try rising learning rates and suggest one."),
+    typer.Option("--find-lr", help="Do not train: run a learning rate range test and suggest a rate."),
 ]
 PlotFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Picture of --find-lr: .png, .svg or .pdf.", show_default=False),
+    typer.Option(metavar="FILE", help="Plot the result of --find-lr: .png, .svg or .pdf.", show_default=False),
 ]

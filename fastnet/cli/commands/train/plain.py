@@ -70,7 +70,7 @@ class PlainJob(Job):
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
         speed, times = run.samples_per_second, self.times(run.run_seconds, run)
-        kept = f"; parameters after step {run.best.step:,}, of the least validation loss" if run.best else ""
+        kept = f"; best parameters kept, of step {run.best.step:,}" if run.best else ""
         return {
             "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}{kept}",
             "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",

@@ -85,7 +85,7 @@ def test_patience_ends_training_by_samples_held_out_for_it(capsys):
     assert "test_loss" not in history[0]
     ways[3] = str(best + 1)
     assert main(["train", *SMALL, *ways, "--out", "best.npz"]) == 0
-    assert f"parameters after step {41 * (best + 1)}" in capsys.readouterr().out
+    assert f"best parameters kept, of step {41 * (best + 1)}" in capsys.readouterr().out
     np.testing.assert_array_equal(parameters("best.npz"), parameters("early.npz"))
 
 
