@@ -9,6 +9,7 @@ import pytest
 from cli.commands.test_data import QUICK, fails, run
 
 from fastnet import Model, Network, load_model, save_model
+from fastnet.cli import main
 from fastnet.datasets import Dataset, load, load_digits, save, stratified_split
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
