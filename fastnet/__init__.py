@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
     from fastnet.network import Network
@@ -25,6 +26,7 @@ _HOME = {
     "AdamW": "optimizers",
     "Epoch": "training.history",
     "Evaluation": "inference",
+    "Fleet": "fleets",
     "History": "training.history",
     "Inference": "inference",
     "MLPClassifier": "estimators",
@@ -41,7 +43,7 @@ _HOME = {
     "unpatch_sklearn": "patch",
 }
 _MODULES = (
-    "datasets", "estimators", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
+    "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
     "reference", "report", "training",
 )  # fmt: skip
 
@@ -51,6 +53,7 @@ __all__ = [
     "AdamW",
     "Epoch",
     "Evaluation",
+    "Fleet",
     "History",
     "Inference",
     "MLPClassifier",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -79,14 +79,26 @@ class PreparedData:
         What it was prepared for: features, outputs and dtype of the network, and the loss by name.
     feature_names : tuple of str or None
         Names of the features, where they came in a data frame.
+    rows : ndarray of int64, or None
+        The samples that are trained on, which may come repeatedly; None for all.
     """
 
     samples: Samples
     validation: Samples | None
     fits: tuple[int, int, str, str]
     feature_names: tuple[str, ...] | None = None
+    rows: Order | None = None
 
     __repr__ = short_repr
+
+    @property
+    def n_samples(self) -> int:
+        """Samples of an epoch."""
+        return len(self.samples.y) if self.rows is None else len(self.rows)
+
+    def of_rows(self, rows: Order) -> PreparedData:
+        """Return what trains on some of the samples as if these were all, without a copy of them."""
+        return replace(self, rows=rows)
 
 
 def prepare(
@@ -190,3 +202,26 @@ class Sampler:
         order = np.concatenate(drawn)
         self.remaining = order[count:]
         return order[:count]
+
+
+class OfRows:
+    """Draws from some of the samples, by an order of their places among these.
+
+    Examples
+    --------
+    >>> order = OfRows(Sampler(np.random.default_rng(0), "shuffle", 2, whole=True), np.array([7, 3]))
+    >>> order.take(4)
+    array([7, 3, 7, 3])
+    """
+
+    def __init__(self, order: SampleOrder, rows: Order) -> None:
+        self._order, self._rows = order, rows
+
+    @property
+    def remaining(self) -> Order:
+        """Remaining indices, into the rows."""
+        return self._order.remaining
+
+    def take(self, count: int) -> Order:
+        """Return the indices of the next samples."""
+        return self._rows[self._order.take(count)]

@@ -17,7 +17,7 @@ from fastnet.training.callbacks import Callbacks
 from fastnet.training.history import History
 from fastnet.training.loop import Layers, Task, TrainingLoop
 from fastnet.training.plan import Plan, make_plan
-from fastnet.training.samples import PreparedData, Sampler
+from fastnet.training.samples import OfRows, PreparedData, SampleOrder, Sampler
 from fastnet.training.schedules import Schedule
 from fastnet.training.settings import TrainingSettings
 from fastnet.training.state import TrainingState
@@ -219,11 +219,11 @@ class Trainer(Inference):
         data = self.prepare(X, y, validation, sample_weight)
         self._take_names(data.feature_names)
         checks.limits(patience, max_time, data.validation)
-        plan = make_plan(len(data.samples.X), self.settings.batch_size, epochs, steps, every)
+        plan = make_plan(data.n_samples, self.settings.batch_size, epochs, steps, every)
         told = Callbacks(self, [*stopping.rules(patience, max_time), *checks.callbacks(callbacks)])
         start = time.perf_counter()
         self.state.parameters = self.network.parameters
-        self.state.start_run(plan, len(data.samples.y), resume)
+        self.state.start_run(plan, data.n_samples, resume)
         loop = self._loop(data, plan, told)
         if patience is not None and data.validation is not None:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -243,7 +243,7 @@ class Trainer(Inference):
     def compile(self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None) -> None:
         """Compile kernels for such data, or load them, without a step."""
         data = self.prepare(X, y)
-        self._loop(data, make_plan(len(data.samples.X), self.settings.batch_size, 0, None, None), Callbacks(self, ()))
+        self._loop(data, make_plan(data.n_samples, self.settings.batch_size, 0, None, None), Callbacks(self, ()))
 
     def to_model(self, metrics: Mapping[str, float] | None = None) -> Model:
         """Return the network as a `fastnet.Model`, to save.
@@ -267,8 +267,10 @@ class Trainer(Inference):
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""
         train, others, state, settings = data.samples, data.validation, self.state, self.settings
-        n = len(train.y)
-        order = Sampler(state.generator, settings.sampling, n, plan.n_batch >= n, state.remaining)
+        n = data.n_samples
+        order: SampleOrder = Sampler(state.generator, settings.sampling, n, plan.n_batch >= n, state.remaining)
+        if data.rows is not None:
+            order = OfRows(order, data.rows)
 
         def validate() -> tuple[Evaluation, None]:
             assert others is not None

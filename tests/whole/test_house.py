@@ -18,6 +18,7 @@ ROOMS = [
     {"plots"},
     {"inspection", "patch"},
     {"recipes", "estimators"},
+    {"fleets"},
     {"training", "predictor"},
     {"models", "datasets"},
     {"inference"},
