@@ -113,7 +113,7 @@ def load_data(options: Any, features: tuple[str, ...] | None = None) -> Dataset:
     given = {"--label": options.label is not None, "--cache-data": options.cache_data, "--mmap": options.mmap}
     if options.data is None and any(given.values()):
         option = next(option for option, is_given in given.items() if is_given)
-        raise ValueError(f"{option} needs DATA: the embedded digits are in no file")
+        raise ValueError(f"{option} needs DATA: the digits dataset is in no file")
     return load(options.data, options.label, cache=options.cache_data, mmap=options.mmap, features=features)
 
 

@@ -102,7 +102,7 @@ def test_help_names_commands_options_and_defaults(capsys):
     assert capsys.readouterr().out == output
     assert main(["train", "--help"]) == 0
     output = " ".join(capsys.readouterr().out.split())
-    for words in ("embedded digits", "--hidden", "--optimizer", "[default: 128,64]", "fastnet train mnist/"):
+    for words in ("digits dataset]", "--hidden", "--optimizer", "[default: 128,64]", "fastnet train mnist/"):
         assert words in output
     assert main(["--version"]) == 0
     assert capsys.readouterr() == (f"fastnet {fastnet.__version__}\n", "")
