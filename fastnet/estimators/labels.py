@@ -144,7 +144,7 @@ class ClassLabels:
         from fastnet.models.sklearn import feature_names_of
 
         loss = "cross_entropy" if len(self.classes_) == 1 else loss_name(self._loss())
-        is_indicator = loss == "binary_cross_entropy" and self.n_outputs_ > 1
+        is_indicator = loss == "binary_cross_entropy" and np.size(self.intercepts_[-1]) > 1
         labels = None if is_indicator else labels_of(self.classes_)
         return {"loss": loss, "labels": labels, "feature_names": feature_names_of(self)}
 

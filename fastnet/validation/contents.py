@@ -5,6 +5,9 @@ from __future__ import annotations
 HEAD_BYTES = 512
 """So many bytes of a file are enough to tell."""
 
+LONGEST_HEADER = 100_000_000
+"""Bytes of a safetensors header, at most, as its readers have it."""
+
 _BEGINNINGS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself (git lfs pull brings it)",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file, as Keras and MATLAB 7.3 write",
@@ -33,6 +36,8 @@ def foreign_kind(head: bytes) -> str | None:
     """Return what a file is whose content begins with `head`; None for what may be data or a model."""
     if not head:
         return "an empty file"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < LONGEST_HEADER:
+        return None  # safetensors, whose length may be spelt as other files begin
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(_PAGES):
         return "an HTML page, as servers send instead of a file"

@@ -93,7 +93,7 @@ def test_classes_of_other_data_are_found_by_their_names(capsys, trees):
     assert "class 'yew' is none of the 3 that model.safetensors was trained on" in fails(capsys, "evaluate", *argv)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        assert main(["predict", *argv]) == 0
+        assert main(["show", *argv]) == 0
     assert "the labels are ignored" in capsys.readouterr().err
     save_model("plain.safetensors", Model(Network([3, 3], seed=0)))
     assert "labels are names, expected numbers" in fails(capsys, "evaluate", "plain.safetensors", *argv[1:])

@@ -103,6 +103,7 @@ def test_a_column_of_text_that_is_no_feature_is_called_unknown(capsys, model):
     assert "unknown column 'town'; expected" in run(capsys, "predict", model, data, code=2)
 
 
+@pytest.mark.filterwarnings("ignore:.+the model was trained on")
 def test_every_command_finds_columns_and_labels_by_name(capsys, model):
     swapped = table("swapped.csv", b=B, kind=KIND, a=A)
     for command in (["show", "--index", "0,3", "--json"], ["show", "--wrong", "--json"]):
@@ -161,6 +162,7 @@ def test_a_feature_called_label_is_a_feature(capsys):
     assert run(capsys, "predict", "m.npz", table("f.csv", b=B, label=A), "--backend", "numpy") == expected
 
 
+@pytest.mark.filterwarnings("ignore:train.csv. line 1. read as column names")  # known from then on
 def test_years_in_a_header_are_names_where_the_model_knows_them(capsys):
     table("train.csv", **{"1990": A, "2000": B, "label": np.where(A > 0, 1, 0)})
     run(capsys, "train", "train.csv", "--backend", "numpy", "--epochs", "2", "--out", "m.npz")

@@ -27,7 +27,7 @@ def things():
     labels = tuple(f"class {i}" for i in range(10))
     return {
         "dataset": DIGITS, "trainer": fitted, "state": fitted.state, "history": history, "settings": fitted.settings,
-        "prepared": fitted.prepare(DIGITS.X, DIGITS.y), "predictor": Predictor(fitted.network),
+        "prepared": fitted.prepare(DIGITS.X, DIGITS.y), "predictor": Predictor(fitted.network, "cross_entropy"),
         "preprocessing": Preprocessing.fit(DIGITS.X, "minmax"), "rates": find_lr(fitted, DIGITS.X, DIGITS.y),
         "model": Model(fitted.network, labels=labels, settings={"history": {"loss": [0.1] * 999}}),
     }  # fmt: skip
@@ -42,7 +42,7 @@ def test_a_repr_is_short_and_has_no_address(name):
 
 
 def test_what_is_shown():
-    assert repr(DIGITS).startswith("Dataset(X=uint8 (1797, 64), y=int32 (1797,), name='digits', image_shape=(8, 8), ")
+    assert repr(DIGITS).startswith("Dataset(X=uint8 (1797, 64), y=int32 (1797,), name='digits', image_shape=(8, 8)")
     assert repr(Dataset(np.zeros((2, 3)))) == "Dataset(X=float64 (2, 3), name='')"
     network = "Network([64, 30, 10], activations=['relu'], dtype=float32)"
     assert repr(Predictor(Network([64, 30, 10]), "squared_error")) == f"Predictor({network}, loss='squared_error')"

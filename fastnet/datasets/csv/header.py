@@ -61,7 +61,7 @@ def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[
     if repeated:
         hint = "; or is it a row of data, without a header?" if _may_be_row(cells) else ""
         raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once{hint}")
-    if _may_be_row(cells):
+    if not wanted.names and _may_be_row(cells):  # a model knows its names
         warnings.warn(
             f"{where}: read as column names, {listed(cells)}, some of which are numbers; if it is a row of "
             "data, put a line of names before it, or give the label column by position",

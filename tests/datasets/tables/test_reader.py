@@ -264,14 +264,12 @@ def test_copy_is_written_on_request_and_read_the_next_time(table, monkeypatch):
 def test_stale_copy_is_not_read(table):
     load(table, label="kind", cache=True)
     write(table, table.read_text().replace("b,2,3", "b,9,3"))
-    assert load(table, label="kind", cache=True).X[0, 0] == 9
-    assert load(table, label="kind", cache=True).X[0, 0] == 9
+    assert [load(table, label="kind", cache=True).X[0, 0] for _ in range(2)] == [9, 9]
 
 
 def test_copy_made_for_another_label_column_is_not_read(table):
     write(table, "kind,other\n1,2\n0,3\n")
-    assert load(table, label="kind", cache=True).y.tolist() == [1, 0]
-    assert labels_of(load(table, label="other", cache=True)) == [2, 3]
+    assert [labels_of(load(table, label=name, cache=True)) for name in ("kind", "other")] == [[1, 0], [2, 3]]
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\3\4", b"no archive", None])
@@ -286,8 +284,8 @@ def test_damaged_copy_is_made_anew(table, damage):
 
 def test_folder_keeps_a_copy_of_each_table(tmp_path):
     plain = load(kaggle(tmp_path))
-    for _ in range(2):
-        same(load(tmp_path, cache=True), plain)
+    same(load(tmp_path, cache=True), plain)
+    same(load(tmp_path, cache=True), plain)
     assert len(list(tmp_path.glob("*.fastnet.npz"))) == 2
 
 
