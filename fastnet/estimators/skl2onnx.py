@@ -62,7 +62,7 @@ class _Graph:
         from onnx import TensorProto, helper
 
         kind = np.dtype(dtype)
-        return TensorProto.STRING if kind.kind == "U" else helper.np_dtype_to_tensor_dtype(kind)
+        return int(TensorProto.STRING if kind.kind == "U" else helper.np_dtype_to_tensor_dtype(kind))
 
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add a node whose output gets a name of its own."""
