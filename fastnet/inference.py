@@ -34,6 +34,7 @@ class Evaluation(NamedTuple):
 
 def backend_module(backend: str) -> ModuleType:
     """Return the module whose operations compute: `fastnet.kernels` or `fastnet.reference`."""
+    training_checks.choice("backend", backend, tuple(BACKENDS))
     return import_module(BACKENDS[backend])
 
 

@@ -284,3 +284,10 @@ def test_labels_as_probable_as_each_other_are_so_by_their_logarithms(backend):
     assert probs.argmax() == logs.argmax() == 0
     np.testing.assert_allclose(logs[probs > 0], np.log(probs[probs > 0]))
     assert logs[3] == -800.0, "an underflow leaves no trace"
+
+
+def test_a_backend_that_is_set_after_the_fit_is_checked():
+    model = fastnet.MLPRegressor(backend="numpy", max_iter=1, early_stopping=False).set_params(solver="lbfgs")
+    model.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]).set_params(backend="fast")
+    with pytest.raises(ValueError, match="backend must be"):
+        model.predict([[1.0]])
