@@ -42,7 +42,7 @@ def register_skl2onnx() -> None:
     try:
         from skl2onnx import update_registered_converter
     except ModuleNotFoundError:
-        raise ModuleNotFoundError('skl2onnx is not installed: pip install "fastnet[onnx]"') from None
+        raise ModuleNotFoundError("skl2onnx is not installed: pip install skl2onnx") from None
     update_registered_converter(MLPClassifier, "FastnetMLPClassifier", _classified, _add_classifier, options=OPTIONS)
     update_registered_converter(MLPRegressor, "FastnetMLPRegressor", _regressed, _add_regressor)
 

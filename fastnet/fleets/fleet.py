@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,15 @@ import numpy.typing as npt
 from fastnet.fleets import settings as fleet_settings
 from fastnet.fleets.crew import Halt, side_by_side
 from fastnet.fleets.files import load_models, save_networks
-from fastnet.inference import Evaluation, Inference
+from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.machine.threads import resolve_threads
 from fastnet.network import Network
 from fastnet.optimizers import Adam
 from fastnet.training.history import History
 from fastnet.training.samples import PreparedData, prepare
 from fastnet.training.trainer import Trainer
-from fastnet.validation import training as checks
+from fastnet.validation import settings as checks
+from fastnet.validation.training import threads as check_threads
 
 Array = npt.NDArray[Any]
 
@@ -75,7 +76,7 @@ class Fleet:
         schedule: Any = "constant",
     ) -> None:  # fmt: skip
         self.networks = fleet_settings.networks_of(networks)
-        checks.threads(n_threads)
+        check_threads(n_threads)
         self._n_threads, count = n_threads, len(self.networks)
         values = {
             "optimizer": Adam() if optimizer is None else optimizer, "loss": loss, "batch_size": batch_size,
@@ -84,7 +85,10 @@ class Fleet:
             "schedule": schedule,
         }  # fmt: skip
         settings = fleet_settings.settings_of(count, values)
-        self.trainers = [_numbered(i, partial(Trainer.of, self.networks[i], settings[i]))() for i in range(count)]
+        self.trainers: list[Trainer] = []
+        for i in range(count):
+            with fleet_settings.numbered(i):
+                self.trainers.append(Trainer.of(self.networks[i], settings[i]))
 
     def fit(
         self, X: npt.ArrayLike, y: npt.ArrayLike, rows: Sequence[npt.ArrayLike] | None = None, validation: Any = None,
@@ -122,14 +126,17 @@ class Fleet:
         FloatingPointError
             If the loss or parameters of a network, whose number the message gives, become infinite or NaN.
         """
-        pairs = fleet_settings.validation_of(validation, len(self.networks))
-        fleet_settings.limits(patience, max_time, pairs)
+        pairs = fleet_settings.for_each("validation", validation, len(self.networks))
+        for pair in pairs:
+            checks.limits(patience, max_time, pair)
         data = self._prepare(X, y, rows, pairs, sample_weight)
         halt = Halt(None if max_time is None else float(max_time))
-        jobs = [
-            _numbered(i, partial(trainer.fit, data[i], epochs=epochs, callbacks=(halt,), patience=patience))
-            for i, trainer in enumerate(self.trainers)
-        ]
+
+        def fit(i: int) -> History:
+            with fleet_settings.numbered(i):
+                return self.trainers[i].fit(data[i], epochs=epochs, callbacks=(halt,), patience=patience)
+
+        jobs = [partial(fit, i) for i in range(len(data))]
         return side_by_side(jobs, resolve_threads(self._n_threads), halt)
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
@@ -185,9 +192,10 @@ class Fleet:
         found = []
         for i, trainer in enumerate(self.trainers):
             network, pair = trainer.network, pairs[i]
-            key = network.sizes[0], network.sizes[-1], network.dtype, str(trainer.loss), id(pair)
+            key = network.sizes[0], network.sizes[-1], network.dtype, loss_name(trainer.loss), id(pair)
             if key not in made:
-                made[key] = prepare(network, trainer.loss, X, y, pair, sample_weight)
+                with fleet_settings.numbered(i):
+                    made[key] = prepare(network, trainer.loss, X, y, pair, sample_weight)
             found.append(made[key])
         chosen = fleet_settings.rows_of(rows, len(found[0].samples.y), len(found))
         return [data if own is None else data.of_rows(own) for data, own in zip(found, chosen, strict=True)]
@@ -204,15 +212,3 @@ class Fleet:
                 "ask each of trainers"
             )
         return np.stack([getattr(model, method)(X) for model in self._models()])
-
-
-def _numbered(i: int, job: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a job whose errors begin with the number of its network."""
-
-    def do() -> Any:
-        try:
-            return job()
-        except (TypeError, ValueError, FloatingPointError) as error:
-            raise type(error)(f"network {i}: {error}") from error
-
-    return do

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,18 @@ import numpy.typing as npt
 
 from fastnet.network import Network
 from fastnet.training.settings import TrainingSettings
-from fastnet.validation import training as checks
 
 Rows = npt.NDArray[np.int64]
+
+
+@contextlib.contextmanager
+def numbered(i: int) -> Iterator[None]:
+    """Let errors begin with the number of the network that they are about."""
+    try:
+        yield
+    except (TypeError, ValueError, FloatingPointError) as error:
+        kind = next(kind for kind in (TypeError, ValueError, FloatingPointError) if isinstance(error, kind))
+        raise kind(f"network {i}: {error}") from error
 
 
 def for_each(name: str, value: Any, count: int) -> list[Any]:
@@ -53,10 +63,8 @@ def settings_of(count: int, values: dict[str, Any]) -> list[TrainingSettings]:
     columns = {name: for_each(name, value, count) for name, value in values.items()}
     found = []
     for i in range(count):
-        try:
+        with numbered(i):
             found.append(TrainingSettings(**{name: column[i] for name, column in columns.items()}))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"network {i}: {error}") from None
     return found
 
 
@@ -80,16 +88,3 @@ def _indices(name: str, values: Any, n_samples: int) -> Rows:
     if found.min() < 0 or found.max() >= n_samples:
         raise ValueError(f"{name} must lie in [0, {n_samples}), got {found.min()} to {found.max()}")
     return np.ascontiguousarray(found, np.int64)
-
-
-def validation_of(validation: Any, count: int) -> list[Any]:
-    """Return the validation data of each network: one pair for all, or a list of pairs."""
-    return for_each("validation", validation, count)
-
-
-def limits(patience: Any, max_time: float | None, validation: list[Any]) -> None:
-    """Check when training is to end early."""
-    if max_time is not None:
-        checks.positive("max_time", max_time)
-    if patience is not None and any(one is None for one in validation):
-        raise ValueError("patience watches the validation loss: give validation, for each network")

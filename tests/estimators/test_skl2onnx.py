@@ -190,5 +190,5 @@ def test_classes_that_are_no_labels_are_named():
 
 def test_what_is_needed_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
-    with pytest.raises(ModuleNotFoundError, match=r"fastnet\[onnx\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install skl2onnx"):
         register_skl2onnx()
