@@ -33,9 +33,9 @@ class Groups(NamedTuple):
 
     Notes
     -----
-    A layer that computes x @ W / sqrt(n_in) is the ordinary one with V = W / sqrt(n_in). The gradient of V is sqrt(n_in)
-    times that of W, so Adam on W at a rate and an eps is Adam on V at the rate / sqrt(n_in) and sqrt(n_in) times the
-    eps.
+    A layer that computes x @ W / sqrt(n_in) is the ordinary one with V = W / sqrt(n_in). The gradient of V is
+    sqrt(n_in) times that of W, so Adam on W at a rate and an eps is Adam on V at the rate / sqrt(n_in) and
+    sqrt(n_in) times the eps.
     """
 
     rates: npt.NDArray[np.float64]
