@@ -68,9 +68,8 @@ def test_adam_on_weights_divided_by_a_root_is_adam_with_settings_of_each_layer(b
     )
     actual, _ = train(backend, parameters, x, y, ADAM, groups, 4)
     slices, n_layers = reference.layer_slices(SIZES), parameters.size - SIZES[0]
-    W = [
-        parameters[w].reshape(shape) * root for (w, _), shape, root in zip(slices, pairwise(SIZES), roots, strict=True)
-    ]
+    layers = list(zip(slices, pairwise(SIZES), roots, strict=True))
+    W = [parameters[w].reshape(shape) * root for (w, _), shape, root in layers]
     b, s = [parameters[at].copy() for _, at in slices], parameters[n_layers:].copy()
     steps = [*W, *b, s]
     rates = [ADAM[1]] * 3 + [ADAM[1] * 0.1] * 3 + [ADAM[1] * 6]
