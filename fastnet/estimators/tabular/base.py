@@ -114,7 +114,8 @@ class BaseTabularMLP(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _fit_data(self, data: Data, held_out: Data | None, hidden: tuple[int, ...], rng: Any) -> None:
-        if held_out is None:
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_ens)
+        if held_out is None and self.validation_fraction > 0:
             order, n_train = rng.permutation(len(data)), math.ceil((1 - self.validation_fraction) * len(data))
             if n_train < len(data):
                 data, held_out = data.take(order[:n_train]), data.take(order[n_train:])
@@ -128,7 +129,6 @@ class BaseTabularMLP(BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
         self._activations = recipe.activations
         backend = backend_module(self.backend)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_ens)
         members = [Member(recipe, rows, backend, self.n_threads, int(seed)) for seed in seeds]
         validation = None if held_out is None else self._rows(held_out)
         patience = Patience(float(self.patience_factor), int(self.patience)) if self.early_stopping else None

@@ -12,7 +12,7 @@ from scipy.special import log_softmax, logsumexp
 
 Array = npt.NDArray[Any]
 
-LOWEST, HIGHEST = 1 / 64, 64.0
+LOWEST, HIGHEST = 1 / 8, 64.0
 """Limits of a temperature: where all validation data are classified rightly, none would be low enough."""
 
 

@@ -25,11 +25,11 @@ Array = npt.NDArray[Any]
 class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):  # type: ignore[misc]
     """A network that tells classes apart by the columns of a table: RealMLP-TD-S, with its published defaults.
 
-    Tables may hold numbers, text, booleans and categories, with gaps. Columns of categories are one-hot, every column is
-    centred, scaled and kept between -3 and 3 (`fastnet.estimators.tabular.encoding.Encoding`); missing numbers take the
-    median. The network multiplies each input by a trainable factor. Its layers are x @ W / sqrt(n_in) + b, drawn from
-    N(0, 1), the last one from zeros. Adam with betas of 0.9 and 0.95 takes batches without the short last one, at a
-    rate that rises and falls four times (`fastnet.training.schedules.coslog4`), times 6 for the inputs' factors and
+    Tables may hold numbers, text, booleans and categories, with gaps. Columns of categories are one-hot, every column
+    is centred, scaled and kept between -3 and 3 (`fastnet.estimators.tabular.encoding.Encoding`); missing numbers take
+    the median. The network multiplies each input by a trainable factor. Its layers are x @ W / sqrt(n_in) + b, drawn
+    from N(0, 1), the last one from zeros. Adam with betas of 0.9 and 0.95 takes batches without the short last one, at
+    a rate that rises and falls four times (`fastnet.training.schedules.coslog4`), times 6 for the inputs' factors and
     0.1 for biases. The weights of the epoch with the least validation error are kept, of several the last.
 
     Parameters

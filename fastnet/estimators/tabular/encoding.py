@@ -1,4 +1,4 @@
-"""What the inputs of a network are made of from the columns of a table: one-hot, centred, scaled, and kept near zero."""
+"""What a network's inputs are made of from the columns of a table: one-hot, centred, scaled, and kept near zero."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def _repeated(values: Array, weights: Array) -> Array:
     order = np.argsort(values, kind="stable")
     ends, sorted_values = np.cumsum(weights[order]), values[order]
     places = np.array(QUARTILES) * (ends[-1] - 1)
-    below, above = (
-        sorted_values[np.searchsorted(ends, at, side="right")] for at in (np.floor(places), np.ceil(places))
-    )
-    share = places - np.floor(places)
-    quartiles: Array = below + share * (above - below)
+    floors = np.floor(places)
+    below, above = (sorted_values[np.searchsorted(ends, at, side="right")] for at in (floors, np.ceil(places)))
+    quartiles: Array = below + (places - floors) * (above - below)
     return quartiles

@@ -18,13 +18,10 @@ Array = npt.NDArray[Any]
 def columns_of(model: Any, X: Any) -> TableColumns:
     """Learn what the columns of a table are, and note their names in the estimator as scikit-learn does."""
     X = checked(model, X, reset=True)
-    with_message = f"{type(model).__name__} reads columns of numbers, text and categories"
     try:
         return TableColumns.learn(X, model.categorical_features)
     except TypeError as error:
-        raise TypeError(
-            f"{error}. {with_message}: each argument must be a string, a boolean or a real number"
-        ) from error
+        raise TypeError(f"{error}; each argument must be a string, a boolean or a real number") from error
 
 
 def read(model: Any, X: Any, name: str = "X") -> tuple[Array, Array]:

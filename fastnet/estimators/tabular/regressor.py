@@ -139,7 +139,7 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
         return values if self._is_two_dimensional else values[:, 0]
 
     def _learn(self, y: Any) -> Array:
-        self._is_two_dimensional = np.ndim(y) == 2 and np.shape(y)[1] != 1
+        self._is_two_dimensional = np.asarray(y).ndim == 2 and np.asarray(y).shape[1] != 1
         if not self._is_two_dimensional:
             y = column_or_1d(y, warn=True)
         values = self._checked(y, "y")
