@@ -89,7 +89,7 @@ def test_threads_change_no_bit_and_the_reference_gives_the_same(kind):
     one, three = (of(kind, X, labels, numbers, n_threads=n, n_ens=2) for n in (1, 3))
     np.testing.assert_array_equal(one.networks_, three.networks_)
     own, plain = (of(kind, X, labels, numbers, dtype="float64", backend=name) for name in ("numba", "numpy"))
-    np.testing.assert_allclose(own.networks_, plain.networks_, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(own.networks_, plain.networks_, rtol=0, atol=1e-7)
 
 
 def test_an_ensemble_answers_with_the_mean_and_how_far_its_networks_differ():
@@ -125,7 +125,7 @@ def test_a_temperature_is_found_that_logits_were_multiplied_with():
 
 
 def test_class_weights_are_weights_of_samples():
-    X, labels, numbers = data()
+    X, labels, _ = data()
     weights = np.where(labels == "yes", 3.5, 1.25)
     expected = TabularMLPClassifier(**SMALL).fit(X, labels, weights)
     actual = TabularMLPClassifier(**SMALL, class_weight={"yes": 3.5, "no": 1.25}).fit(X, labels)
