@@ -67,6 +67,8 @@ def report_training(
     """Write the page of a training run; `X` is prepared as the network takes it."""
     from fastnet.report import write_report
 
+    if model.table is not None:
+        model = model.without_table()
     if model.preprocessing is not None:  # people want to see what the file held
         X = X / model.preprocessing.scale + model.preprocessing.shift
     settings = document["settings"]
