@@ -135,6 +135,15 @@ class TableEncoding:
         return tuple(names)
 
     @property
+    def places(self) -> dict[str, list[int]]:
+        """Places of the inputs that each column becomes."""
+        found, at = dict[str, list[int]](), 0
+        for name, group in self.groups.items():
+            found[name] = list(range(at, at + len(group)))
+            at += len(group)
+        return found
+
+    @property
     def n_inputs(self) -> int:
         """How many inputs there are."""
         return sum(map(len, self.groups.values()))

@@ -93,6 +93,10 @@ class Job(ABC):
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
 
+    def shown(self) -> tuple[Any, Any]:
+        """Return the samples of a report: inputs as the network takes them, and what is so."""
+        return self.test
+
     def machine(self) -> str:
         """Return what computes."""
         return f"{self.trainer.backend}, {threads_used(self.trainer.backend, self.trainer.n_threads)}"
@@ -118,7 +122,7 @@ def run_job(job: Job, feature_names: tuple[str, ...] | None) -> int:
     model = job.model(run, document, standard(columns(document)))
     save_model(options.out, model)
     if options.report is not None:
-        report_training(options.report, model, *job.test, document, feature_names)
+        report_training(options.report, model, *job.shown(), document, feature_names)
     if run.interrupted:
         print(f"fastnet: interrupted after {run.epochs[-1].step:,} steps; saved what there is", file=sys.stderr)
     if options.json:

@@ -124,5 +124,5 @@ class PlainJob(Job):
             "seed": self.options.seed,
             "backend": how.backend,
             "threads": how.n_threads,
-            "class_weight": None if self.options.class_weight is None else str(self.options.class_weight),
+            **({} if self.weights is None else {"class_weight": str(self.options.class_weight)}),
         }

@@ -55,6 +55,11 @@ class TableJob(PlainJob):
         """Return what the test part shows."""
         return super().tested(run) if self.parts.label_names else shown_metrics(self._values())
 
+    def shown(self) -> tuple[Any, Any]:
+        """Return the samples of a report, with numbers as the table had them."""
+        parts = self.parts
+        return parts.X_test, parts.y_test if parts.label_names else parts.y_test * parts.spread + parts.centre
+
     def _values(self) -> ValueMetrics:
         """Return the metrics of the test part in the numbers of the table."""
         parts = self.parts
