@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fastnet.output.reprs import short_repr
 from fastnet.preprocessing import Preprocessing
 from fastnet.tables.columns import Category, TableColumns
-from fastnet.validation.frames import Names
+from fastnet.validation.frames import Names, order_of
 
 Array = npt.NDArray[Any]
 
@@ -151,6 +151,16 @@ class TableEncoding:
     def __call__(self, X: Any, dtype: npt.DTypeLike = np.float64, name: str = "X") -> Array:
         """Return a table as inputs (n_samples, n_inputs); errors are those of `TableColumns.read`."""
         return self.encode(*self.columns.read(self._without_ignored(X), name), dtype)
+
+    def row(self, x: Any, name: str = "x") -> Array:
+        """Return one row as inputs (1, n_inputs): a mapping of names to values, or values in the columns' order."""
+        if hasattr(x, "keys"):  # a mapping, or a row of pandas
+            found = [key for key in x.keys() if key not in self.ignored or key in self.columns.names]  # noqa: SIM118
+            order_of(found, self.columns.names, name)
+            x = [x[key] for key in self.columns.names]
+        elif isinstance(x, (str, bytes)) or not hasattr(x, "__len__"):
+            raise TypeError(f"{name} must be a row of values, or a mapping of names to values, got {x!r:.40}")
+        return self([list(x)], name=name)
 
     def encode(self, numbers: Array, codes: Array, dtype: npt.DTypeLike = np.float64) -> Array:
         """Return numbers and codes, as `TableColumns.read` returns them, as inputs."""
