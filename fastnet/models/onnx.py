@@ -12,9 +12,9 @@ import numpy.typing as npt
 from fastnet.models.document import to_document
 from fastnet.models.model import Model
 from fastnet.models.onnx_layers import GELU_OPSET, add_layers
-from fastnet.models.onnx_tables import CATEGORIES, NUMBERS, add_table, table_inputs
 from fastnet.output.atomic import replacing
 from fastnet.output.endings import check_ending
+from fastnet.tables.onnx_nodes import CATEGORIES, NUMBERS, add_table, table_inputs
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
 
