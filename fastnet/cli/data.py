@@ -29,9 +29,9 @@ class Parts:
 
     name: str
     X: npt.NDArray[Any]
-    y: npt.NDArray[np.int32]
+    y: npt.NDArray[Any]
     X_test: npt.NDArray[Any]
-    y_test: npt.NDArray[np.int32]
+    y_test: npt.NDArray[Any]
     held_out: HeldOut
     n_classes: int
     image_shape: tuple[int, ...] | None
@@ -40,11 +40,11 @@ class Parts:
     preprocess: str = "scale"
     noted: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
-    validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
+    validation: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None
     label_name: str | None = None
 
     @property
-    def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """What metrics are taken of as training goes: samples that it may choose by, or else the test part."""
         return self.validation or (self.X_test, self.y_test)
 
@@ -91,13 +91,17 @@ class Parts:
             "preprocess": self.preprocess,
         }
 
-    def __str__(self) -> str:
+    @property
+    def samples(self) -> str:
+        """Say what this is called, and how many samples there are."""
         kind = "test" if self.held_out.method == "none" else "held-out"
         counts = [f"{len(self.X):,}", f"{len(self.X_test):,} {kind}"]
         if self.validation is not None:
             counts.insert(1, f"{len(self.validation[0]):,} validation")
-        samples = f"{' + '.join(counts)} samples"
-        return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
+        return f"{self.name}: {' + '.join(counts)} samples"
+
+    def __str__(self) -> str:
+        return f"{self.samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
 def load(path: Path | None, label: str | tuple[str, ...] | None, **options: Any) -> Dataset:

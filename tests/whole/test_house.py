@@ -21,7 +21,7 @@ ROOMS = [
     {"fleets"},
     {"training", "predictor"},
     {"models", "datasets"},
-    {"inference"},
+    {"inference", "tables"},
     {"network", "optimizers", "preprocessing"},
     {"kernels"},
     {"reference"},
