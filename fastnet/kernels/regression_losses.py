@@ -19,6 +19,7 @@ from fastnet.kernels.losses import (
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.levels import quantile_levels
 from fastnet.validation.operations import FloatArray
 
 __all__ = [
@@ -143,7 +144,7 @@ def absolute_error_backward(predictions: FloatArray, targets: FloatArray, out: F
 def quantile_forward(predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...]) -> float:
     """Mean over samples of the sum of the pinball loss, summed in float64."""
     checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
-    asked = np.array(training_checks.quantile_levels(levels, predictions.shape[1]))
+    asked = np.array(quantile_levels(levels, predictions.shape[1]))
     slopes = np.empty(predictions.shape[1], predictions.dtype)
     total: float = _quantile(read_only(predictions), read_only(targets), asked, slopes)
     return total / max(len(predictions), 1)
@@ -154,7 +155,7 @@ def quantile_backward(
 ) -> FloatArray:
     """(sign(predictions - targets) / 2 + 1/2 - level) / n_samples."""
     out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
-    asked = np.array(training_checks.quantile_levels(levels, predictions.shape[1]))
+    asked = np.array(quantile_levels(levels, predictions.shape[1]))
     return _elementwise(_quantile_backward, out, predictions, targets, asked)
 
 

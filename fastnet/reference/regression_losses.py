@@ -5,6 +5,7 @@ import numpy as np
 from fastnet.reference.step import sample_losses
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.levels import quantile_levels
 from fastnet.validation.operations import OUTPUTS, FloatArray
 
 __all__ = [
@@ -134,7 +135,7 @@ def quantile_forward(predictions: FloatArray, targets: FloatArray, levels: tuple
     2.25
     """
     checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
-    training_checks.quantile_levels(levels, predictions.shape[1])
+    quantile_levels(levels, predictions.shape[1])
     return sample_losses.mean(sample_losses.quantile(predictions, targets, levels))
 
 
@@ -152,7 +153,7 @@ def quantile_backward(
     array([[-0.75,  0.75]])
     """
     dpredictions = checks.alike(out, OUTPUTS, predictions=predictions, targets=targets)
-    training_checks.quantile_levels(levels, predictions.shape[1])
+    quantile_levels(levels, predictions.shape[1])
     leanings = (0.5 - np.array(levels)).astype(dpredictions.dtype)
     dpredictions[...] = (0.5 * np.sign(predictions - targets) + leanings) / max(len(predictions), 1)
     return dpredictions

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
+
+import numpy as np
 
 
 def quantile_levels(levels: Any, n_outputs: int | None = None) -> tuple[float, ...]:
@@ -11,7 +12,7 @@ def quantile_levels(levels: Any, n_outputs: int | None = None) -> tuple[float, .
     if not isinstance(levels, tuple):
         raise TypeError(f"levels must be a tuple of numbers, got {type(levels).__name__}")
     for i, level in enumerate(levels):
-        if not isinstance(level, Real) or isinstance(level, bool):
+        if not isinstance(level, int | float | np.integer | np.floating):
             raise TypeError(f"levels[{i}] must be a number, got {type(level).__name__}")
         if not 0 < level < 1:
             raise ValueError(f"levels[{i}] must lie between 0 and 1, got {level}")
