@@ -25,8 +25,8 @@ SPLITS = 3
 NOTE = f"""\
 Errors on a quarter of the rows, held out at random, the mean over the splits: the share of wrong classes, or the root
 of the mean squared error divided by the standard deviation of the numbers. Every library has its defaults; rank 1 is
-the least error, and equal errors share a rank. The mean is geometric, of errors with {SHIFT:g} added to each. Seconds are
-those of a fit and its predictions, kernels compiled before."""
+the least error, and equal errors share a rank. The mean is geometric, of errors with {SHIFT:g} added to each. Seconds
+are those of a fit and its predictions, kernels compiled before."""
 
 
 def measure_all(
