@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from fastnet.fleets import settings as fleet_settings
 from fastnet.fleets.crew import Halt, side_by_side
 from fastnet.fleets.files import load_models, save_networks
+from fastnet.fleets.together import Together, groups_of
 from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.machine.threads import resolve_threads
 from fastnet.network import Network
@@ -31,7 +33,8 @@ class Fleet:
 
     Networks need not be alike: sizes, activations, dtypes and settings may all differ. Data is checked and converted
     once for all; each network is trained by one thread where there are as many networks as threads, so that none waits
-    for another.
+    for another. Small networks with one seed, which see the same batches, take each batch one after the other while
+    its rows are in the processor's caches.
 
     Parameters
     ----------
@@ -136,8 +139,25 @@ class Fleet:
             with fleet_settings.numbered(i):
                 return self.trainers[i].fit(data[i], epochs=epochs, callbacks=(halt,), patience=patience)
 
-        jobs = [partial(fit, i) for i in range(len(data))]
-        return side_by_side(jobs, resolve_threads(self._n_threads), halt)
+        def fit_together(i: int, group: Together) -> History:
+            with group.alone:
+                try:
+                    with self.trainers[i].joined(partial(group.join, i)):
+                        return fit(i)
+                finally:
+                    group.leave(i)
+
+        def fit_all(members: list[int]) -> list[History]:
+            if len(members) == 1:
+                return [fit(members[0])]
+            group = Together(members)
+            return side_by_side([partial(fit_together, i, group) for i in members], len(members), halt)
+
+        n_threads = resolve_threads(self._n_threads)
+        groups = groups_of(self.trainers, data, n_threads)
+        fitted = side_by_side([partial(fit_all, members) for members in groups], n_threads, halt)
+        found = dict(zip(chain(*groups), chain(*fitted), strict=True))
+        return [found[i] for i in range(len(data))]
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities that each network gives, shape (n_networks, n_samples, n_outputs).

@@ -53,16 +53,17 @@ class Layers(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is trained, how, from where on, and with what."""
+    """What is trained, how, from where on, and with what; `join` makes its steps part of those of others."""
 
     network: Layers
     settings: TrainingSettings
     state: TrainingState
     samples: Samples
+    join: Callable[[Callable[..., Totals]], Callable[..., Totals]] | None = None
 
     def prepare(self, n_batch: int) -> Callable[..., Totals]:
         """Return what takes steps over some of the samples: `steps(order, step, lr)`."""
-        network, settings, state, samples = self
+        network, settings, state, samples, join = self
         if samples.in_parts():
             return lambda order, step=0, lr=None: self._part(order).prepare(n_batch)(np.arange(len(order)), step, lr)
         steps: Callable[..., Totals] = settings.kernels.prepare_training(
@@ -72,7 +73,7 @@ class Task(NamedTuple):
             settings.dropout_rates(len(network.activations)) or None, state.mask_seed, network.bias,
             n_threads=settings.n_threads,
         )  # fmt: skip
-        return steps
+        return steps if join is None else join(steps)
 
     def _part(self, order: Order) -> Task:
         """Return the task of some of the samples, made dense."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,6 +132,16 @@ class Trainer(Inference):
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
         self.settings = settings
         self.state = TrainingState.begin(network.parameters, settings)
+        self._join: Any = None
+
+    @contextmanager
+    def joined(self, join: Callable[..., Any]) -> Iterator[None]:
+        """Let what takes this trainer's steps be made part of something by `join`, as long as the context lasts."""
+        self._join = join
+        try:
+            yield
+        finally:
+            self._join = None
 
     def prepare(
         self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
@@ -277,7 +288,7 @@ class Trainer(Inference):
             return self._evaluate(others.X, others.y), None
 
         loop = TrainingLoop(
-            Task(Layers.of(self.network), settings, state, train), plan, order, settings.rates(), callbacks,
+            Task(Layers.of(self.network), settings, state, train, self._join), plan, order, settings.rates(), callbacks,
             validate=None if others is None else validate,
         )  # fmt: skip
         loop.compile()

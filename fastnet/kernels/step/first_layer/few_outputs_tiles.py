@@ -156,7 +156,7 @@ class _DotProducts:
         """Put pieces side by side in a vector."""
         if len(pieces) == 1:
             return pieces[0]
-        return shuffle(self.builder, *pieces, range(2 * self.vec.lanes))
+        return shuffle(self.builder, pieces[0], pieces[1], range(2 * self.vec.lanes))
 
     def add(self, place: Any, weight_rows: list[Any], accumulators: list[Any]) -> list[Any]:
         """Add the products of a piece of each row."""
