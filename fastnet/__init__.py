@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
     from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
@@ -35,6 +36,8 @@ _HOME = {
     "Network": "network",
     "Predictor": "predictor",
     "SGD": "optimizers",
+    "TabularMLPClassifier": "estimators.tabular",
+    "TabularMLPRegressor": "estimators.tabular",
     "Trainer": "training.trainer",
     "TrainingSettings": "training.settings",
     "load_model": "models",
@@ -61,6 +64,8 @@ __all__ = [
     "Model",
     "Network",
     "Predictor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "Trainer",
     "TrainingSettings",
     "load_model",

@@ -71,6 +71,8 @@ def _move_weights(s: Any, thread: int, n_threads: int, turn: int) -> None:
     barrier(s, n_threads)
     if turn == PACK:
         call(s.stages.transpose, s, (thread, n_threads))
+        if s.stages.scaled != 0:
+            call(s.stages.scaled, s, (thread, n_threads, FIRST))
 
 
 @stage

@@ -32,6 +32,7 @@ from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
 from fastnet.kernels.tile.packing import padded, spaced_rows
 from fastnet.kernels.tile.products import PIECES_PER_THREAD
 from fastnet.machine.threads import computing, employ
+from fastnet.validation.groups import Groups
 from fastnet.validation.operations import FloatArray, IntArray
 
 FEW_WEIGHTS = 512 * 1024
@@ -62,6 +63,7 @@ class Task(NamedTuple):
     dropout: Sequence[float] = ()
     seed: int = 0
     bias: bool = True
+    groups: Groups | None = None
 
     @property
     def clips(self) -> bool:
@@ -124,7 +126,7 @@ def _signed(seed: int) -> int:
     return seed - 2**64 if seed >= 2**63 else seed
 
 
-def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArray[np.int64]) -> Run:
+def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArray[np.int64], n_steps: int = 0) -> Run:
     name, *settings = task.optimizer or (None,)
     norm, value = (math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value))
     return Run(
@@ -140,6 +142,9 @@ def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArra
         l2=float(task.l2),
         rates=np.array(task.dropout, np.float64),
         seed=_signed(task.seed),
+        groups=np.empty((0, 2)) if task.groups is None else task.groups.factors(),
+        corrected=task.groups is not None and bool(task.groups.corrected),
+        rates_of_steps=np.zeros(n_steps),
         bias_value=float(task.bias),
     )
 
@@ -160,7 +165,9 @@ def training_state(
     Samples may be described for a first layer that does not read them row by row.
     """
     dtype, sizes, of_pixels = parameters.dtype, task.sizes, samples.itemsize == 1
-    given = Given(int(sizes[0]), int(sizes[1]), dtype, not of_pixels and samples.scale == 1.0, described)
+    grouped, scaled = task.groups is not None, task.groups is not None and task.groups.scale is not None
+    as_they_are = not of_pixels and samples.scale == 1.0
+    given = Given(int(sizes[0]), int(sizes[1]), dtype, as_they_are, described, grouped, scaled)
     first, layers = kinds.choose(given), _layers(task)
     kind = kinds.KINDS[first]
     room = kind.room(given)
@@ -170,15 +177,16 @@ def training_state(
     capacity, in_blocks = spaced_rows(block, dtype.itemsize), block < n_batch
     output_parallel = _output_parallel(sizes, min(block, n_batch), team, dtype.itemsize)
     output_parallel[0] *= kind.output_parallel
-    run = _make_run(task, capacity, block, output_parallel)
+    run = _make_run(task, capacity, block, output_parallel, -(-samples.order.size // max(task.batch_size, 1)))
     stores = in_blocks or task.clips or not task.optimizer
     weights = _training_weights(task, parameters, optimizer_state, needed, needed.packed if stores else room.gradient)
-    needs = Needs(sizes, any(keeps for _, keeps in layers), task.clips, task.l2 > 0)
+    needs = Needs(sizes, any(keeps for _, keeps in layers), task.clips, task.l2 > 0, len(run.groups))
     memory = training_memory(needs, dtype, needed, capacity, team)
     first_layer = kind.make(kinds.empty(dtype), given, Working(capacity, team, samples.x, memory.values))
     asked = Training(
         layers=layers, loss=losses.CODES[task.loss], optimizer=run.optimizer, stores=in_blocks or not task.optimizer,
         penalised=task.l2 > 0, clips=task.clips, first_layer=first, drops=any(task.dropout), of_pixels=of_pixels,
+        grouped=grouped,
     )  # fmt: skip
     state = State(run, _NO_ADDRESSES, layout, first_layer, samples, weights, memory)
     return state._replace(stages=load_stages(asked, state))
