@@ -76,7 +76,7 @@ class Epochs:
         self._seconds += time.perf_counter() - start
         return self.end(team)
 
-    def begin(self, order: IntArray, step: int, lr: float | None) -> Team:
+    def begin(self, order: IntArray, step: int, lr: float | npt.NDArray[np.float64] | None) -> Team:
         """Check what an epoch is asked for with, and let a team know it."""
         parameters, *optimizer_state = self._vectors
         training_checks.samples_order(order, self._data.x.shape[0], parameters, tuple(optimizer_state))

@@ -7,7 +7,7 @@ computes what it would compute alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Steps(NamedTuple):
     epochs: Epochs
     order: IntArray
     step: int
-    lr: float | None
+    lr: Any  # float, an array with one for each step, or None
 
 
 def take_together(asked: Sequence[Steps]) -> list[Totals]:
