@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.distributed.connecting import connect
+from fastnet.distributed.failure import ending_all
+from fastnet.distributed.steps import evaluate
 from fastnet.inference import Evaluation, Inference, Loss, loss_name
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
@@ -66,6 +69,11 @@ class Trainer(Inference):
         A name of `fastnet.training.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function
         that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate.
         That holds for a step, or for about a 32nd of an epoch where that is more.
+    shards : int, optional
+        Cut each batch into so many shards, a power of two, whose gradients are added in a binary tree. Results depend
+        on it, but not on how many ranks share them. If not given, 8 with ranks, and without them none.
+    ranks : {"mpi"}, optional
+        Share the shards with other processes, which `mpiexec` starts with the same arguments: a power of two of them.
 
     Attributes
     ----------
@@ -75,6 +83,8 @@ class Trainer(Inference):
         What training has come to: all that is needed to go on.
     network, loss, backend, n_threads
         As given.
+    rank : int
+        Number of this process among the ranks.
     feature_names : tuple of str or None
         Names of the features of the first data frame that was trained on; columns of others are matched with them.
 
@@ -100,11 +110,12 @@ class Trainer(Inference):
         batch_size: int | None = 32, backend: str = "numba", n_threads: int | None = None, seed: int | None = None,
         clip_norm: float | None = None, clip_value: float | None = None, *, l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0, sampling: str = "shuffle", schedule: str | Schedule = "constant",
+        shards: int | None = None, ranks: str | None = None,
     ) -> None:  # fmt: skip
         optimizer = Adam() if optimizer is None else optimizer
         settings = TrainingSettings(
             optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
-            schedule,
+            schedule, shards, ranks,
         )  # fmt: skip
         self._begin(network, settings)
 
@@ -129,7 +140,7 @@ class Trainer(Inference):
     ) -> None:
         super().__init__(network, settings.loss, settings.backend, settings.n_threads, feature_names)
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
-        self.settings = settings
+        self.settings, self.rank = settings, connect(settings.ranks, settings.shards or 1).rank
         self.state = TrainingState.begin(network.parameters, settings)
 
     def prepare(
@@ -227,10 +238,11 @@ class Trainer(Inference):
         loop = self._loop(data, plan, told)
         if patience is not None and data.validation is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                checks.loss_for_patience(self._evaluate(data.validation.X, data.validation.y).loss)
+                checks.loss_for_patience(loop.validation_loss())
         history = History(compile_seconds=time.perf_counter() - start)
-        for epoch in loop:
-            history.epochs.append(epoch)
+        with ending_all():
+            for epoch in loop:
+                history.epochs.append(epoch)
         return history
 
     def _take_names(self, names: tuple[str, ...] | None) -> None:
@@ -266,20 +278,23 @@ class Trainer(Inference):
 
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""
-        train, others, state, settings = data.samples, data.validation, self.state, self.settings
+        train, others, state, how = data.samples, data.validation, self.state, self.settings
         n = data.n_samples
-        order: SampleOrder = Sampler(state.generator, settings.sampling, n, plan.n_batch >= n, state.remaining)
+        order: SampleOrder = Sampler(state.generator, how.sampling, n, plan.n_batch >= n, state.remaining)
         if data.rows is not None:
             order = OfRows(order, data.rows)
 
         def validate() -> tuple[Evaluation, None]:
             assert others is not None
+            if how.shards is not None:
+                return evaluate(self._evaluate, *others[:2], self.loss, connect(how.ranks, how.shards)), None
             return self._evaluate(others.X, others.y), None
 
         loop = TrainingLoop(
-            Task(Layers.of(self.network), settings, state, train), plan, order, settings.rates(), callbacks,
+            Task(Layers.of(self.network), how, state, train), plan, order, how.rates(), callbacks,
             validate=None if others is None else validate,
         )  # fmt: skip
+        loop.compare_ranks(others)
         loop.compile()
         self._evaluate(train.X[:0], train.y[:0])
         return loop
