@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fastnet.distributed.ranks import Ranks
 
-LONGEST = 48
+LONGEST = 96
 """Characters of a setting that are told; of longer ones, it is a digest."""
 
 ROWS = 1024
@@ -68,7 +68,7 @@ def describe(value: Any) -> str:
         return _shortened(f"{value.shape} {parts}")
     if callable(value):
         return str(getattr(value, "__qualname__", type(value).__qualname__))
-    return _shortened(repr(value))
+    return _shortened(value if isinstance(value, str) else repr(value))
 
 
 def _of_array(values: npt.NDArray[Any]) -> str:

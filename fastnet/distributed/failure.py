@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import traceback
@@ -45,6 +46,7 @@ def end_all(message: str, code: int) -> None:
         )
         sys.stdout.flush()
     comm.Abort(code)
+    os._exit(code)  # what has aborted may still run for a while
 
 
 @contextlib.contextmanager
