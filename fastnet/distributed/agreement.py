@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -51,6 +52,28 @@ def compare(ranks: Ranks, own: Mapping[str, Any]) -> None:
         values = [one.get(name, "missing") for one in found]
         if len(set(values)) > 1:
             raise ValueError(f"ranks differ in {name}: {_told(values)}")
+
+
+@contextlib.contextmanager
+def together(ranks: Ranks) -> Iterator[None]:
+    """Let what is wrong with the data of one rank be an error of all: none of them goes on alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What the block raised, if it did so on every rank; else a ValueError that names a rank.
+    """
+    found: Exception | None = None
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        found = error
+    said = ranks.texts("" if found is None else str(found) or type(found).__name__)
+    if found is not None and len(set(said)) == 1:
+        raise found
+    for rank, text in enumerate(said):
+        if text:
+            raise ValueError(f"rank {rank}: {text}")
 
 
 def describe(value: Any) -> str:

@@ -45,12 +45,17 @@ def world() -> Any:
     comm = MPI.COMM_WORLD
     if comm.Get_size() > 1:
         failure.watch(comm)
+    _machines.append(comm.Split_type(MPI.COMM_TYPE_SHARED))  # once: all ranks must do it together
     return comm
+
+
+_machines: list[Any] = []
+"""The communicator of the ranks of this machine."""
 
 
 @functools.cache
 def _of_world(shards: int) -> MpiRanks:
-    return MpiRanks(world(), shards)
+    return MpiRanks(world(), _machines[-1], shards)
 
 
 def threads_of(ranks: Ranks, n_threads: int | None) -> int | None:

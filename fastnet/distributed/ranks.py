@@ -140,12 +140,15 @@ class MpiRanks:
     ----------
     comm : mpi4py.MPI.Comm
         Their communicator.
+    on_machine : mpi4py.MPI.Comm
+        That of those of them who share this machine's memory.
     shards : int
         Shards of a batch.
     """
 
-    def __init__(self, comm: Any, shards: int) -> None:
-        self._comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
+    def __init__(self, comm: Any, on_machine: Any, shards: int) -> None:
+        self._comm, self._on_machine = comm, on_machine
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
         each = shards // self.size
         self.own_shards = range(self.rank * each, (self.rank + 1) * each)
         self.shards, self._rounds = shards, rounds_of(self.rank, self.size, shards)
@@ -153,7 +156,6 @@ class MpiRanks:
         order = [piece for rank in range(self.size) for piece in pieces_of(rank, self.size, shards)]
         self._places = np.argsort(order)
         self._room: Array = np.empty(0)
-        self._local: Any = None
 
     def reduce_scatter(self, vector: Array) -> None:
         """Add the ranks' vectors by recursive halving."""
@@ -208,15 +210,6 @@ class MpiRanks:
     def wait(self) -> None:
         """Wait for the ranks of this machine."""
         self._on_machine.Barrier()
-
-    @property
-    def _on_machine(self) -> Any:
-        """Communicator of the ranks that share this machine's memory."""
-        if self._local is None:
-            from mpi4py import MPI
-
-            self._local = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
-        return self._local
 
     @property
     def on_machine(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.distributed.agreement import together
 from fastnet.distributed.connecting import connect
 from fastnet.distributed.failure import ending_all
 from fastnet.distributed.steps import evaluate
@@ -67,13 +68,12 @@ class Trainer(Inference):
         Whether every sample comes once in an epoch, or each is drawn from all of them.
     schedule : str or callable, default "constant"
         A name of `fastnet.training.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function
-        that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate.
-        That holds for a step, or for about a 32nd of an epoch where that is more.
+        that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate,
+        which holds for a step, or for about a 32nd of an epoch where that is more.
     shards : int, optional
-        Cut each batch into so many shards, a power of two, whose gradients are added in a binary tree. Results depend
-        on it, but not on how many ranks share them. If not given, 8 with ranks, and without them none.
+        Cut batches into so many shards, a power of two, whose gradients are added in a tree; 8 by default with ranks.
     ranks : {"mpi"}, optional
-        Share the shards with other processes, which `mpiexec` starts with the same arguments: a power of two of them.
+        Share the shards among the processes that `mpiexec` has started. Their number, a power of two, changes no bit.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Trainer(Inference):
     network, loss, backend, n_threads
         As given.
     rank : int
-        Number of this process among the ranks.
+        Number of this process.
     feature_names : tuple of str or None
         Names of the features of the first data frame that was trained on; columns of others are matched with them.
 
@@ -172,7 +172,8 @@ class Trainer(Inference):
         >>> [len(trainer.fit(data, epochs=2).epochs) for _ in range(2)]
         [2, 2]
         """
-        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
+        with together(connect(self.settings.ranks, self.settings.shards or 1)):
+            return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
 
     def fit(
         self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
@@ -241,8 +242,7 @@ class Trainer(Inference):
                 checks.loss_for_patience(loop.validation_loss())
         history = History(compile_seconds=time.perf_counter() - start)
         with ending_all():
-            for epoch in loop:
-                history.epochs.append(epoch)
+            history.epochs.extend(loop)
         return history
 
     def _take_names(self, names: tuple[str, ...] | None) -> None:

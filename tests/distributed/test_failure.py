@@ -49,13 +49,16 @@ def test_ranks_that_differ_are_told_in_what(tmp_path):
     code, output, told = fail(2, "differing", tmp_path)
     assert (code, told) == (0, [])
     expected = [
-        r"settings\.seed: 0 on rank 0; 1 on rank 1", r"state\.parameters: float32\[39\] .*", r"X: float32\[64, 5\] .*",
+        r"settings\.seed: 0 on rank 0; 1 on rank 1", r"state\.parameters: float32\[39\] .*",
+        r"settings\.shards: 4 on rank 0; 8 on rank 1", None, r"X: float32\[64, 5\] .*", None,
         r"y: int32\[64\] .*", "plan: .*", r"state\.generator: .*", "fastnet: 0.1.0 on rank 0; 0.0.0 on rank 1",
         "numpy: 9.0 on rank 0; 9.1 on rank 1",
     ]  # fmt: skip
     assert len(output) == len(expected)
     for line, pattern in zip(output, expected, strict=True):
-        assert re.fullmatch(f"ranks differ in {pattern}", line)
+        assert pattern is None or re.fullmatch(f"ranks differ in {pattern}", line)
+    assert output[3] == "nothing", "threads may differ"
+    assert output[5].startswith("rank 1: X must ")
 
 
 @needs_mpi
