@@ -46,9 +46,9 @@ class PlainJob(Job):
         path = self.options.checkpoint
         if path is not None and (is_last or len(run.epochs) % self.options.checkpoint_every == 0):
             epochs = [vars(epoch) for epoch in run.epochs]
-            save_checkpoint(
-                path, self.trainer, {"options": dict(self.kept), "samples": len(self.train[1]), "metrics": epochs}
-            )
+            shards = self.trainer.settings.shards
+            options = {**self.kept, **({} if shards is None else {"shards": shards})}
+            save_checkpoint(path, self.trainer, {"options": options, "samples": len(self.train[1]), "metrics": epochs})
 
     def document(self, run: Run) -> dict[str, Any]:
         """Return settings, data, history and what came out."""
@@ -102,6 +102,7 @@ class PlainJob(Job):
             "l2": how.l2,
             "dropout": list(how.dropout_rates(len(network.activations))),
             **{name: self.length[name] for name in ("steps", "every", "patience", "max_time")},
+            "shards": how.shards,
             "clip_norm": how.clip_norm,
             "clip_value": how.clip_value,
             "epochs": self.length["epochs"],
@@ -158,7 +159,9 @@ def _resumed(
             f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
             f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
         )
-    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
+    if how.ranks is not None and kept.settings.shards is None:
+        raise ValueError(f"--resume {options.resume}: a run without shards, which --ranks would cut its batches into")
+    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads, ranks=how.ranks)
     trainer = Trainer.of(kept.network, settings, kept.feature_names)
     trainer.state = kept.state
     epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]
