@@ -140,12 +140,8 @@ class Fleet:
                 return self.trainers[i].fit(data[i], epochs=epochs, callbacks=(halt,), patience=patience)
 
         def fit_together(i: int, group: Together) -> History:
-            with group.alone:
-                try:
-                    with self.trainers[i].joined(partial(group.join, i)):
-                        return fit(i)
-                finally:
-                    group.leave(i)
+            with group.taking_part(i, self.trainers[i]):
+                return fit(i)
 
         def fit_all(members: list[int]) -> list[History]:
             if len(members) == 1:

@@ -8,8 +8,9 @@ after all, each member's steps are taken by themselves.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastnet.reference.training import Totals
@@ -66,7 +67,7 @@ class Together:
     Parameters
     ----------
     members : sequence of int
-        Who takes part; each asks from a thread of its own, within `alone`.
+        Who takes part, each in a thread of its own.
     """
 
     def __init__(self, members: Sequence[int]) -> None:
@@ -74,12 +75,19 @@ class Together:
         self._asked: dict[int, Steps] = {}
         self._results: dict[int, Totals | BaseException] = {}
 
-    @property
-    def alone(self) -> AbstractContextManager[Any]:
-        """Context in which a member computes: none of the others does, but while it waits for them."""
-        return self._changed
+    @contextmanager
+    def taking_part(self, member: int, trainer: Trainer) -> Iterator[None]:
+        """Let a member train: its steps go with those of the others, who compute only while it waits for them."""
+        with self._changed:
+            trainer.join = partial(self._join, member)
+            try:
+                yield
+            finally:
+                trainer.join = None
+                self._members.discard(member)
+                self._take_if_complete()
 
-    def join(self, member: int, steps: Epochs) -> Callable[..., Totals]:
+    def _join(self, member: int, steps: Epochs) -> Callable[..., Totals]:
         """Return what takes a member's steps with those of the others."""
         from fastnet.kernels.step.driver.together import Steps
 
@@ -87,12 +95,6 @@ class Together:
             return self._take(member, Steps(steps, order, step, lr)) if order.size else steps(order, step, lr)
 
         return take
-
-    def leave(self, member: int) -> None:
-        """Let the others go on without one."""
-        with self._changed:
-            self._members.discard(member)
-            self._take_if_complete()
 
     def _take(self, member: int, steps: Steps) -> Totals:
         with self._changed:

@@ -81,7 +81,7 @@ class Task(NamedTuple):
 
     def in_shards(self, n_batch: int) -> ShardedSteps | None:
         """Return what takes steps in shards, if that is asked for."""
-        network, settings, state, samples = self
+        network, settings, state, samples, _ = self
         if settings.shards is None:
             return None
         if samples.in_parts():
@@ -139,7 +139,7 @@ class TrainingLoop:
         """Refuse to train with ranks that have other settings, data or parameters than this one."""
         if self._sharded is None or self._sharded.ranks.size == 1:
             return
-        network, settings, state, samples = self._task
+        network, settings, state, samples, _ = self._task
         told = {f"settings.{name}": value for name, value in vars(settings).items() if name != "n_threads"}
         told |= {"plan": self._plan, **network._asdict(), **{f"state.{k}": v for k, v in state.counters().items()}}
         told |= {f"state.{name}": vector for name, vector in state.arrays().items()} | samples._asdict()

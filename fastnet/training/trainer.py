@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,16 +142,7 @@ class Trainer(Inference):
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
         self.settings, self.rank = settings, connect(settings.ranks, settings.shards or 1).rank
         self.state = TrainingState.begin(network.parameters, settings)
-        self._join: Any = None
-
-    @contextmanager
-    def joined(self, join: Callable[..., Any]) -> Iterator[None]:
-        """Let what takes this trainer's steps be made part of something by `join`, as long as the context lasts."""
-        self._join = join
-        try:
-            yield
-        finally:
-            self._join = None
+        self.join: Any = None  # what makes this trainer's steps part of those of others
 
     def prepare(
         self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
@@ -289,8 +279,7 @@ class Trainer(Inference):
 
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""
-        train, others, state, how = data.samples, data.validation, self.state, self.settings
-        n = data.n_samples
+        train, others, state, how, n = data.samples, data.validation, self.state, self.settings, data.n_samples
         order: SampleOrder = Sampler(state.generator, how.sampling, n, plan.n_batch >= n, state.remaining)
         if data.rows is not None:
             order = OfRows(order, data.rows)
@@ -302,7 +291,7 @@ class Trainer(Inference):
             return self._evaluate(others.X, others.y), None
 
         loop = TrainingLoop(
-            Task(Layers.of(self.network), how, state, train, self._join), plan, order, how.rates(), callbacks,
+            Task(Layers.of(self.network), how, state, train, self.join), plan, order, how.rates(), callbacks,
             validate=None if others is None else validate,
         )  # fmt: skip
         loop.compare_ranks(others)
