@@ -44,8 +44,8 @@ def fit_away(
     tasks = []
     limits = {"epochs": epochs, "patience": patience, "max_time": max_time}
     for i, (one, own) in enumerate(zip(trainers, data, strict=True)):
-        shared.setdefault(id(own.samples.X), replace(own, rows=None))
-        number = list(shared).index(id(own.samples.X))
+        shared.setdefault(id(own.samples), replace(own, rows=None))
+        number = list(shared).index(id(own.samples))
         settings = replace(one.settings, n_threads=1)
         tasks.append(Task(i, one.network, settings, one.state, one.feature_names, number, own.rows, limits))
     names = [f"network {i}" for i in range(len(trainers))]

@@ -16,6 +16,9 @@ from fastnet.fleets.cluster import Cluster, is_dask
 LOOK_SECONDS = 0.02
 """Between two looks at what is done."""
 
+RESULT_SECONDS = 60.0
+"""For a result that is done to come here; if it does not, its worker may have gone, and Dask makes it again."""
+
 
 class Outcome(NamedTuple):
     """What came of a task: a result, or the error that the work itself ended in."""
@@ -108,7 +111,9 @@ def _gathered(site: Any, futures: list[Any], names: Sequence[str]) -> list[Any]:
         came = [i for i, future in enumerate(futures) if i not in found and future.done()]
         for i in came:
             try:
-                outcome = futures[i].result()
+                outcome = futures[i].result(timeout=RESULT_SECONDS)
+            except TimeoutError:
+                continue
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt):
                     raise
