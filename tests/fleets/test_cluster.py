@@ -111,7 +111,7 @@ def test_another_version_on_a_worker_is_an_error_before_anything_is_sent(client,
     def pretend(version):
         fastnet.__version__ = version
 
-    worker = list(client.nthreads())[0]
+    worker = next(iter(client.nthreads()))
     mine = fastnet.__version__
     monkeypatch.setattr(client, "scatter", None)
     monkeypatch.setattr(cluster_of_fleets, "is_dask", lambda one: True)
