@@ -20,9 +20,10 @@ Train = Callable[[], list[Any]]
 def stacked_layers(work: Any) -> list[tuple[Any, Any]]:
     """Return W (count, in, out) and b (count, out) of each layer of all networks."""
     networks = work.networks()
-    depth = len(work.sizes) - 1
-    return [tuple(np.stack([getattr(one, what)[i] for one in networks]) for what in ("weights", "biases"))
-            for i in range(depth)]  # type: ignore[misc]  # fmt: skip
+    return [
+        (np.stack([one.weights[i] for one in networks]), np.stack([one.biases[i] for one in networks]))
+        for i in range(len(work.sizes) - 1)
+    ]
 
 
 def torch_loop(work: Any, n_threads: int) -> Train:
