@@ -33,14 +33,14 @@ class Case(NamedTuple):
 
 CASES = (
     Case(
-        ManyNetworks(16, (784, 10, 10), 128, 4_096, 2),
+        ManyNetworks(16, (784, 10, 10), 128, 4_096, 4),
         Entrant("fleet", "fastnet", entrants.fleet),
         (
             (entrants.LOOP, 2.5), (entrants.JAX_VMAP, 5.0), (entrants.TORCH_LOOP, 10.0), (entrants.TORCH_VMAP, None),
         ),
     ),
     Case(
-        ManyNetworks(32, (20, 64, 64, 1), 64, 2_048, 3, "adam", own_order=True),
+        ManyNetworks(32, (20, 64, 64, 1), 64, 2_048, 5, "adam", own_order=True),
         Entrant("fleet", "fastnet", entrants.fleet),
         (
             (entrants.ONE_THREAD, 1.8), (entrants.TORCH_VMAP, 10.0), (entrants.JAX_VMAP, None),
