@@ -60,8 +60,6 @@ def side_by_side(jobs: Sequence[Callable[[], Result]], n_threads: int, halt: Hal
     The first error, Ctrl-C as well, ends the others at their next look at `halt`, and is raised when all have ended.
     A job may have jobs of its own done so.
     """
-    if n_threads == 1 or len(jobs) == 1:
-        return [job() for job in jobs]
     with ThreadPoolExecutor(min(n_threads, len(jobs)), "fastnet") as pool:
         futures: list[Future[Result]] = [pool.submit(job) for job in jobs]
         try:

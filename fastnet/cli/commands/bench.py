@@ -20,17 +20,18 @@ Examples:
   fastnet bench --networks 784-128-10 --busy 2
   fastnet bench --suite company
   fastnet bench --suite targets
+  fastnet bench --suite fleets
   fastnet bench --from r.json --markdown r.md --plot r.png
 """
 
-Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
+Suite = StrEnum("Suite", ["quick", "full", "company", "targets", "fleets"])
 """What is measured."""
 
 SuiteOption = Annotated[
     Suite,
     typer.Option(
         help="quick: a first look within a minute; full: networks of all shapes; company: while other processes load "
-        "the processor; targets: measured performance beside its targets."
+        "the processor; targets: measured performance beside its targets; fleets: many networks at once."
     ),
 ]
 Networks = Annotated[
@@ -83,10 +84,10 @@ def bench(
     else:
         if suite is Suite.company and busy:
             raise ValueError("--busy: the suite company has numbers of processes of its own")
-        if suite in (Suite.company, Suite.targets) and plot is not None:
+        if suite in (Suite.company, Suite.targets, Suite.fleets) and plot is not None:
             raise ValueError(f"--plot: draws networks that were alone, and the suite {suite.value} has none")
-        if suite is Suite.targets and networks is not None:
-            raise ValueError("--networks: the suite targets has networks of its own")
+        if suite in (Suite.targets, Suite.fleets) and networks is not None:
+            raise ValueError(f"--networks: the suite {suite.value} has networks of its own")
         document, interrupted = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data, json)
     if json is not None:
         results.save(document, json)
@@ -118,7 +119,7 @@ def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> l
     if networks is None:
         if batch_sizes is not None:
             raise ValueError("--batch-sizes: is of --networks, and none were given")
-        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY, Suite.targets: ()}[suite])
+        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY}.get(suite, ()))
     batches = []
     for text in (batch_sizes or "128").split(","):
         if text.strip() != "full" and not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
