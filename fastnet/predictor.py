@@ -62,6 +62,7 @@ class Predictor:
         self._logits = np.empty((1, network.sizes[-1]), network.dtype)
         self._run = (_compiled if COMPILES else _uncompiled)(network, self._row, self._logits)
         self._shape = (network.sizes[0],)
+        self._table = None if self._model is None else self._model.table
         self._preprocessing = None if self._model is None else self._model.preprocessing
         # What is preprocessed is so in float64, and loses no digits before.
         self._dtype = network.dtype if self._preprocessing is None else np.dtype(np.float64)
@@ -89,6 +90,7 @@ class Predictor:
         ----------
         x : ndarray of the network's dtype or uint8, shape (n_features,)
             The sample; other numbers, and a row of a data frame of pandas, are converted first, which takes longer.
+            For a model that takes a table, a mapping of names of columns to values, such a row, or the values in order.
 
         Returns
         -------
@@ -102,7 +104,9 @@ class Predictor:
         TypeError, ValueError
             For what is not numbers, a wrong shape, NaN or infinity.
         """
-        if type(x) is not np.ndarray or x.shape != self._shape or x.dtype not in self._dtypes:
+        if self._table is not None:
+            x = self._table.row(x, "x")[0].astype(self._row.dtype, copy=False)
+        elif type(x) is not np.ndarray or x.shape != self._shape or x.dtype not in self._dtypes:
             x = inputs.features("x", [self._by_name(x)], self._shape[0], self._dtype)[0]
         if self._preprocessing is None:
             self._sample[...] = x

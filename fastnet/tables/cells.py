@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from fastnet.validation.frames import names_of
+from fastnet.validation.frames import Names, names_of
 
 Content = Literal["number", "bool", "text", "nothing"]
 
@@ -41,6 +41,34 @@ class Cells:
     is_category: bool
     values: npt.NDArray[np.float64] | list[Any]
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Cells:
+        """Return the values of some rows."""
+        if isinstance(self.values, np.ndarray):
+            return replace(self, values=self.values[rows])
+        return replace(self, values=[self.values[row] for row in rows.tolist()])
+
+
+@dataclass(frozen=True, eq=False)
+class CellTable:
+    """A table whose columns are known to be numbers, texts or booleans, as readers of files return it."""
+
+    names: Names
+    cells: tuple[Cells, ...]
+    n_rows: int
+    is_named: bool = True
+
+    def take(self, rows: npt.NDArray[np.int64]) -> CellTable:
+        """Return some of the rows."""
+        return replace(self, cells=tuple(cells.take(rows) for cells in self.cells), n_rows=len(rows))
+
+    def column(self, name: str) -> Cells:
+        """Return a column by its name."""
+        return self.cells[self.names.index(name)]
+
+    def select(self, names: Sequence[str]) -> CellTable:
+        """Return some of the columns, in this order."""
+        return replace(self, names=tuple(names), cells=tuple(map(self.column, names)))
+
 
 def table_of(name: str, X: Any) -> tuple[list[str] | None, list[Any], int]:
     """Return the names of the columns, None where they have none; the columns as they came; and how many rows.
@@ -50,6 +78,8 @@ def table_of(name: str, X: Any) -> tuple[list[str] | None, list[Any], int]:
     TypeError, ValueError
         For what is no table.
     """
+    if isinstance(X, CellTable):
+        return list(X.names) if X.is_named else None, list(X.cells), X.n_rows
     if sparse.issparse(X):
         raise TypeError(f"{name} must be a dense table, got a sparse {type(X).__name__}: expected X.toarray()")
     if isinstance(X, (list, tuple)):
@@ -93,6 +123,8 @@ def cells_of(where: str, name: str, column: Any) -> Cells:
     ValueError
         For infinity.
     """
+    if isinstance(column, Cells):
+        return column
     where = f"{where}: column {name!r}"
     if isinstance(column, np.ndarray):
         if column.dtype.kind in "iuf":
@@ -136,7 +168,7 @@ def _from_values(where: str, name: str, values: list[Any], is_category: bool) ->
         except OverflowError:
             raise ValueError(f"{where} holds a number beyond float64") from None
         return Cells(name, content, is_category, _finite(where, numbers))
-    return Cells(name, content, is_category or content != "nothing", values)
+    return Cells(name, content, True, values)  # of nothing at all, too: no category is learnt, and none missed
 
 
 def _content(where: str, kind: type) -> Content:

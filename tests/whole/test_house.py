@@ -21,7 +21,7 @@ ROOMS = [
     {"fleets"},
     {"training", "predictor"},
     {"models", "datasets", "distributed"},
-    {"inference"},
+    {"inference", "tables"},
     {"network", "optimizers", "preprocessing"},
     {"kernels"},
     {"reference"},

@@ -10,12 +10,12 @@ from typing import Any
 
 import typer
 
-APART = ("config", "write_config", "json", "resume", "find_lr", "plot", "better")
+APART = ("config", "write_config", "json", "resume", "find_lr", "plot", "better", "quiet")
 """Options that are no settings of a run."""
 
 CHANGEABLE = (
     "data", "epochs", "steps", "max_time", "out", "backend", "threads", "checkpoint", "checkpoint_every", "cache_data",
-    "mmap", "report", "ranks",
+    "mmap", "report", "ranks", "delimiter", "decimal", "encoding",
 )  # fmt: skip
 """Settings that may differ where a run is resumed."""
 

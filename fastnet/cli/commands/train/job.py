@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fastnet.cli.commands.report import report_training
 from fastnet.cli.commands.train.run import Run, run_training
 from fastnet.cli.output import print_json, print_rows
@@ -42,6 +45,8 @@ class Job(ABC):
         What its metrics are called.
     before : list of Epoch
         Metrics of a run that is resumed.
+    weights : ndarray, optional
+        Weights of the samples.
     """
 
     options: Any
@@ -52,6 +57,7 @@ class Job(ABC):
     length: dict[str, Any]
     watched_name: str = "test"
     before: list[Epoch] = field(default_factory=list)
+    weights: npt.NDArray[np.float64] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -61,7 +67,7 @@ class Job(ABC):
 
     def prepare(self) -> PreparedData:
         """Return the data, checked and converted."""
-        return self.trainer.prepare(*self.train, self.watched)
+        return self.trainer.prepare(*self.train, self.watched, self.weights)
 
     @abstractmethod
     def head(self) -> dict[str, str]:
@@ -87,6 +93,10 @@ class Job(ABC):
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
 
+    def shown(self) -> tuple[Any, Any]:
+        """Return the samples of a report: inputs as the network takes them, and what is so."""
+        return self.test
+
     def machine(self) -> str:
         """Return what computes."""
         return f"{self.trainer.backend}, {threads_used(self.trainer.backend, self.trainer.n_threads)}"
@@ -105,7 +115,7 @@ class Job(ABC):
 def run_job(job: Job, feature_names: tuple[str, ...] | None) -> int:
     """Train, save the model and say what came out; return the exit code."""
     options = job.options
-    if not options.json:
+    if not (options.json or options.quiet):
         print_rows(job.head())
     run = run_training(job)
     document = job.document(run)
@@ -114,11 +124,11 @@ def run_job(job: Job, feature_names: tuple[str, ...] | None) -> int:
         return INTERRUPTED if run.interrupted else 0
     save_model(options.out, model)
     if options.report is not None:
-        report_training(options.report, model, *job.test, document, feature_names)
+        report_training(options.report, model, *job.shown(), document, feature_names)
     if run.interrupted:
         print(f"fastnet: interrupted after {run.epochs[-1].step:,} steps; saved what there is", file=sys.stderr)
     if options.json:
         print_json(document)
-    else:
+    elif not options.quiet:
         print_rows(job.tail(run))
     return INTERRUPTED if run.interrupted else 0

@@ -18,6 +18,12 @@ class LossName(StrEnum):
     softmax_squared_error = "softmax_squared_error"
 
 
+class ClassWeight(StrEnum):
+    """Weights of classes."""
+
+    balanced = "balanced"
+
+
 class SamplingName(StrEnum):
     """Ways to draw samples."""
 
@@ -47,6 +53,15 @@ LabelSmoothing = Annotated[
         min=0.0, metavar="FRACTION", help="Label smoothing: fraction of each label spread evenly over all classes."
     ),
 ]
+ClassWeightOption = Annotated[
+    ClassWeight | None,
+    typer.Option(
+        help="Weights of samples: balanced gives all classes the same weight in all, however many samples they have.  "
+        "[default: all samples alike]",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but warnings, errors and --json.")]
 NoBias = Annotated[bool, typer.Option("--no-bias", help="Train layers without biases.")]
 Steps = Annotated[
     int | None,
