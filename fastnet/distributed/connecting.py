@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+from importlib.util import find_spec
 from typing import Any
 
 from fastnet.distributed import failure
@@ -30,16 +32,19 @@ def connect(ranks: str | None, shards: int) -> Ranks:
     return _of_world(shards)
 
 
+def require() -> None:
+    """Refuse to look for ranks without mpi4py; it is not loaded, for that starts an MPI."""
+    if "mpi4py" not in sys.modules and find_spec("mpi4py") is None:
+        hint = 'pip install "fastnet[mpi]", and an MPI such as the package mpich'
+        raise ModuleNotFoundError(f"ranks need the package mpi4py: {hint}", name="mpi4py")
+
+
 @functools.cache
 def world() -> Any:
     """Return the communicator of all ranks; from here on, an error that nobody handles ends all of them."""
+    require()
     try:
         from mpi4py import MPI
-    except ModuleNotFoundError as error:
-        if error.name != "mpi4py":
-            raise
-        hint = 'pip install "fastnet[mpi]", and an MPI such as the package mpich'
-        raise ModuleNotFoundError(f"ranks need the package mpi4py: {hint}", name="mpi4py") from None
     except (ImportError, RuntimeError) as error:
         raise ImportError(f"ranks need an MPI, such as the package mpich: mpi4py says {error}") from None
     comm = MPI.COMM_WORLD
