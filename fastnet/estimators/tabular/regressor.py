@@ -89,6 +89,8 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
     True
     """
 
+    n_outputs_: int
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (256, 256, 256),

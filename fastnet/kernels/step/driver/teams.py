@@ -26,9 +26,9 @@ from fastnet.kernels.step.driver.memory import Needs, inference_memory, training
 from fastnet.kernels.step.driver.selection import NO_STAGES, Inference, Layers, Training
 from fastnet.kernels.step.first_layer import kinds
 from fastnet.kernels.step.first_layer.interface import Given, Working
-from fastnet.kernels.step.layout import Sizes, make_layout
+from fastnet.kernels.step.layout import Sizes, make_layout, output_parallel_layers
 from fastnet.kernels.step.state import Run, Samples, Stages, State, Weights
-from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
+from fastnet.kernels.tile.micro_panels import TILE_ROWS
 from fastnet.kernels.tile.packing import padded, spaced_rows
 from fastnet.kernels.tile.products import PIECES_PER_THREAD
 from fastnet.machine.threads import computing, employ
@@ -105,22 +105,6 @@ def _block_rows(n_rows: int, sizes: Sizes, team: int) -> int:
     return -(-n_rows // max(n_blocks, 1))
 
 
-def _output_parallel(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> npt.NDArray[np.int64]:
-    """Choose how threads partition each layer: output-parallel where that moves less between their caches.
-
-    Batch-parallel, a thread reads the weights that others have updated; output-parallel, the inputs that others have
-    computed.
-    """
-    width = panel_width(itemsize)
-
-    def choose(n_out: int) -> bool:
-        panels = -(-n_out // width)
-        even = panels % team == 0 or panels >= 4 * team
-        return team > 1 and even and n_out > n_rows
-
-    return np.array([choose(int(n_out)) for n_out in sizes[1:]], np.int64)
-
-
 def _signed(seed: int) -> int:
     """Return the int64 of the same bits as a number below 2**64."""
     return seed - 2**64 if seed >= 2**63 else seed
@@ -166,8 +150,8 @@ def training_state(
     """
     dtype, sizes, of_pixels = parameters.dtype, task.sizes, samples.itemsize == 1
     grouped, scaled = task.groups is not None, task.groups is not None and task.groups.scale is not None
-    as_they_are = not of_pixels and samples.scale == 1.0
-    given = Given(int(sizes[0]), int(sizes[1]), dtype, as_they_are, described, grouped, scaled)
+    plain = not of_pixels and samples.scale == 1.0
+    given = Given(int(sizes[0]), int(sizes[1]), dtype, plain, described, grouped, scaled)
     first, layers = kinds.choose(given), _layers(task)
     kind = kinds.KINDS[first]
     room = kind.room(given)
@@ -175,7 +159,7 @@ def training_state(
     n_batch = min(task.batch_size, max(samples.order.size, 1))
     block = _block_rows(n_batch, needed, team)
     capacity, in_blocks = spaced_rows(block, dtype.itemsize), block < n_batch
-    output_parallel = _output_parallel(sizes, min(block, n_batch), team, dtype.itemsize)
+    output_parallel = output_parallel_layers(sizes, min(block, n_batch), team, dtype.itemsize)
     output_parallel[0] *= kind.output_parallel
     run = _make_run(task, capacity, block, output_parallel, -(-samples.order.size // max(task.batch_size, 1)))
     stores = in_blocks or task.clips or not task.optimizer
