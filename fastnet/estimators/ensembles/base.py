@@ -27,8 +27,17 @@ class ManyNetworks(BaseEstimator):  # type: ignore[misc]
     """Networks behind one estimator. Classes derived from it say which, and what they answer together."""
 
     _network: ClassVar[Any]
+    _defaults: ClassVar[dict[str, Any]]
 
     __metadata_request__fit: ClassVar[dict[str, str]] = {"executor": UNUSED}  # nothing to route
+
+    def _store(self, own: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """Keep the constructor's arguments as they came, those of the networks among them."""
+        unknown = [name for name in parameters if name not in self._defaults]
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no parameter {unknown[0]!r}")
+        for name, value in (own | self._defaults | parameters).items():
+            setattr(self, name, value)
 
     def _input_dtype(self) -> Any:
         return (np.float64, np.float32) if self.dtype is None else np.dtype(self.dtype)

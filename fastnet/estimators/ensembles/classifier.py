@@ -70,7 +70,7 @@ class JointLabels:
         return tags
 
 
-@of_networks(MLPClassifier, OWN, n_estimators=10, bootstrap=False, oob_score=False)
+@of_networks(MLPClassifier, OWN)
 class MLPEnsembleClassifier(JointLabels, ClassifierMixin, Ensemble):  # type: ignore[misc]
     """Many networks that tell classes apart together: all are trained at once, and their probabilities averaged.
 
@@ -86,18 +86,12 @@ class MLPEnsembleClassifier(JointLabels, ClassifierMixin, Ensemble):  # type: ig
         all rows, and only the seeds differ.
     oob_score : bool, default=False
         Whether to compute the score of rows by the networks that have not seen them. It needs `bootstrap`.
-    hidden_layer_sizes, activation, solver, ...
-        All parameters of `MLPClassifier`, for each network, by keyword, but `progress_bar`. What these mean:
-    random_state : int, RandomState instance or None, default=None
-        Seeds the networks' seeds, and the draws of rows.
-    n_threads : int or None, default=None
-        Threads in all; None takes as many as the limits allow that `fastnet info` shows.
-    warm_start : bool, default=False
-        Whether `fit` goes on with the networks that there are; more may be added.
-    max_time : float or None, default=None
-        Seconds after which the fit of each network ends.
-    callbacks : tuple, default=()
-        Each network has copies of its own, which are called on its thread.
+    **parameters : object
+        All parameters of `MLPClassifier` but `progress_bar`, for each network. Of these: `random_state`
+        seeds the networks' seeds and the draws of rows. `n_threads` is that of all together; None takes as many as the
+        limits allow that `fastnet info` shows. `warm_start` goes on with the networks that there are, to which a larger
+        `n_estimators` adds some. `max_time` is that of each network. `callbacks` are copied for each network, and
+        called on its thread.
 
     Attributes
     ----------
@@ -132,6 +126,12 @@ class MLPEnsembleClassifier(JointLabels, ClassifierMixin, Ensemble):  # type: ig
     >>> model.predict(X).tolist(), len(model.estimators_)
     (['even', 'odd', 'odd', 'even'], 3)
     """
+
+    def __init__(
+        self, n_estimators: int = 10, *, bootstrap: bool = False, oob_score: bool = False, **parameters: Any
+    ) -> None:
+        own = {"n_estimators": n_estimators, "bootstrap": bootstrap, "oob_score": oob_score}
+        self._store(own, parameters)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(

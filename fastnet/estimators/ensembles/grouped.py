@@ -100,17 +100,11 @@ class GroupedMLPClassifier(JointLabels, ClassifierMixin, Grouped):  # type: igno
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, solver, ...
-        All parameters of `MLPClassifier`, for each network, by keyword, but `progress_bar` and `warm_start`. What these
-        mean:
-    random_state : int, RandomState instance or None, default=None
-        An integer is the seed of each network, whatever other groups there are; else seeds are drawn.
-    n_threads : int or None, default=None
-        Threads in all; None takes as many as the limits allow that `fastnet info` shows.
-    max_time : float or None, default=None
-        Seconds after which the fit of each network ends.
-    callbacks : tuple, default=()
-        Each network has copies of its own, which are called on its thread.
+    **parameters : object
+        All parameters of `MLPClassifier` but `progress_bar` and `warm_start`, for each network. Of these:
+        an integer `random_state` is the seed of each network, whatever other groups there are; else seeds are drawn.
+        `n_threads` is that of all together; None takes as many as the limits allow that `fastnet info` shows.
+        `max_time` is that of each network. `callbacks` are copied for each network, and called on its thread.
 
     Attributes
     ----------
@@ -133,6 +127,9 @@ class GroupedMLPClassifier(JointLabels, ClassifierMixin, Grouped):  # type: igno
     >>> model.fit(X, y, groups=groups).predict([[1.0], [1.0]], groups=["a", "b"]).tolist()
     ['high', 'low']
     """
+
+    def __init__(self, **parameters: Any) -> None:
+        self._store({}, parameters)
 
     def predict(self, X: Any, groups: Any) -> Any:
         """Predict classes, each by the network of its group.
@@ -205,17 +202,11 @@ class GroupedMLPRegressor(RegressorMixin, JointTargets, Grouped):  # type: ignor
 
     Parameters
     ----------
-    loss, hidden_layer_sizes, activation, solver, ...
-        All parameters of `MLPRegressor`, for each network, by keyword, but `progress_bar` and `warm_start`. What these
-        mean:
-    random_state : int, RandomState instance or None, default=None
-        An integer is the seed of each network, whatever other groups there are; else seeds are drawn.
-    n_threads : int or None, default=None
-        Threads in all; None takes as many as the limits allow that `fastnet info` shows.
-    max_time : float or None, default=None
-        Seconds after which the fit of each network ends.
-    callbacks : tuple, default=()
-        Each network has copies of its own, which are called on its thread.
+    **parameters : object
+        All parameters of `MLPRegressor` but `progress_bar` and `warm_start`, for each network. Of these:
+        an integer `random_state` is the seed of each network, whatever other groups there are; else seeds are drawn.
+        `n_threads` is that of all together; None takes as many as the limits allow that `fastnet info` shows.
+        `max_time` is that of each network. `callbacks` are copied for each network, and called on its thread.
 
     Attributes
     ----------
@@ -237,6 +228,9 @@ class GroupedMLPRegressor(RegressorMixin, JointTargets, Grouped):  # type: ignor
     >>> model.predict([[1.0], [1.0]], groups=[9, 7]).round(2)
     array([3., 1.])
     """
+
+    def __init__(self, **parameters: Any) -> None:
+        self._store({}, parameters)
 
     def predict(self, X: Any, groups: Any) -> Array:
         """Predict numbers, each by the network of its group.

@@ -28,7 +28,7 @@ class JointTargets:
         return one_dimensional(y)
 
 
-@of_networks(MLPRegressor, OWN, n_estimators=10, bootstrap=False, oob_score=False)
+@of_networks(MLPRegressor, OWN)
 class MLPEnsembleRegressor(RegressorMixin, JointTargets, Ensemble):  # type: ignore[misc]
     """Many networks that predict numbers together: all are trained at once, and their predictions averaged.
 
@@ -44,18 +44,12 @@ class MLPEnsembleRegressor(RegressorMixin, JointTargets, Ensemble):  # type: ign
         all rows, and only the seeds differ.
     oob_score : bool, default=False
         Whether to compute the score of rows by the networks that have not seen them. It needs `bootstrap`.
-    loss, hidden_layer_sizes, activation, solver, ...
-        All parameters of `MLPRegressor`, for each network, by keyword, but `progress_bar`. What these mean:
-    random_state : int, RandomState instance or None, default=None
-        Seeds the networks' seeds, and the draws of rows.
-    n_threads : int or None, default=None
-        Threads in all; None takes as many as the limits allow that `fastnet info` shows.
-    warm_start : bool, default=False
-        Whether `fit` goes on with the networks that there are; more may be added.
-    max_time : float or None, default=None
-        Seconds after which the fit of each network ends.
-    callbacks : tuple, default=()
-        Each network has copies of its own, which are called on its thread.
+    **parameters : object
+        All parameters of `MLPRegressor` but `progress_bar`, for each network. Of these: `random_state`
+        seeds the networks' seeds and the draws of rows. `n_threads` is that of all together; None takes as many as the
+        limits allow that `fastnet info` shows. `warm_start` goes on with the networks that there are, to which a larger
+        `n_estimators` adds some. `max_time` is that of each network. `callbacks` are copied for each network, and
+        called on its thread.
 
     Attributes
     ----------
@@ -89,6 +83,12 @@ class MLPEnsembleRegressor(RegressorMixin, JointTargets, Ensemble):  # type: ign
     >>> mean.shape, bool(std[0] < std[1])
     ((2,), True)
     """
+
+    def __init__(
+        self, n_estimators: int = 10, *, bootstrap: bool = False, oob_score: bool = False, **parameters: Any
+    ) -> None:
+        own = {"n_estimators": n_estimators, "bootstrap": bootstrap, "oob_score": oob_score}
+        self._store(own, parameters)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
