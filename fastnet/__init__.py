@@ -7,7 +7,14 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.estimators import (
+        GroupedMLPClassifier,
+        GroupedMLPRegressor,
+        MLPClassifier,
+        MLPEnsembleClassifier,
+        MLPEnsembleRegressor,
+        MLPRegressor,
+    )
     from fastnet.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
     from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
@@ -28,9 +35,13 @@ _HOME = {
     "Epoch": "training.history",
     "Evaluation": "inference",
     "Fleet": "fleets",
+    "GroupedMLPClassifier": "estimators",
+    "GroupedMLPRegressor": "estimators",
     "History": "training.history",
     "Inference": "inference",
     "MLPClassifier": "estimators",
+    "MLPEnsembleClassifier": "estimators",
+    "MLPEnsembleRegressor": "estimators",
     "MLPRegressor": "estimators",
     "Model": "models",
     "Network": "network",
@@ -57,9 +68,13 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "Fleet",
+    "GroupedMLPClassifier",
+    "GroupedMLPRegressor",
     "History",
     "Inference",
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "Model",
     "Network",

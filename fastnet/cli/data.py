@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from fastnet import datasets
 from fastnet.cli.errors import as_typed
+from fastnet.cli.tables.reading import may_be_mixed
 from fastnet.datasets import Dataset
+from fastnet.datasets.files import MixedTableError
 from fastnet.datasets.held_out import HeldOut
+from fastnet.datasets.numbering import are_numbers
 from fastnet.datasets.ranges import check_range
 from fastnet.preprocessing import Preprocessing
+from fastnet.tables.target import are_values
 
 LABEL = "label"
 FRACTION = 0.2
@@ -131,6 +135,8 @@ def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
     data = load_data(options, features)
     y = _checked_labels(data, options.data)
+    if may_be_mixed(options) and _are_values(data):
+        raise MixedTableError(f"{options.data}: {data.n_classes:,} different whole numbers as labels, expected classes")
     preprocess = chosen_preprocess(str(options.preprocess), data)
     is_wanted = str(options.preprocess) in ("standardize", "minmax")  # which compute in float64
     check_ranges(data, "float64" if is_wanted else str(options.dtype), options.data)
@@ -148,6 +154,12 @@ def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
         train, test = datasets.stratified_split(y, share, options.seed, count=count)
     held_out = HeldOut("stratified", share, count, options.seed)
     return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out, preprocess)
+
+
+def _are_values(data: Dataset) -> bool:
+    """Whether labels are whole numbers that are no classes."""
+    is_numbered = data.label_names is None or are_numbers(data.label_names)
+    return is_numbered and are_values(data.n_classes, len(data.X))
 
 
 def chosen_preprocess(asked: str, data: Dataset) -> str:

@@ -196,7 +196,7 @@ class SaveModel(Callback):
         """Write the model if it is time to."""
         from fastnet.models import save_model
 
-        if epoch.number % self.every:
+        if epoch.number % self.every or getattr(model, "rank", 0):  # of several ranks, the first one writes
             return
         loss = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         merit = -loss if epoch.validation_score is None else epoch.validation_score

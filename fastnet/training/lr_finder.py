@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,8 @@ def find_lr(
 
 def _losses(trainer: Trainer, samples: Samples, rates: npt.NDArray[np.float64]) -> list[float]:
     """Return the loss before each step, of a copy of the network."""
-    settings, generator, n = trainer.settings, np.random.default_rng(0), len(samples.y)
+    settings = replace(trainer.settings, shards=None, ranks=None)
+    generator, n = np.random.default_rng(0), len(samples.y)
     state = TrainingState.begin(trainer.network.parameters.copy(), settings)
     state.mask_seed = 0
     n_batch = min(n, settings.batch_size or n)

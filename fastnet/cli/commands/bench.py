@@ -20,18 +20,20 @@ Examples:
   fastnet bench --networks 784-128-10 --busy 2
   fastnet bench --suite company
   fastnet bench --suite targets
+  fastnet bench --suite fleets
   fastnet bench --suite tabular --data tables
   fastnet bench --from r.json --markdown r.md --plot r.png
 """
 
-Suite = StrEnum("Suite", ["quick", "full", "company", "targets", "tabular"])
+Suite = StrEnum("Suite", ["quick", "full", "company", "targets", "fleets", "tabular"])
 """What is measured."""
 
 SuiteOption = Annotated[
     Suite,
     typer.Option(
         help="quick: a first look within a minute; full: networks of all shapes; company: while other processes load "
-        "the processor; targets: measured performance beside its targets; tabular: errors and seconds on tables."
+        "the processor; targets: measured performance beside its targets; fleets: many networks at once; tabular: errors "
+        "and seconds on tables."
     ),
 ]
 Networks = Annotated[
@@ -89,10 +91,10 @@ def bench(
             raise ValueError("--busy: the suite company has numbers of processes of its own")
         if suite is Suite.tabular and any(option is not None for option in (networks, batch_sizes, peers, rounds)):
             raise ValueError("--suite tabular: has libraries, networks and rounds of its own; only --data can be given")
-        if suite in (Suite.company, Suite.targets, Suite.tabular) and plot is not None:
+        if suite in (Suite.company, Suite.targets, Suite.fleets, Suite.tabular) and plot is not None:
             raise ValueError(f"--plot: draws networks that were alone, and the suite {suite.value} has none")
-        if suite is Suite.targets and networks is not None:
-            raise ValueError("--networks: the suite targets has networks of its own")
+        if suite in (Suite.targets, Suite.fleets) and networks is not None:
+            raise ValueError(f"--networks: the suite {suite.value} has networks of its own")
         document, interrupted = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data, json)
     if json is not None:
         results.save(document, json)

@@ -70,12 +70,6 @@ def is_asked(options: Any) -> bool:
     return options.data is not None and options.data.name.lower().removesuffix(".gz").endswith((".tsv", ".tab", ".txt"))
 
 
-def may_be_mixed(options: Any) -> bool:
-    """Whether data that is not all numbers can be read as a table of numbers and categories."""
-    is_plain = options.mmap or options.cache_data or str(options.preprocess) == "scale" or str(options.data) == "-"
-    return options.data is not None and is_table(options.data) and not is_plain
-
-
 def load_table_parts(options: Any) -> TableParts:
     """Read a table and see that it has a test part; `--test-samples` or else a share of the rows is held out."""
     _check_options(options)
@@ -92,7 +86,10 @@ def load_table_parts(options: Any) -> TableParts:
     training = found.features.take(rows)
     kind = {"auto": "standardize"}.get(str(options.preprocess), str(options.preprocess))
     columns = TableColumns.learn(training, name=str(train_path))
-    encoding = TableEncoding.fit(training, kind, columns, found.ignored)
+    try:
+        encoding = TableEncoding.fit(training, kind, columns, found.ignored)
+    except ValueError as error:
+        raise ValueError(f"{train_path}: {error}") from None
     X = encoding(found.features, str(options.dtype), str(train_path))
     if test is None:
         others = held_out.rows(target.values)

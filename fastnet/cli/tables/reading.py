@@ -10,7 +10,7 @@ from typing import Any
 from fastnet.cli.tables.options import dialect
 from fastnet.datasets.columns import Wanted, label_column
 from fastnet.datasets.csv.dialect import Dialect
-from fastnet.datasets.tables.mixed import read_mixed
+from fastnet.datasets.tables.mixed import is_table, read_mixed
 from fastnet.datasets.tables.reader import table_in
 from fastnet.tables.cells import Cells, CellTable
 from fastnet.validation.frames import Names, listed
@@ -30,6 +30,12 @@ class TrainingTable:
     def names(self) -> Names:
         """Names of the features."""
         return self.features.names
+
+
+def may_be_mixed(options: Any) -> bool:
+    """Whether data that is not all numbers can be read as a table of numbers and categories."""
+    is_plain = options.mmap or options.cache_data or str(options.preprocess) == "scale" or str(options.data) == "-"
+    return options.data is not None and is_table(options.data) and not is_plain
 
 
 def dialect_of(options: Any) -> Dialect:

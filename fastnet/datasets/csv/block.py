@@ -129,7 +129,7 @@ class BlockParser:
         try:
             cells = next(csv.reader([line], strict=True), [])
         except csv.Error as error:
-            raise ValueError(f"{where}: cannot split the row into cells: {one_line(error)}") from error
+            raise MixedTableError(f"{where}: cannot split the row into cells: {one_line(error)}") from error
         if not line.strip():
             raise ValueError(f"{where}: blank line, expected a row of {len(self.names)} cells")
         if len(cells) != len(self.names):

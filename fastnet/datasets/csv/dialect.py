@@ -21,6 +21,8 @@ _BYTE_ORDER_MARKS = {
 }  # fmt: skip
 """Beginnings of files that name their encoding; the longer ones first."""
 
+_UTF_16 = "--encoding utf-16-le or utf-16-be reads it"
+
 _LINES = 50
 """Lines that a delimiter is told from."""
 
@@ -92,11 +94,17 @@ def decoded(content: bytes, dialect: Dialect, where: str) -> str:
     except UnicodeError as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         line = content.count(b"\n", 0, start) + 1
+        if b"\0" in content[:HEAD_BYTES]:
+            raise ValueError(f"{where}: not {_shown(encoding)} text, but perhaps UTF-16: {_UTF_16}") from None
         hint = "" if dialect.encoding else "; --encoding latin-1 reads text of Western Europe, cp1252 that of Windows"
-        raise ValueError(f"{where}: line {line}: not {encoding.upper().removesuffix('-SIG')} text{hint}") from None
+        raise ValueError(f"{where}: line {line}: not {_shown(encoding)} text{hint}") from None
     if "\0" in text[:HEAD_BYTES]:
-        raise ValueError(f"{where}: not {encoding.upper()} text, but perhaps UTF-16: expected --encoding utf-16")
+        raise ValueError(f"{where}: not {_shown(encoding)} text, but perhaps UTF-16: {_UTF_16}")
     return text
+
+
+def _shown(encoding: str) -> str:
+    return encoding.upper().removesuffix("-SIG")
 
 
 def split(text: str, delimiter: str, where: str) -> list[list[str]]:

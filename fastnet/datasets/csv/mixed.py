@@ -95,8 +95,9 @@ def _column(name: str, cells: Sequence[str], decimal: str, where: str, known: Co
     if known in (None, "bool") and all(cell in TRUTHS for cell in present):
         return Cells(name, "bool", True, [bool(TRUTHS[one]) if one in TRUTHS else None for one in stripped])
     numbers = [np.nan if one in GAPS else _number(one, decimal) for one in stripped]
+    words = sum(value is None for value in numbers)
     wrong = [i for i, value in enumerate(numbers) if value is None or isinf(value)]
-    if known in (None, "nothing") and len(wrong) > (1 - _MOSTLY) * len(present):
+    if known in (None, "nothing") and words > (1 - _MOSTLY) * len(present):
         return _words(name, stripped)
     if wrong and known != "bool":
         shown = f"{where}: line {wrong[0] + 2}, column {one_line(name, 40)!r}: {one_line(stripped[wrong[0]], 40)!r}"

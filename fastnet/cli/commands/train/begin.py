@@ -17,9 +17,9 @@ from fastnet.cli.data import Parts, check_no_copy, load_parts
 from fastnet.cli.output import print_rows
 from fastnet.cli.tables import parts as tables
 from fastnet.cli.tables.parts import TableParts
+from fastnet.cli.tables.reading import may_be_mixed
 from fastnet.datasets.files import MixedTableError, MixedTypeError
 from fastnet.inference import Evaluation
-from fastnet.tables.target import are_values
 from fastnet.training.checkpoints import load_checkpoint
 from fastnet.training.history import Epoch
 from fastnet.training.settings import TrainingSettings
@@ -65,14 +65,11 @@ def _read(options: Any, features: tuple[str, ...] | None, kept_run: Any) -> Part
     if is_table or tables.is_asked(options):
         return tables.load_table_parts(options)
     try:
-        parts = load_parts(options, features)
+        return load_parts(options, features)
     except (MixedTableError, MixedTypeError):
-        if not tables.may_be_mixed(options):
+        if not may_be_mixed(options):
             raise
         return tables.load_table_parts(options)
-    if are_values(parts.n_classes, len(parts.y)) and tables.may_be_mixed(options):
-        return tables.load_table_parts(options)
-    return parts
 
 
 def _of_values(options: Any, how: TrainingSettings) -> TrainingSettings:
@@ -112,7 +109,9 @@ def _resumed(
             f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
             f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
         )
-    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
+    if how.ranks is not None and kept.settings.shards is None:
+        raise ValueError(f"--resume {options.resume}: a run without shards, which --ranks would cut its batches into")
+    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads, ranks=how.ranks)
     trainer = Trainer.of(kept.network, settings, kept.feature_names)
     trainer.state = kept.state
     epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]

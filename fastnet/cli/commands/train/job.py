@@ -120,6 +120,8 @@ def run_job(job: Job, feature_names: tuple[str, ...] | None) -> int:
     run = run_training(job)
     document = job.document(run)
     model = job.model(run, document, standard(columns(document)))
+    if job.trainer.rank > 0:
+        return INTERRUPTED if run.interrupted else 0
     save_model(options.out, model)
     if options.report is not None:
         report_training(options.report, model, *job.shown(), document, feature_names)

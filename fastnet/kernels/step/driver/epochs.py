@@ -70,6 +70,14 @@ class Epochs:
 
     def __call__(self, order: IntArray, step: int = 0, lr: float | npt.NDArray[np.float64] | None = None) -> Totals:
         """Take the steps of an epoch."""
+        team = self.begin(order, step, lr)
+        start = time.perf_counter()
+        team.run()
+        self._seconds += time.perf_counter() - start
+        return self.end(team)
+
+    def begin(self, order: IntArray, step: int, lr: float | npt.NDArray[np.float64] | None) -> Team:
+        """Check what an epoch is asked for with, and let a team know it."""
         parameters, *optimizer_state = self._vectors
         training_checks.samples_order(order, self._data.x.shape[0], parameters, tuple(optimizer_state))
         training_checks.whole("step", step, 0)
@@ -83,11 +91,12 @@ class Epochs:
         if self._task.optimizer:
             run.rates_of_steps[:] = self._task.optimizer[1] if lr is None else lr
         self._copy(self._vectors, self._work)
-        start = time.perf_counter()
-        team.run()
-        self._seconds += time.perf_counter() - start
+        return team
+
+    def end(self, team: Team) -> Totals:
+        """Return what a team's epoch came to, when its results are where they belong."""
         self._copy(self._work, self._vectors)
-        totals = memory.totals
+        totals = team.state.memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
 
     def _use_description(self, n_samples: int) -> None:

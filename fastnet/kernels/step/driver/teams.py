@@ -219,6 +219,7 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
 _NO_ADDRESSES = Stages(*(np.zeros(1, np.int64) if stage == () else 0 for stage in NO_STAGES))
 
 
+@functools.cache
 def type_of_state(dtype: Any) -> Any:
     """Return Numba's type of a state for parameters of a dtype."""
     one = np.ones((1, 1), dtype)
@@ -229,12 +230,13 @@ def type_of_state(dtype: Any) -> Any:
 class Team:
     """A state of training in memory, and the threads that do what it is for, as often as they are asked.
 
-    What is learned of the team's speed is kept in `known`, for other teams that take the same steps.
+    What is learned of the team's speed is kept in `known`, for other teams that take the same steps. `memory` is where
+    the state lies.
     """
 
     def __init__(self, state: State, n_threads: int, known: npt.NDArray[np.float64]) -> None:
         self.state, self._known = state, known
-        self._memory = place(state)
+        self.memory = place(state)
         self._lock = threading.Lock()
         self._n_threads, self._process, self._helping = n_threads, 0, [True]
         self._in_call = False
@@ -246,7 +248,7 @@ class Team:
         with computing(self._n_threads):
             try:
                 self._call_helpers()
-                invoke(self.state.stages.drive, self._memory)
+                invoke(self.state.stages.drive, self.memory)
             finally:
                 self._in_call = False
         self._known[:] = pace
@@ -268,7 +270,7 @@ class Team:
     def _help(self, member: int) -> None:
         """Be there as long as calls come."""
         while True:
-            invoke(self.state.stages.help, self._memory, member)
+            invoke(self.state.stages.help, self.memory, member)
             with self._lock:
                 if not self._in_call:
                     self._helping[member] = False
