@@ -32,8 +32,8 @@ SuiteOption = Annotated[
     Suite,
     typer.Option(
         help="quick: a first look within a minute; full: networks of all shapes; company: while other processes load "
-        "the processor; targets: measured performance beside its targets; fleets: many networks at once; tabular: errors "
-        "and seconds on tables."
+        "the processor; targets: measured performance beside its targets; fleets: many networks at once; tabular: "
+        "errors and seconds on tables."
     ),
 ]
 Networks = Annotated[
