@@ -22,6 +22,7 @@ FORWARD = {
         f"{name}_forward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [])
         for name in ("squared_error", "absolute_error", "huber")
     },
+    "quantile_forward": ({"predictions": (5, 3), "targets": (5, 3)}, {"levels": (0.1, 0.5, 0.9)}, []),
     "poisson_forward": ({"logits": (5, 3), "targets": (5, 3)}, {}, []),
     "dropout_forward": ({"x": (5, 3)}, {"rate": 0.25, "key": 7}, [(5, 3)]),
     "predict_logits": (
@@ -51,6 +52,7 @@ BACKWARD = {
         f"{name}_backward": ({"predictions": (5, 3), "targets": (5, 3)}, {}, [(5, 3)])
         for name in ("squared_error", "absolute_error", "huber")
     },
+    "quantile_backward": ({"predictions": (5, 3), "targets": (5, 3)}, {"levels": (0.1, 0.5, 0.9)}, [(5, 3)]),
     "poisson_backward": ({"logits": (5, 3), "targets": (5, 3)}, {}, [(5, 3)]),
 }
 ADAM = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6}

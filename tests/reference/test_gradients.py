@@ -157,6 +157,16 @@ def test_gradient_of_an_error(name):
     assert_gradients_agree((backward(predictions, targets),), loss, (predictions,), loss())
 
 
+def test_gradient_of_quantiles():
+    predictions, targets, levels = random(3, 5, 3), random(4, 5, 3), (0.1, 0.5, 0.75)
+
+    def loss():
+        return reference.quantile_forward(predictions, targets, levels)
+
+    actual = reference.quantile_backward(predictions, targets, levels)
+    assert_gradients_agree((actual,), loss, (predictions,), loss())
+
+
 def test_gradient_of_huber():
     predictions, targets = random(0, 5, 3), random(1, 5, 3)
     sizes = np.abs(predictions - targets)

@@ -28,7 +28,7 @@ from fastnet import reference
 
 
 def test_table_holds_every_operation():
-    apart = {"Totals", "dropout_key", "layer_slices", "loss_gradient", "prepare_training", "train_epoch"}
+    apart = {"Groups", "Totals", "dropout_key", "layer_slices", "loss_gradient", "prepare_training", "train_epoch"}
     assert set(TABLE) == set(reference.__all__) - apart
 
 
@@ -67,6 +67,8 @@ def test_no_sample_one_sample_and_one_class(name):
             arguments[argument] = np.full([size.get(n, n) for n in shape], 0.5, dtype)
         if name in WITH_LABELS:
             arguments["labels"] = np.zeros(n_samples, int)
+        if "levels" in arguments:
+            arguments["levels"] = (0.5,) * n_classes
         result = call(name, arguments)
         actual = [(one.shape, one.dtype) for one in arrays_of(result)]
         assert actual == [(tuple(size.get(n, n) for n in shape), dtype) for shape in TABLE[name][2]]
