@@ -41,9 +41,9 @@ def train_until(act):
 
 def refused(**options):
     """Return what training with the other ranks is refused with."""
-    data = {"X": X, "y": Y, **{name: options.pop(name) for name in ("X", "y", "epochs") if name in options}}
+    own = {name: options.pop(name) for name in ("X", "y", "epochs", "validation", "patience") if name in options}
     try:
-        make(**options).fit(**data)
+        make(**options).fit(**{"X": X, "y": Y, **own})
     except ValueError as error:
         return str(error)
     return "nothing"
@@ -85,6 +85,7 @@ def differing():
     print(refused(y=np.roll(Y, other)))
     print(refused(epochs=2 + other))
     print(refused(seed=None))
+    print(refused(validation=(X, Y), patience=2 if other else None))
     if rank() == 1:
         fastnet.__version__ = "0.0.0"
     print(refused())
