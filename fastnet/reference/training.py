@@ -132,8 +132,8 @@ def train_epoch(
         Rows of x and y in the order of their use, in batches of `batch_size`, the last one short.
     loss : str or tuple
         "cross_entropy" or ("cross_entropy", label_smoothing), "softmax_squared_error", "binary_cross_entropy",
-        "squared_error", "poisson", "huber" or ("huber", delta), "absolute_error"; each a mean over the samples of a
-        batch.
+        "squared_error", "poisson", "huber" or ("huber", delta), "absolute_error", ("quantile", levels); each a mean
+        over the samples of a batch.
     optimizer : tuple
         ("sgd", lr), ("momentum", lr, momentum, nesterov), ("adam", lr, beta1, beta2, eps) or
         ("adamw", lr, beta1, beta2, eps, weight_decay).

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastnet.estimators.tabular.base import BaseTabularMLP, Data
 from fastnet.estimators.tabular.members import Rows
+from fastnet.validation.levels import quantile_levels
 
 Array = npt.NDArray[Any]
 
@@ -19,12 +23,18 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
     """A network that predicts numbers from the columns of a table: RealMLP-TD-S, with its published defaults.
 
     Tables, layers and training are those of `TabularMLPClassifier`. Targets are standardised, and the loss is the
-    squared error of what they are then; the epoch is chosen by the root of the mean squared error.
+    squared error of what they are then; the epoch is chosen by the root of the mean squared error. With
+    `loss="quantile"` one network predicts several quantiles, which do not cross: they are put in ascending order.
 
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(256, 256, 256)
         Units of the hidden layers.
+    loss : {"squared_error", "quantile"}, default="squared_error"
+        What is predicted, means or quantiles.
+    quantiles : float or array-like of float, default=(0.05, 0.5, 0.95)
+        Levels of the quantiles, between 0 and 1 and ascending; for `loss="quantile"`, and a single number for each
+        sample.
     activation : str, default="mish"
         Activation of the hidden layers.
     learning_rate : float, default=0.07
@@ -78,7 +88,7 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
     References
     ----------
     Holzmüller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned MLPs and boosted trees on tabular data",
-    NeurIPS 2024.
+    NeurIPS 2024. Koenker and Bassett, "Regression quantiles", Econometrica 46, 1978.
 
     Examples
     --------
@@ -89,12 +99,19 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseTabularMLP._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "quantile"})],
+        "quantiles": ["array-like", Interval(Real, 0, 1, closed="neither")],
+    }
     n_outputs_: int
 
     def __init__(
         self,
         hidden_layer_sizes: Any = (256, 256, 256),
         *,
+        loss: str = "squared_error",
+        quantiles: Any = (0.05, 0.5, 0.95),
         activation: str = "mish",
         learning_rate: float = 0.07,
         n_epochs: int = 256,
@@ -124,21 +141,43 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        ndarray of shape (n_samples,), (n_samples, n_outputs) or (n_samples, n_quantiles)
             The mean of the networks' predictions; with `return_std` a tuple of it and of their standard deviation.
         """
-        outputs = self._numbers(self._outputs_to_predict(X))
+        outputs = self._in_order(self._outputs_to_predict(X)) * self.target_scales_ + self.target_means_
         if return_std and len(outputs) < 2:
             raise ValueError("return_std=True needs an ensemble: fit with n_ens of 2 or more")
         mean = self._shaped(outputs.mean(axis=0))
         return (mean, self._shaped(outputs.std(axis=0, ddof=1))) if return_std else mean
 
-    def _numbers(self, outputs: Array) -> Array:
-        numbers: Array = outputs * self.target_scales_ + self.target_means_
-        return numbers
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions; for quantiles the share of the pinball loss that they explain, its mean over levels.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        float
+            1 at best.
+        """
+        if self.loss != "quantile":
+            return float(super().score(X, y, sample_weight))
+        predictions = self.predict(X).reshape(len(y), -1)
+        scores = [
+            d2_pinball_score(y, column, sample_weight=sample_weight, alpha=level)
+            for level, column in zip(self._levels, predictions.T, strict=True)
+        ]
+        return float(np.mean(scores))
+
+    def _in_order(self, outputs: Array) -> Array:
+        """Return outputs in which no quantile is above one of a higher level."""
+        return np.sort(outputs, axis=-1) if self.loss == "quantile" else outputs
 
     def _shaped(self, values: Array) -> Array:
-        return values if self._is_two_dimensional else values[:, 0]
+        return values if self._is_two_dimensional or values.shape[1] > 1 else values[:, 0]
 
     def _learn(self, y: Any) -> Array:
         self._is_two_dimensional = np.asarray(y).ndim == 2 and np.asarray(y).shape[1] != 1
@@ -146,6 +185,12 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
             y = column_or_1d(y, warn=True)
         values = self._checked(y, "y")
         self.n_outputs_ = values.shape[1]
+        if self.loss == "quantile":
+            self._levels = quantile_levels(tuple(np.atleast_1d(self.quantiles).tolist()))
+            if list(self._levels) != sorted(set(self._levels)):
+                raise ValueError(f"quantiles must be ascending, got {self.quantiles}")
+            if self.n_outputs_ > 1:
+                raise ValueError(f"y must hold one number for each sample for loss='quantile', got {self.n_outputs_}")
         return values
 
     def _checked(self, y: Any, name: str) -> Array:
@@ -164,17 +209,25 @@ class TabularMLPRegressor(MultiOutputMixin, RegressorMixin, BaseTabularMLP):  # 
         self.target_scales_ = np.where(deviations > 0, deviations, 1.0)
 
     def _epsilon_factor(self) -> float:
-        return self.n_outputs_ / 2  # the method's loss is a mean over outputs, without the factor of a half
+        if self.loss == "quantile":  # the method's losses are means over outputs
+            return len(self._levels)
+        return self.n_outputs_ / 2  # and its squared error is without the factor of a half
 
     def _targets(self, data: Data) -> Array:
-        return np.asarray((data.y - self.target_means_) / self.target_scales_, np.dtype(self.dtype))
+        targets = np.asarray((data.y - self.target_means_) / self.target_scales_, np.dtype(self.dtype))
+        return np.repeat(targets, len(self._levels), axis=1) if self.loss == "quantile" else targets
 
     def _n_outputs(self) -> int:
-        return self.n_outputs_
+        return len(self._levels) if self.loss == "quantile" else self.n_outputs_
 
     def _loss(self) -> Any:
-        return "squared_error"
+        return ("quantile", self._levels) if self.loss == "quantile" else "squared_error"
 
     def _error(self, networks: list[Array], rows: Rows) -> float:
-        squares = np.square(self._outputs(networks, rows.x).mean(axis=0) - rows.y).mean(axis=1)
+        outputs = self._in_order(self._outputs(networks, rows.x)).mean(axis=0)
+        if self.loss == "quantile":
+            residuals = outputs - rows.y
+            losses = np.maximum(-np.array(self._levels) * residuals, (1 - np.array(self._levels)) * residuals)
+            return float(np.average(losses.mean(axis=1), weights=rows.weights))
+        squares = np.square(outputs - rows.y).mean(axis=1)
         return float(np.sqrt(np.average(squares, weights=rows.weights)))

@@ -75,6 +75,7 @@ class Run(NamedTuple):
     optimizer: int
     settings: Any
     loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
+    levels: Any  # of the quantiles that outputs are; empty for other losses
     batch_size: int  # in inference, the pieces that the weights are packed in
     capacity: int  # rows reserved in a micro-panel
     block: int  # rows of a block

@@ -21,7 +21,7 @@ class Training:
     n: int
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
-    loss: str | tuple[str, float]
+    loss: Any
     optimizer: str
     batch_size: int
     x_dtype: Any = None  # uint8, or None for the parameters'

@@ -134,10 +134,11 @@ def backward(
 
 @np.errstate(all="ignore")
 def batch_loss(
-    name: str, setting: float, logits: FloatArray, y: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None = None
+    name: str, setting: Any, logits: FloatArray, y: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None = None
 ) -> tuple[float, FloatArray, int]:
     """Return a batch's mean loss, its gradient for the logits, and the count of correct answers."""
-    n_correct, settings = 0, (setting,) if name in training_checks.LOSS_SETTINGS else ()
+    has_setting = name in training_checks.LOSS_SETTINGS or name == training_checks.QUANTILE
+    n_correct, settings = 0, (setting,) if has_setting else ()
     if name == "cross_entropy":
         n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
         dlogits = losses.softmax_cross_entropy_backward(softmax_forward(logits), y, *settings)

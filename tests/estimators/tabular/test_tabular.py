@@ -109,6 +109,26 @@ def test_an_ensemble_answers_with_the_mean_and_how_far_its_networks_differ():
     np.testing.assert_allclose(probs.sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_quantiles_hold_their_share_of_samples_and_do_not_cross():
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, (3000, 1))
+    y = x[:, 0] + (0.2 + np.abs(x[:, 0])) * rng.exponential(size=3000)
+    levels = (0.1, 0.5, 0.9)
+    model = TabularMLPRegressor(loss="quantile", quantiles=levels, n_epochs=24, random_state=0).fit(x[:2000], y[:2000])
+    predictions = model.predict(x[2000:])
+    assert predictions.shape == (1000, 3)
+    assert (np.diff(predictions, axis=1) >= 0).all()
+    np.testing.assert_allclose((y[2000:, None] <= predictions).mean(axis=0), levels, atol=0.05)
+    assert 0.1 < model.score(x[2000:], y[2000:]) < 1
+    one = TabularMLPRegressor(**SMALL, loss="quantile", quantiles=0.5).fit(x[:200], y[:200])
+    assert one.predict(x).shape == (3000,)
+    for quantiles, message in (((0.5, 0.1), "must be ascending"), ((0.5, 1.0), "must lie between 0 and 1")):
+        with pytest.raises(ValueError, match=message):
+            TabularMLPRegressor(**SMALL, loss="quantile", quantiles=quantiles).fit(x, y)
+    with pytest.raises(ValueError, match="y must hold one number for each sample"):
+        TabularMLPRegressor(**SMALL, loss="quantile").fit(x, np.stack([y, y], axis=1))
+
+
 def test_a_temperature_is_found_that_logits_were_multiplied_with():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(1, 20000, 3))

@@ -54,7 +54,7 @@ class Task(NamedTuple):
     sizes: Sequence[int]
     activations: Sequence[str]
     loss: str = "cross_entropy"
-    loss_setting: float = 0.0
+    loss_setting: float | tuple[float, ...] = 0.0
     optimizer: tuple[Any, ...] = ()  # (name, *settings); empty to store the gradient instead
     batch_size: int = 0
     clip_norm: float | None = None
@@ -116,7 +116,8 @@ def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArra
     return Run(
         optimizer=optimizer_formulas.NONE if name is None else optimizer_formulas.CODES[name],
         settings=settings_vector(settings),
-        loss_setting=float(task.loss_setting),
+        loss_setting=0.0 if isinstance(task.loss_setting, tuple) else float(task.loss_setting),
+        levels=np.array(task.loss_setting if isinstance(task.loss_setting, tuple) else (), np.float64),
         batch_size=task.batch_size,
         capacity=capacity,
         block=block,
