@@ -44,7 +44,7 @@ _HOME = {
 }
 _MODULES = (
     "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
-    "reference", "report", "training",
+    "reference", "report", "tables", "training",
 )  # fmt: skip
 
 __all__ = [
