@@ -15,7 +15,7 @@ from fastnet.cli.errors import as_typed
 from fastnet.cli.tables.reading import TrainingTable, check_categories, dialect_of, parts_of, read_training
 from fastnet.datasets.files import stem
 from fastnet.datasets.held_out import HeldOut
-from fastnet.datasets.tables.mixed import is_table, read_mixed
+from fastnet.datasets.tables.mixed import is_other_text, is_table, read_mixed
 from fastnet.tables.columns import TableColumns
 from fastnet.tables.encoding import TableEncoding
 from fastnet.tables.target import Target, read_target, task_of
@@ -67,7 +67,7 @@ def is_asked(options: Any) -> bool:
     given = (options.task, options.columns, options.drop, options.delimiter, options.decimal, options.encoding)
     if any(value is not None for value in given):
         return True
-    return options.data is not None and options.data.name.lower().removesuffix(".gz").endswith((".tsv", ".tab", ".txt"))
+    return options.data is not None and is_other_text(options.data)
 
 
 def load_table_parts(options: Any) -> TableParts:
