@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastnet import datasets
 from fastnet.cli.data import FRACTION, VALIDATION, Parts
 from fastnet.cli.errors import as_typed
-from fastnet.cli.tables.reading import TrainingTable, check_categories, dialect_of, parts_of, read_training
+from fastnet.cli.tables.reading import TrainingTable, dialect_of, parts_of, read_training
 from fastnet.datasets.files import stem
 from fastnet.datasets.held_out import HeldOut
 from fastnet.datasets.tables.mixed import is_other_text, is_table, read_mixed
@@ -64,7 +64,15 @@ class TableParts(Parts):
 
 def is_asked(options: Any) -> bool:
     """Whether options are given that only tables of numbers and categories have, or the name of the file asks so."""
-    given = (options.task, options.columns, options.drop, options.delimiter, options.decimal, options.encoding)
+    given = (
+        options.task,
+        options.columns,
+        options.drop,
+        options.categories,
+        options.delimiter,
+        options.decimal,
+        options.encoding,
+    )
     if any(value is not None for value in given):
         return True
     return options.data is not None and is_other_text(options.data)
@@ -75,7 +83,6 @@ def load_table_parts(options: Any) -> TableParts:
     _check_options(options)
     train_path, test_path = parts_of(options.data)
     found = read_training(train_path, options)
-    check_categories(found.features, train_path)
     task = str(options.task) if options.task else task_of(found.target)
     target = read_target(found.target, task, str(train_path))
     test = None if test_path is None else _test_part(test_path, found, target, options)
@@ -106,7 +113,9 @@ def load_table_parts(options: Any) -> TableParts:
 
 def _check_options(options: Any) -> None:
     if options.data is None:
-        raise ValueError("--task, --columns, --drop, --delimiter, --decimal and --encoding are of tables, got no DATA")
+        raise ValueError(
+            "--task, --columns, --drop, --categories, --delimiter, --decimal, --encoding are of tables, got no DATA"
+        )
     if options.data.exists() and not is_table(options.data):
         raise ValueError(f"{options.data}: no table, expected .csv, .tsv, .txt, .parquet or .feather for these options")
     for option in ("mmap", "cache_data"):

@@ -23,7 +23,7 @@ GAPS = frozenset(
 )  # fmt: skip
 """Cells that stand for what is missing."""
 
-_MOSTLY = 0.9
+_MOSTLY = 0.5
 """A column of which so many cells are numbers is one of numbers, and its words are mistakes."""
 
 

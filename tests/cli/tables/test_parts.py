@@ -184,6 +184,35 @@ def test_what_cannot_be_learnt_is_one_line(rows, capsys, tmp_path, argv, error):
     assert not (tmp_path / "m.npz").exists()
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_numbers_may_be_categories(capsys, tmp_path, name):
+    codes = [["70173", "80331", "1"][i % 3] for i in range(60)]
+    data = write(tmp_path / "t.csv", [[code, i % 5, int(code) / 2] for i, code in enumerate(codes)], ["code", "n", "y"])
+    if name == "t.parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(
+            pyarrow.table(
+                {"code": list(map(int, codes)), "n": [i % 5 for i in range(60)], "y": [float(c) for c in codes]}
+            ),
+            tmp_path / name,
+        )
+        data = tmp_path / name
+    told = trained(capsys, data, "--label", "y", "--categories", "code")
+    assert told["data"]["columns"] == {"code": "category", "n": "number"}
+    columns = load_model(tmp_path / "m.npz").table.columns
+    assert columns.categories == ((("1", "70173", "80331") if name == "t.csv" else (1, 70173, 80331)),)
+    assert run(capsys, "evaluate", tmp_path / "m.npz", data)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "task"),
+    [("0.5", "regression"), ("-1", "classification"), ("20000000000", "classification")],
+)
+def test_labels_that_are_no_counted_classes(capsys, tmp_path, cells, task):
+    data = write(tmp_path / "t.csv", [[i % 7, i, cells if i % 2 else 1] for i in range(20)], ["a", "b", "label"])
+    assert trained(capsys, data)["data"]["task"] == task
+
+
 def test_quiet_prints_nothing(capsys, tmp_path):
     argv = ["train", "--epochs", "1", "--hidden", "none", "--backend", "numpy", "--quiet", "--out", tmp_path / "m.npz"]
     assert run(capsys, *argv) == (0, "", "")

@@ -85,6 +85,7 @@ def train(
     task: tables.TaskOption = None,
     columns: tables.Columns = None,
     drop: tables.Drop = None,
+    categories: tables.Categories = None,
     delimiter: tables.Delimiter = None,
     decimal: tables.Decimal = None,
     encoding: tables.Encoding = None,
