@@ -62,6 +62,10 @@ class TableParts(Parts):
         return f"{self.samples} of {features}; {what} to predict in {self.label_name!r} ({self.task})"
 
 
+_PRECISION = 1e-3
+"""Of numbers to predict, in their standard deviations: what is lost must be less."""
+
+
 def is_asked(options: Any) -> bool:
     """Whether options are given that only tables of numbers and categories have, or the name of the file asks so."""
     given = (
@@ -185,5 +189,10 @@ def _standardised(parts: TableParts, dtype: str, no_bias: bool) -> TableParts:
         raise ValueError(f"{parts.name}: column {parts.label_name!r}: its numbers are too large")
     if y.min() == y.max():
         raise ValueError(f"{parts.name}: column {parts.label_name!r}: all values are {y[0]:g}, nothing to predict")
+    if np.finfo(dtype).eps * abs(centre) > _PRECISION * spread:
+        what = f"values about {centre:g} that differ by {spread:g}"
+        raise ValueError(
+            f"{parts.name}: column {parts.label_name!r}: {what} are too close for {dtype}; --dtype float64"
+        )
     first, second = (((one - centre) / spread).astype(dtype) for one in (y, parts.y_test.astype(np.float64)))
     return replace(parts, y=first, y_test=second, centre=centre, spread=spread)

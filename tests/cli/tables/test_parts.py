@@ -213,6 +213,13 @@ def test_labels_that_are_no_counted_classes(capsys, tmp_path, cells, task):
     assert trained(capsys, data)["data"]["task"] == task
 
 
+def test_numbers_that_float32_cannot_tell_apart(capsys, tmp_path):
+    data = write(tmp_path / "t.csv", [[i % 7, 1.7e9 + i + 0.5] for i in range(30)], ["a", "label"])
+    error = refused(capsys, "train", data, "--out", tmp_path / "m.npz", "--backend", "numpy")
+    assert "too close for float32; --dtype float64" in error
+    assert trained(capsys, data, "--dtype", "float64")["test_rmse"] < 20
+
+
 def test_quiet_prints_nothing(capsys, tmp_path):
     argv = ["train", "--epochs", "1", "--hidden", "none", "--backend", "numpy", "--quiet", "--out", tmp_path / "m.npz"]
     assert run(capsys, *argv) == (0, "", "")
