@@ -58,7 +58,7 @@ _HOME = {
 }
 _MODULES = (
     "datasets", "distributed", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots",
-    "preprocessing", "recipes", "reference", "report", "training",
+    "preprocessing", "recipes", "reference", "report", "tables", "training",
 )  # fmt: skip
 
 __all__ = [
