@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         MLPEnsembleRegressor,
         MLPRegressor,
     )
+    from fastnet.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
     from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
@@ -46,6 +47,8 @@ _HOME = {
     "Network": "network",
     "Predictor": "predictor",
     "SGD": "optimizers",
+    "TabularMLPClassifier": "estimators.tabular",
+    "TabularMLPRegressor": "estimators.tabular",
     "Trainer": "training.trainer",
     "TrainingSettings": "training.settings",
     "load_model": "models",
@@ -54,8 +57,8 @@ _HOME = {
     "unpatch_sklearn": "patch",
 }
 _MODULES = (
-    "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
-    "reference", "report", "training",
+    "datasets", "distributed", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots",
+    "preprocessing", "recipes", "reference", "report", "training",
 )  # fmt: skip
 
 __all__ = [
@@ -76,6 +79,8 @@ __all__ = [
     "Model",
     "Network",
     "Predictor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "Trainer",
     "TrainingSettings",
     "load_model",

@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from fastnet import datasets
 from fastnet.cli.errors import as_typed
+from fastnet.cli.tables.reading import may_be_mixed
 from fastnet.datasets import Dataset
+from fastnet.datasets.files import MixedTableError
 from fastnet.datasets.held_out import HeldOut
+from fastnet.datasets.numbering import are_numbers
 from fastnet.datasets.ranges import check_range
 from fastnet.preprocessing import Preprocessing
+from fastnet.tables.target import are_values
 
 LABEL = "label"
 FRACTION = 0.2
@@ -29,9 +33,9 @@ class Parts:
 
     name: str
     X: npt.NDArray[Any]
-    y: npt.NDArray[np.int32]
+    y: npt.NDArray[Any]
     X_test: npt.NDArray[Any]
-    y_test: npt.NDArray[np.int32]
+    y_test: npt.NDArray[Any]
     held_out: HeldOut
     n_classes: int
     image_shape: tuple[int, ...] | None
@@ -40,11 +44,11 @@ class Parts:
     preprocess: str = "scale"
     noted: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
-    validation: tuple[npt.NDArray[Any], npt.NDArray[np.int32]] | None = None
+    validation: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None
     label_name: str | None = None
 
     @property
-    def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    def watched(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """What metrics are taken of as training goes: samples that it may choose by, or else the test part."""
         return self.validation or (self.X_test, self.y_test)
 
@@ -91,13 +95,17 @@ class Parts:
             "preprocess": self.preprocess,
         }
 
-    def __str__(self) -> str:
+    @property
+    def samples(self) -> str:
+        """Say what this is called, and how many samples there are."""
         kind = "test" if self.held_out.method == "none" else "held-out"
         counts = [f"{len(self.X):,}", f"{len(self.X_test):,} {kind}"]
         if self.validation is not None:
             counts.insert(1, f"{len(self.validation[0]):,} validation")
-        samples = f"{' + '.join(counts)} samples"
-        return f"{self.name}: {samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
+        return f"{self.name}: {' + '.join(counts)} samples"
+
+    def __str__(self) -> str:
+        return f"{self.samples}, {self.X.shape[1]:,} {self.X.dtype} features, {self.n_classes:,} classes"
 
 
 def load(path: Path | None, label: str | tuple[str, ...] | None, **options: Any) -> Dataset:
@@ -127,6 +135,8 @@ def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
         raise ValueError("--test-fraction and --test-samples: expected one of them")
     data = load_data(options, features)
     y = _checked_labels(data, options.data)
+    if may_be_mixed(options) and _are_values(data):
+        raise MixedTableError(f"{options.data}: {data.n_classes:,} different whole numbers as labels, expected classes")
     preprocess = chosen_preprocess(str(options.preprocess), data)
     is_wanted = str(options.preprocess) in ("standardize", "minmax")  # which compute in float64
     check_ranges(data, "float64" if is_wanted else str(options.dtype), options.data)
@@ -144,6 +154,12 @@ def load_parts(options: Any, features: tuple[str, ...] | None = None) -> Parts:
         train, test = datasets.stratified_split(y, share, options.seed, count=count)
     held_out = HeldOut("stratified", share, count, options.seed)
     return _parts(data, (data.X[train], y[train]), (data.X[test], y[test]), held_out, preprocess)
+
+
+def _are_values(data: Dataset) -> bool:
+    """Whether labels are whole numbers that are no classes."""
+    is_numbered = data.label_names is None or are_numbers(data.label_names)
+    return is_numbered and are_values(data.n_classes, len(data.X))
 
 
 def chosen_preprocess(asked: str, data: Dataset) -> str:

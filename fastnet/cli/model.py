@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from fastnet.cli.classes import with_classes_of
 from fastnet.cli.data import LABEL, check_ranges, load
+from fastnet.cli.tables.saved import load_for
 from fastnet.datasets import Dataset
+from fastnet.datasets.csv.dialect import Dialect
 from fastnet.inference import Evaluation, Inference
 from fastnet.models import Model, load_model
 
@@ -26,11 +28,15 @@ class SavedModel(Inference):
 
     def predict_logits(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """Return the outputs of the last layer for inputs as they are in a file."""
-        return super().predict_logits(self.model.prepare(X))
+        return super().predict_logits(self._prepared(X))
 
     def evaluate(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Evaluation:
         """Mean loss and accuracy on inputs as they are in a file."""
-        return super().evaluate(self.model.prepare(X), y)
+        return super().evaluate(self._prepared(X), y)
+
+    def _prepared(self, X: npt.ArrayLike) -> npt.ArrayLike:
+        """Prepare inputs; those of a table are encoded as it is read."""
+        return X if self.model.table is not None else self.model.prepare(X)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -54,12 +60,20 @@ def open_model(path: Path, backend: str, threads: int | None) -> SavedModel:
 
 
 def load_data(
-    path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool, drop_labels: bool = False
-) -> Dataset:
+    path: Path, label: str | None, trainer: SavedModel, model: Path, require_labels: bool, drop_labels: bool = False,
+    dialect: Dialect | None = None,
+) -> Dataset:  # fmt: skip
     """Read data and see that it has the features that a model takes, and if labels are required, its classes.
 
     Columns are found by their names, that of labels under the name that the model knows, or else the usual one.
     """
+    dialect = dialect or Dialect()
+    if trainer.model.table is not None:
+        return load_for(path, label, trainer.model, dialect, require_labels, drop_labels)
+    if dialect.is_given:
+        raise ValueError(
+            f"--delimiter, --decimal and --encoding are of tables, and {model} was trained on plain numbers"
+        )
     known, n_features = trainer.model, trainer.network.sizes[0]
     labels = (known.label_name, LABEL) if label is None and known.label_name is not None else label
     features = known.feature_names or n_features

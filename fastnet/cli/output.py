@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ def percent(share: float | None) -> str:
 def rate(samples_per_second: float) -> str:
     """Return a speed as text."""
     return f"{samples_per_second:,.0f} samples/s"
+
+
+def shown_metrics(metrics: Sequence[float | None]) -> str:
+    """Return root mean squared error, mean absolute error and R2 as text."""
+    return ", ".join(
+        f"{name} {'unknown' if value is None else f'{value:.5g}'}"
+        for name, value in zip(("RMSE", "MAE", "R2"), metrics, strict=True)
+    )
 
 
 def print_json(document: dict[str, Any]) -> None:

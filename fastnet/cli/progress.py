@@ -20,6 +20,10 @@ COMPILING = "loading kernels (compiling them, once per machine, takes some secon
 
 
 def _metrics(epoch: Epoch, watched: str) -> str:
+    if epoch.accuracy is None:  # numbers are predicted
+        text = f"loss {epoch.loss:.4f}"
+        text += f"  {watched} loss {epoch.validation.loss:.4f}" if epoch.validation is not None else ""
+        return f"{text}  {rate(epoch.samples_per_second)}"
     text = f"loss {epoch.loss:.4f}  accuracy {percent(epoch.accuracy)}"
     if epoch.validation is not None:
         text += f"  {watched} accuracy {percent(epoch.validation.accuracy)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastnet.datasets.files import MixedTableError
 from fastnet.datasets.labels import Array, Labels, Names, as_labels, check_names, without_names
 from fastnet.datasets.numbering import without_gaps, without_one_hot
 from fastnet.output.reprs import short_repr
@@ -95,7 +96,9 @@ def _check_finite(X: Array, where: str) -> None:
         if not finite.all():
             row, column = (int(i) for i in np.argwhere(~finite)[0])
             value = X[start + row, column]
-            raise ValueError(f"{where}: row {start + row}, column {column} (from 0): {value}, expected a finite number")
+            raise MixedTableError(
+                f"{where}: row {start + row}, column {column} (from 0): {value}, expected a finite number"
+            )
 
 
 def as_features(X: Array, where: str) -> Array:

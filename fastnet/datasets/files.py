@@ -17,6 +17,14 @@ GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 1 << 20
 
 
+class MixedTableError(ValueError):
+    """A table that holds something else than numbers and labels, or is spelt in another way than with commas."""
+
+
+class MixedTypeError(TypeError):
+    """A table whose columns are of other types than numbers."""
+
+
 def one_line(text: object, limit: int = 200) -> str:
     """Return `text` without line breaks and cut to `limit` characters, for an error message."""
     line = " ".join(str(text).split())

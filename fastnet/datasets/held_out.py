@@ -106,5 +106,5 @@ def _digest(X: Array, y: Labels) -> str:
     some = np.ascontiguousarray(X[:: max(1, len(X) // _ROWS)])
     digest = hashlib.blake2b(f"{X.shape} {X.dtype.name}".encode(), digest_size=16)
     digest.update(some.astype(some.dtype.newbyteorder("<"), copy=False).tobytes())
-    digest.update(np.ascontiguousarray(y, "<i4").tobytes())
+    digest.update(np.ascontiguousarray(y, "<f8" if y.dtype.kind == "f" else "<i4").tobytes())
     return digest.hexdigest()

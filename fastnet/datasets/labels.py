@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.datasets.files import MixedTableError
+
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int32]
 Names = tuple[str, ...]
@@ -25,7 +27,7 @@ def as_labels(y: Array, where: str) -> Labels:
         good &= y == np.floor(y)
     if not good.all():
         row = int(np.argmin(good))
-        raise ValueError(f"{where}: label {y[row]} in row {row} (from 0), expected an integer from 0")
+        raise MixedTableError(f"{where}: label {y[row]} in row {row} (from 0), expected an integer from 0")
     return np.ascontiguousarray(y, dtype=np.int32)
 
 

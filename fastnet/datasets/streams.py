@@ -35,7 +35,7 @@ def is_stream(path: Path) -> bool:
 
 def read_stream(path: Path, wanted: Wanted) -> Dataset:
     """Read CSV, plain or compressed by gzip, from a stream; ValueError for formats that need a file."""
-    with _open(path) as stream:
+    with open_stream(path) as stream:
         head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]  # type: ignore[attr-defined]  # both kinds have it
         check_kind(head, path, "a table in CSV")
         kind = _kind(head)
@@ -53,7 +53,8 @@ def _kind(head: bytes) -> str | None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[io.BufferedIOBase]:
+def open_stream(path: Path) -> Iterator[io.BufferedIOBase]:
+    """Open a stream for reading, decompressed if its content says gzip."""
     if path != STANDARD_INPUT:
         with open_binary(path) as stream:
             yield stream

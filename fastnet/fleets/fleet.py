@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastnet.fleets.away import fit_away
 from fastnet.fleets.crew import Halt, side_by_side
 from fastnet.fleets.executors import require_executor
 from fastnet.fleets.files import load_models, save_networks
+from fastnet.fleets.together import Together, groups_of
 from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.machine.threads import resolve_threads
 from fastnet.network import Network
@@ -33,7 +35,8 @@ class Fleet:
 
     Networks need not be alike: sizes, activations, dtypes and settings may all differ. Data is checked and converted
     once for all; each network is trained by one thread where there are as many networks as threads, so that none waits
-    for another.
+    for another. Small networks with one seed, which see the same batches, take each batch one after the other while
+    its rows are in the processor's caches.
 
     Parameters
     ----------
@@ -149,8 +152,21 @@ class Fleet:
             with fleet_settings.numbered(i):
                 return self.trainers[i].fit(data[i], epochs=epochs, callbacks=(halt,), patience=patience)
 
-        jobs = [partial(fit, i) for i in range(len(data))]
-        return side_by_side(jobs, resolve_threads(self._n_threads), halt)
+        def fit_together(i: int, group: Together) -> History:
+            with group.taking_part(i, self.trainers[i]):
+                return fit(i)
+
+        def fit_all(members: list[int]) -> list[History]:
+            if len(members) == 1:
+                return [fit(members[0])]
+            group = Together(members)
+            return side_by_side([partial(fit_together, i, group) for i in members], len(members), halt)
+
+        n_threads = resolve_threads(self._n_threads)
+        groups = groups_of(self.trainers, data, n_threads)
+        fitted = side_by_side([partial(fit_all, members) for members in groups], n_threads, halt)
+        found = dict(zip(chain(*groups), chain(*fitted), strict=True))
+        return [found[i] for i in range(len(data))]
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities that each network gives, shape (n_networks, n_samples, n_outputs).

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastnet.measure.results import write_text
 from fastnet.measure.suites import accuracy, company, estimators, fleets, inference, networks, operations, targets
+from fastnet.measure.suites.tabular import suite as tabular
 from fastnet.measure.tables import Table, environment_lines, markdown_table, text_table
 
 METHOD = """\
@@ -27,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[Sequence[dict[str, Any]], Table], list[str
     "operations": ("Operations", operations.section),
     "targets": ("Targets", targets.section),
     "fleets": ("Many networks at once", fleets.section),
+    "tabular": ("Tables", tabular.section),
 }
 """Sections of a document, with their headings and what writes their paragraphs."""
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastnet.measure.suites import accuracy, company, estimators, fleets, inference, networks, targets
+from fastnet.measure.suites.tabular import suite as tabular
 from fastnet.measure.timing import Harness
 from fastnet.measure.workloads import Workload
 
-SECONDS = {"quick": 22.0, "full": 1800.0, "company": 120.0, "targets": 180.0, "fleets": 120.0}
+SECONDS = {"quick": 22.0, "full": 1800.0, "company": 120.0, "targets": 180.0, "fleets": 120.0, "tabular": 600.0}
 """After which no further round begins; the full suite takes those of company and targets besides."""
 
 DOUBTFUL: dict[str, Any] = {
@@ -25,7 +26,7 @@ class Session:
 
     Attributes
     ----------
-    suite : {"quick", "full", "company", "targets", "fleets"}
+    suite : {"quick", "full", "company", "targets", "fleets", "tabular"}
         Whose sections are measured.
     workloads : sequence of Workload
         The networks.
@@ -51,6 +52,10 @@ class Session:
     alone: bool
     document: dict[str, Any]
     keep: Callable[[], object] = field(default=lambda: None)
+
+    def measure_tables(self, tasks: Iterable[Any]) -> None:
+        """Measure what libraries learn from tables."""
+        self._add("tabular", tabular.measure_all(tasks, self.harness))
 
     def measure(self, splits: Iterable[tuple[str, Any]] = ()) -> None:
         """Measure everything; `splits` are data to train on until it is accurate, with their names."""

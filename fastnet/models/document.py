@@ -17,10 +17,14 @@ import numpy.typing as npt
 from fastnet.models.model import Model
 from fastnet.network import Network
 from fastnet.preprocessing import Preprocessing
+from fastnet.tables.encoding import TableEncoding
 from fastnet.validation import training as training_checks
 
 FORMATS = ("fastnet-1", "fastnet-2")
 """The first one had no digest, and knew neither names of classes nor preprocessing."""
+
+TABLE_FORMAT = "fastnet-3"
+"""The second one with what was learnt of a table's columns, which readers of the second would not know."""
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -47,8 +51,15 @@ def to_document(model: Model) -> tuple[Tensors, dict[str, str]]:
     if model.preprocessing is not None:
         tensors["preprocessing.shift"] = model.preprocessing.shift
         tensors["preprocessing.scale"] = model.preprocessing.scale
+    if model.table is not None:
+        arrays, configuration["table"] = model.table.to_document()
+        tensors |= {f"table.{name}": array for name, array in arrays.items()}
     text = json.dumps(configuration)
-    return tensors, {"format": FORMATS[-1], "configuration": text, "sha256": digest(tensors, text)}
+    return tensors, {
+        "format": FORMATS[-1] if model.table is None else TABLE_FORMAT,
+        "configuration": text,
+        "sha256": digest(tensors, text),
+    }
 
 
 def layer_tensors(network: Network) -> Tensors:
@@ -66,6 +77,8 @@ def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
         raise ValueError("its digest is not that of its content")
     configuration = json.loads(text)
     preprocessing = _preprocessing(tensors)
+    arrays = {name: tensors.pop(f"table.{name}") for name in ("fill", "shift", "scale") if f"table.{name}" in tensors}
+    table = TableEncoding.from_document(arrays, configuration["table"]) if configuration.get("table") else None
     return Model(
         _network(configuration, tensors),
         configuration["loss"],
@@ -77,6 +90,7 @@ def from_document(tensors: Tensors, metadata: Mapping[str, str]) -> Model:
         str(configuration.get("version", "")),
         configuration.get("feature_names"),
         configuration.get("label_name"),
+        table,
     )
 
 

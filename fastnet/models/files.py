@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save
 
-from fastnet.models.document import FORMATS, Tensors, from_document, to_document
+from fastnet.models.document import FORMATS, TABLE_FORMAT, Tensors, from_document, to_document
 from fastnet.models.model import Model
 from fastnet.models.tensors import read_tensors
 from fastnet.output.atomic import replacing
@@ -83,7 +83,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     content = content_of(path, "a model, as fastnet train and save_model write")
     kind, read = ("npz", _read_npz) if content.startswith(ZIP_MAGIC) else ("safetensors", read_safetensors)
     tensors, metadata = guarded(f"{path}: not a readable {kind} file", read, content)
-    if metadata.get("format") not in FORMATS:
+    if metadata.get("format") not in (*FORMATS, TABLE_FORMAT):
         raise ValueError(f"{path}: not a fastnet model: format is {metadata.get('format')!r}, not {FORMATS[-1]!r}")
     model: Model = guarded(f"{path}: damaged fastnet model", from_document, tensors, metadata)
     return model

@@ -17,6 +17,11 @@ def folded_layers(model: Model) -> Layers:
 
     ((x - shift) * scale) @ W + b is x @ (scale * W) + (b - (shift * scale) @ W); worked out in float64.
     """
+    if model.table is not None:
+        raise ValueError(
+            "the model takes a table, whose encoding is no layer: expected another format, such as ONNX, or "
+            "model.without_table(), which takes what model.prepare(X) returns"
+        )
     network = model.network
     layers: Layers = [(W.copy(), b.copy()) for W, b in zip(network.weights, network.biases, strict=True)]
     shift, scale = np.zeros(network.sizes[0]), np.full(network.sizes[0], network.input_scale)

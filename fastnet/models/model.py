@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from fastnet.models.labels import Labels, check_labels
 from fastnet.network import Network
 from fastnet.output.reprs import short_repr
 from fastnet.preprocessing import Preprocessing
+from fastnet.tables.encoding import TableEncoding
 from fastnet.validation import frames
 from fastnet.validation import training as training_checks
 
@@ -49,6 +50,9 @@ class Model:
     label_name : str or None
         What the column of labels is called in tables like that of the training data; its position, as text, in tables
         without names.
+    table : TableEncoding or None
+        How the columns of a table of numbers and categories become inputs, where the training data was one; then
+        `feature_names` are those of the inputs.
 
     Raises
     ------
@@ -76,6 +80,7 @@ class Model:
     version: str = __version__
     feature_names: tuple[str, ...] | None = None
     label_name: str | None = None
+    table: TableEncoding | None = None
 
     __repr__ = short_repr
 
@@ -86,6 +91,11 @@ class Model:
         n_in, n_out = self.network.sizes[0], self.network.sizes[-1]
         if self.preprocessing is not None and self.preprocessing.shift.size != n_in:
             raise ValueError(f"preprocessing is of {self.preprocessing.shift.size} features, the network has {n_in}")
+        if self.table is not None and (self.table.n_inputs != n_in or self.preprocessing is not None):
+            got = f"{self.table.n_inputs} inputs" if self.preprocessing is None else "preprocessing beside it"
+            raise ValueError(f"table must make the {n_in} inputs of the network, got {got}")
+        if self.table is not None and self.feature_names is None:
+            object.__setattr__(self, "feature_names", self.table.input_names)
         object.__setattr__(self, "image_shape", _image_shape(self.image_shape, n_in))
         n_names = class_count(self.loss, n_out) or n_out
         object.__setattr__(self, "labels", check_labels(self.labels, n_names, n_names == n_out))
@@ -102,10 +112,16 @@ class Model:
         """Do to inputs (n_samples, n_features) what the network expects, but for its own scale.
 
         Columns of a data frame are brought in the order of `feature_names`, without that of labels; ValueError for
-        missing and unknown ones.
+        missing and unknown ones. A model with a `table` takes its columns, of numbers, categories and gaps.
         """
+        if self.table is not None:
+            return self.table(frames.without("X", X, self.label_name, self.table.columns.names), self.network.dtype)
         X = frames.by_name("X", X, self.feature_names, self.label_name)
         return np.asarray(X) if self.preprocessing is None else self.preprocessing(X, self.network.dtype)
+
+    def without_table(self) -> Model:
+        """Return the same model for inputs that its `table` has made already."""
+        return replace(self, table=None)
 
     def predict_logits(self, X: npt.ArrayLike, backend: str = "numba") -> npt.NDArray[Any]:
         """Return the last layer's outputs, shape (n_samples, n_outputs), for inputs as the training data held them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastnet.models.model import Model
 from fastnet.models.onnx_layers import GELU_OPSET, add_layers
 from fastnet.output.atomic import replacing
 from fastnet.output.endings import check_ending
+from fastnet.tables.onnx_nodes import CATEGORIES, NUMBERS, add_table, table_inputs
 from fastnet.validation import training as training_checks
 from fastnet.validation.training import LABELLED
 
@@ -26,7 +28,11 @@ def export_onnx(path: str | os.PathLike[str], model: Model, input_dtype: str | N
     graph. Its outputs are "logits" (n_samples, n_outputs) and, as the loss has it, "probabilities" of the same shape
     with "labels" (n_samples,), or (n_samples, n_outputs) for several independent outputs, int64; or "predictions". The
     model's configuration, with the names of classes, of features and of the column of labels, is JSON text under
-    "fastnet" in the file's metadata.
+    "fastnet" in the file's metadata, and the names of classes alone, in order, under "classes".
+
+    A model that takes a table has two inputs instead: "numbers" (n_samples, n_number_columns), NaN for gaps, and
+    "categories" (n_samples, n_category_columns), text, each with the columns of its kind in the order of
+    `model.table.columns.names`. Text that is no category stands for what is missing; booleans are "True" and "False".
 
     Parameters
     ----------
@@ -53,19 +59,24 @@ def export_onnx(path: str | os.PathLike[str], model: Model, input_dtype: str | N
         import onnx
     except ModuleNotFoundError:
         raise ModuleNotFoundError("ONNX export needs the package onnx: pip install onnx") from None
+    if model.table is not None and dtype == "uint8":
+        raise ValueError("input_dtype must be float32 or float64 for a table, whose gaps are NaN, got uint8")
     graph = _Graph(onnx, model.network.dtype)
     logits = add_layers(graph, model.network, _inputs(graph, model, dtype))
     outputs = [("logits", graph.type_of(), 2), *_answers(graph, model, logits)]
     info, sizes = onnx.helper.make_tensor_value_info, model.network.sizes
     shape: dict[int, list[str | int]] = {2: ["n_samples", sizes[-1]], 1: ["n_samples"]}
     made = onnx.helper.make_graph(
-        graph.nodes, "fastnet", [info("inputs", graph.type_of(dtype), ["n_samples", sizes[0]])],
+        graph.nodes, "fastnet", [info(name, kind, ["n_samples", n]) for name, kind, n in _columns(graph, model, dtype)],
         [info(name, kind, shape[dimensions]) for name, kind, dimensions in outputs], graph.constants,
     )  # fmt: skip
     versions = {"opset_imports": [onnx.helper.make_opsetid("", GELU_OPSET)], "producer_version": model.version}
     document = onnx.helper.make_model(made, producer_name="fastnet", **versions)
     document.ir_version = 9  # of the opset's time; newer ones are refused by older runtimes
-    onnx.helper.set_model_props(document, {"fastnet": to_document(model)[1]["configuration"]})
+    properties = {"fastnet": to_document(model)[1]["configuration"]}
+    if model.n_classes is not None:
+        properties["classes"] = json.dumps(model.labels or list(range(model.n_classes)), ensure_ascii=False)
+    onnx.helper.set_model_props(document, properties)
     onnx.checker.check_model(document, full_check=True)
     with replacing(path) as file:
         file.write(document.SerializeToString())
@@ -100,8 +111,18 @@ class _Graph:
         return name if np.dtype(given) == wanted else self.add("Cast", [name], output, to=self.type_of(wanted))
 
 
+def _columns(graph: _Graph, model: Model, dtype: str) -> list[tuple[str, int, int]]:
+    """Return names, types and numbers of columns of the graph's inputs."""
+    if model.table is None:
+        return [("inputs", graph.type_of(dtype), model.network.sizes[0])]
+    kinds = {NUMBERS: graph.type_of(dtype), CATEGORIES: graph.type_of(np.object_)}
+    return [(name, kinds[name], count) for name, count in table_inputs(model.table).items()]
+
+
 def _inputs(graph: _Graph, model: Model, dtype: str) -> str:
     """Prepare inputs, in float64 as `Preprocessing` does."""
+    if model.table is not None:
+        return graph.cast(add_table(graph, model.table, dtype), np.float64, graph.dtype, "inputs_cast")
     name, preprocessing = "inputs", model.preprocessing
     if preprocessing is not None:
         name, dtype = graph.cast(name, dtype, np.float64, "inputs_float64"), "float64"

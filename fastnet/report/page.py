@@ -27,8 +27,10 @@ from fastnet.output.atomic import replacing
 from fastnet.output.endings import check_ending
 from fastnet.report import sections
 from fastnet.report.html import Html, page, section, tag
+from fastnet.report.importance import importance
 from fastnet.report.speed import speed
 from fastnet.report.tables import classes, confusion, percent
+from fastnet.report.values import predicts_number, values_page
 from fastnet.validation import frames
 
 Array = npt.NDArray[Any]
@@ -58,18 +60,19 @@ def html_report(
     feature_names: Sequence[str] | None = None,
     backend: str = "numba",
     n_threads: int | None = None,
+    groups: Mapping[str, Sequence[int]] | None = None,
 ) -> str:
     """Describe a model and what it makes of some data, as one HTML page that loads nothing.
 
     Parameters
     ----------
     model : Model
-        A model that tells classes apart.
+        A model that tells classes apart, or that predicts a number.
     X : array_like or data frame, shape (n_samples, n_features)
         Samples; drawn as images if the model has an `image_shape`. Where they are those that `fastnet train` was given,
         the page gives the accuracy on the rows that were held out too.
-    y : array_like of int, shape (n_samples,)
-        Their classes.
+    y : array_like, shape (n_samples,)
+        Their classes, integers; or the numbers to predict.
     name : str, default "data"
         What the data is called.
     training : mapping, optional
@@ -83,18 +86,22 @@ def html_report(
         What predicts.
     n_threads : int, optional
         Threads that predict, and whose peak speeds are held against.
+    groups : mapping of str to sequence of int, optional
+        Inputs that came from one column of a table, by its name, which are shuffled together to find how much depends
+        on the column; those of the model's table if not given.
 
     Returns
     -------
     str
         The page: settings, data, curves, confusion, metrics of each class, samples, the most confident mistakes,
-        first-layer weights, speed as a fraction of the machine's measured peak, and the environment. It follows the
-        reader's choice of a light or a dark page.
+        first-layer weights, speed as a fraction of the machine's measured peak, and the environment. For numbers:
+        predictions against what is so, residuals, and the largest errors. For tables: the importance of each column.
+        It follows the reader's choice of a light or a dark page.
 
     Raises
     ------
     TypeError, ValueError
-        For a model of values instead of classes, or an argument that cannot be used, which the message names.
+        For a model of several values or labels, or an argument that cannot be used, which the message names.
 
     Examples
     --------
@@ -107,6 +114,11 @@ def html_report(
     (True, False)
     """
     inference = Inference(model.network, model.loss, backend, n_threads)
+    if model.table is not None:
+        X, groups = model.prepare(X), model.table.places
+        model = model.without_table()
+    if predicts_number(model):
+        return values_page(model, X, y, name, training or {}, inference, groups)
     names = class_names(model.labels if labels is None else labels, n_classes_of(inference, "a report"))
     actual = checked_classes("y", y, len(names))
     if not len(actual):
@@ -125,6 +137,7 @@ def html_report(
         _header(subject, matrix, loss, run),
         section("Learning curves", *sections.curves(run)) if run.get("history") else Html(),
         section("Classes", tag("div", confusion(matrix, names), classes(matrix, names), class_="pair")),
+        importance(inference, prepared, actual, groups),
         section("Samples", sections.gallery(subject, range(min(sections.SHOWN, len(actual))))),
         section("Most confident mistakes", sections.mistakes(subject, mistakes)),
         section("First-layer weights", sections.weights(subject)),

@@ -66,7 +66,7 @@ def chart(
 ) -> Html:
     """Draw curves over epochs or steps: the first a line, the second dashes."""
     values = [float(v) for line in lines.values() for v in line if v is not None and math.isfinite(v)]
-    x_ticks, y_ticks = _ticks(min(at), max(at), 6, whole=True), _ticks(min(values), max(values), 5)
+    x_ticks, y_ticks = ticks(min(at), max(at), 6, whole=True), ticks(min(values), max(values), 5)
     x_low, x_high, y_low, y_high = min(at), max(at), min(values), max(values)
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -119,7 +119,7 @@ def _curve(points: list[tuple[float, float] | None], kind: str) -> list[Html]:
     return parts
 
 
-def _ticks(low: float, high: float, count: int, whole: bool = False) -> list[float]:
+def ticks(low: float, high: float, count: int, whole: bool = False) -> list[float]:
     """Return about so many round numbers within an interval, at steps of 1, 2 or 5 times a power of ten."""
     span = high - low
     if span <= 0:

@@ -131,13 +131,13 @@ def settings(model: Model, run: Mapping[str, Any]) -> Html:
         "input_scale": network.input_scale,
         "parameters": network.n_parameters,
     }
-    rows = {key.replace("_", " "): str(value) if key == "seed" else _text(value) for key, value in known.items()}
+    rows = {key.replace("_", " "): str(value) if key == "seed" else as_text(value) for key, value in known.items()}
     return facts({"loss": model.loss} | rows)
 
 
 def data(subject: Subject, run: Mapping[str, Any]) -> Html:
     """Say what the data is."""
-    rows = {key.replace("_", " "): _text(value) for key, value in (run.get("data") or {}).items()}
+    rows = {key.replace("_", " "): as_text(value) for key, value in (run.get("data") or {}).items()}
     X, shape = subject.X, subject.image_shape
     rows |= {
         "samples shown": f"{len(X):,}",
@@ -163,14 +163,14 @@ def machine(n_threads: int | None) -> Html:
     })  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a setting as people write it."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {as_text(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value)) or "none"
+        return ", ".join(map(as_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -95,6 +95,16 @@ def by_name(name: str, values: Any, wanted: Names | None = None, label: str | No
     return _array(name, values, _chosen(name, found, wanted, label))
 
 
+def without(name: str, values: Any, label: str | None, features: Sequence[str]) -> Any:
+    """Return a data frame without its column of labels, if it is none of the features; anything else as it is."""
+    found = names_of(name, values)
+    if found is None or label not in found or label in features:
+        return values
+    import narwhals as nw
+
+    return nw.from_native(values, eager_only=True).drop([label]).to_native()
+
+
 def row_by_name(name: str, values: Any, wanted: Names | None, label: str | None = None) -> Any:
     """Return one row of a data frame, as pandas hands it out, as `by_name` returns many; anything else as it is."""
     index = getattr(values, "index", None)

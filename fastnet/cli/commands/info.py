@@ -12,6 +12,7 @@ from fastnet.cli import options
 
 if TYPE_CHECKING:
     from fastnet.models import Model
+    from fastnet.tables.encoding import TableEncoding
 
 LABELS_SHOWN = 20
 
@@ -102,6 +103,7 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "preprocessing": None
         if preprocessing is None
         else {"kind": _kind(model), "shift": preprocessing.shift.tolist(), "scale": preprocessing.scale.tolist()},
+        "table": None if model.table is None else _table_facts(model.table),
         "inputs": described(_kind(model), network.input_scale, preprocessing),
         "loss": model.loss,
         "image_shape": model.image_shape,
@@ -111,6 +113,32 @@ def _model_facts(path: Path) -> dict[str, Any]:
         "metrics": dict(model.metrics),
         "settings": dict(model.settings),
     }
+
+
+def _table_facts(table: TableEncoding) -> dict[str, Any]:
+    """Return what a model knows of the columns of tables, ready for JSON."""
+    columns = table.columns
+    categories = {name: list(known) for name, known in zip(columns.category_names, columns.categories, strict=True)}
+    numbers = {
+        name: {"fill": float(table.fill[i]), "shift": float(table.shift[i]), "scale": float(table.scale[i])}
+        for i, name in enumerate(columns.number_names)
+    }
+    return {"columns": {name: categories.get(name) or numbers.get(name) for name in columns.names},
+            "ignored": list(table.ignored)}  # fmt: skip
+
+
+def _table_rows(table: dict[str, Any], label: str | None) -> dict[str, str]:
+    """Say what columns a model takes, and which it ignores."""
+    from fastnet.validation.frames import listed
+
+    words = []
+    for name, known in table["columns"].items():
+        kind = (
+            f"one of {listed(list(map(str, known)))}" if isinstance(known, list) else "a number" if known else "nothing"
+        )
+        words.append(f"{name!r}: {kind}")
+    ignored = f"; ignored: {listed(table['ignored'])}" if table["ignored"] else ""
+    return {"columns": "; ".join(words) + ignored + ("" if label is None else f"; predicts {label!r}")}
 
 
 def _kind(model: Model) -> str | None:
@@ -136,6 +164,12 @@ def _model_rows(facts: dict[str, Any]) -> dict[str, str]:
         "settings": _settings(facts["settings"]) or "none stored",
         "written by": f"fastnet {facts['version']}" if facts["version"] else "an older fastnet",
     }
+    if facts["table"] is not None:
+        rows |= {"inputs": f"{facts['sizes'][0]:,}, made of the columns"} | _table_rows(
+            facts["table"], facts["label_name"]
+        )
+    if facts["loss"] in ("squared_error", "huber", "absolute_error", "poisson") and not labels:
+        rows["labels"] = "none: numbers are predicted"
     return {name: _printable(text) for name, text in rows.items()}
 
 

@@ -10,6 +10,7 @@ import typer
 
 from fastnet.cli import options
 from fastnet.cli.options import Backend, optional
+from fastnet.cli.tables import options as tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +46,11 @@ def predict(
     label: options.Label = None,
     backend: options.BackendOption = Backend.numba,
     threads: options.Threads = None,
+    delimiter: tables.Delimiter = None,
+    decimal: tables.Decimal = None,
+    encoding: tables.Encoding = None,
 ) -> int:
-    """Predict labels or probabilities, as CSV.
+    """Predict labels, probabilities or numbers, as CSV.
 
     If the data has a test set, as the MNIST files do, only that is predicted. Labels are not needed, and ignored if
     there are any. Columns are matched by name, in any order.
@@ -65,7 +69,8 @@ def predict(
     from fastnet.output.atomic import replacing
 
     trainer = open_model(model, backend, threads)
-    X, _, part = test_part(load_data(data, label, trainer, model, require_labels=False, drop_labels=True))
+    dialect = tables.dialect(delimiter, decimal, encoding)
+    X, _, part = test_part(load_data(data, label, trainer, model, False, drop_labels=True, dialect=dialect))
     header, rows = _table(trainer, X, probabilities) if submission is None else _submission(trainer, X)
     if path is None:
         _write(sys.stdout, header, rows)
@@ -78,6 +83,10 @@ def predict(
     return 0
 
 
+_DIGITS = {4: "%.9g", 8: "%.17g"}
+"""As many as it takes to read the same number back, by the bytes of a number."""
+
+
 def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tuple[list[str], list[list[str]]]:
     from fastnet.inspection.classes import class_probabilities
 
@@ -85,9 +94,11 @@ def _table(trainer: SavedModel, X: npt.NDArray[Any], probabilities: bool) -> tup
     if not probabilities and trainer.model.n_classes is not None:
         return ["label"], [[text] for text in trainer.names_of(values.tolist())]
     is_label = values.dtype.kind == "i"
+    if trainer.model.table is not None and values.ndim == 1 and not probabilities:  # numbers of a column
+        form = _DIGITS[values.dtype.itemsize]
+        return [trainer.model.label_name or "output"], [[form % value] for value in values.tolist()]
     name = "probability" if probabilities else "label" if is_label else "output"
-    digits = {4: "%.9g", 8: "%.17g"}  # as many as it takes to read the same number back
-    form = "%d" if is_label else digits[values.dtype.itemsize]
+    form = "%d" if is_label else _DIGITS[values.dtype.itemsize]
     rows = [[form % value for value in row] for row in values.reshape(len(values), -1).tolist()]
     return [name] if values.ndim == 1 else [
         f"{name}_{column}" for column in trainer.output_names(values.shape[1])

@@ -23,7 +23,7 @@ from fastnet.datasets.csv.numbers import (
     parse_short_integers,
     without_truths,
 )
-from fastnet.datasets.files import one_line
+from fastnet.datasets.files import MixedTableError, one_line
 from fastnet.datasets.labels import MAX_LABEL, Array, Labels
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -129,7 +129,7 @@ class BlockParser:
         try:
             cells = next(csv.reader([line], strict=True), [])
         except csv.Error as error:
-            raise ValueError(f"{where}: cannot split the row into cells: {one_line(error)}") from error
+            raise MixedTableError(f"{where}: cannot split the row into cells: {one_line(error)}") from error
         if not line.strip():
             raise ValueError(f"{where}: blank line, expected a row of {len(self.names)} cells")
         if len(cells) != len(self.names):
@@ -148,15 +148,15 @@ class BlockParser:
         shown = repr(one_line(cell, 40))
         where = f"{where}, column {one_line(self.names[column], 40)!r}"
         if not cell.strip():
-            raise ValueError(f"{where}: empty cell, expected a number")
+            raise MixedTableError(f"{where}: empty cell, expected a number")
         value = number(cell)
         if value is None:
-            raise ValueError(f"{where}: {shown} is text, expected a number")
+            raise MixedTableError(f"{where}: {shown} is text, expected a number")
         if column == self.label_column:
             if not (0 <= value <= MAX_LABEL and value.is_integer()):
-                raise ValueError(f"{where}: label {shown}, expected an integer from 0")
+                raise MixedTableError(f"{where}: label {shown}, expected an integer from 0")
         elif not math.isfinite(value) or abs(value) > _FLOAT32_MAX:
-            raise ValueError(f"{where}: {shown}, expected a finite number (float32)")
+            raise MixedTableError(f"{where}: {shown}, expected a finite number (float32)")
         return value
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastnet.datasets.columns import Label, Wanted, position
 from fastnet.datasets.csv.numbers import number
-from fastnet.datasets.files import one_line
+from fastnet.datasets.files import MixedTableError, one_line
 from fastnet.validation.contents import HEAD_BYTES, check_kind
 from fastnet.validation.frames import listed
 
@@ -48,7 +48,7 @@ def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[
         text = line.decode("utf-8-sig").rstrip("\r\n")
         cells = [cell.strip() for cell in next(csv.reader([text], strict=True), [])]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{where}: the header is not UTF-8 text: {error.reason}") from error
+        raise MixedTableError(f"{where}: the header is not UTF-8 text: {error.reason}") from error
     except csv.Error as error:
         raise ValueError(f"{where}: cannot read the header: {one_line(error)}") from error
     if not any(cells):
@@ -75,7 +75,7 @@ def _check_separator(text: str, where: str) -> None:
     counts = {name: text.count(sign) for sign, name in SEPARATORS.items()}
     name = max(counts, key=lambda one: counts[one])
     if counts[name] and not text.startswith('"'):
-        raise ValueError(f"{where}: {counts[name]} {name} and no comma, expected cells separated by commas")
+        raise MixedTableError(f"{where}: {counts[name]} {name} and no comma, expected cells separated by commas")
 
 
 def index_columns(names: list[str]) -> list[int]:

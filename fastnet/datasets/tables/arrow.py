@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnet.datasets.files import one_line
+from fastnet.datasets.files import MixedTypeError, one_line
 from fastnet.datasets.labels import Array
 from fastnet.validation.frames import listed
 
@@ -114,4 +114,6 @@ def check_numbers(table: Any, names: Sequence[str], where: str) -> None:
         return
     shown = listed([name for name, _ in wrong])
     types = ", ".join(dict.fromkeys(one_line(kind, 60) for _, kind in wrong))
-    raise TypeError(f"{where}: column{'s' * (len(wrong) > 1)} {shown} of type {one_line(types, 200)}, expected numbers")
+    raise MixedTypeError(
+        f"{where}: column{'s' * (len(wrong) > 1)} {shown} of type {one_line(types, 200)}, expected numbers"
+    )

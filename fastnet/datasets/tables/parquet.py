@@ -10,7 +10,7 @@ from typing import Any
 from fastnet.datasets.columns import Wanted
 from fastnet.datasets.csv.reader import image_shape
 from fastnet.datasets.dataset import Dataset, checked_dataset
-from fastnet.datasets.files import one_line, open_binary, read_at_most, stem
+from fastnet.datasets.files import MixedTableError, one_line, open_binary, read_at_most, stem
 from fastnet.datasets.labels import Array
 from fastnet.datasets.tables.arrow import check_numbers, decoded, feature_array, index_columns, label_array
 from fastnet.validation.frames import listed
@@ -44,7 +44,7 @@ def read_parquet(path: Path, wanted: Wanted) -> Dataset:
 
     The index of a frame of pandas is no feature.
     """
-    table = _read_table(path)
+    table = read_arrow_table(path)
     names = list(table.column_names)
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
@@ -81,10 +81,13 @@ def _arrays(
 def _check_no_gaps(cells: Any, name: str, path: Path) -> None:
     if cells.null_count:
         row = cells.is_null().to_pylist().index(True)
-        raise ValueError(f"{path}: row {row} (from 0), column {one_line(name, 40)!r}: empty cell, expected a value")
+        raise MixedTableError(
+            f"{path}: row {row} (from 0), column {one_line(name, 40)!r}: empty cell, expected a value"
+        )
 
 
-def _read_table(path: Path) -> Any:
+def read_arrow_table(path: Path) -> Any:
+    """Return the table of a Parquet or Feather file, or of a stream of Arrow; ValueError for a damaged one."""
     with open_binary(path) as stream:  # errors of opening keep their type: below, an OSError means a damaged file
         kind = kind_of_table(bytes(read_at_most(stream, 8))) or "Parquet"
     parquet = parquet_module(str(path), kind)

@@ -11,6 +11,7 @@ import typer
 from fastnet.cli import options
 from fastnet.cli.commands.train import config as configuration
 from fastnet.cli.commands.train import method_options as ways
+from fastnet.cli.commands.train.together import together
 from fastnet.cli.options import (
     Activation,
     Backend,
@@ -19,6 +20,7 @@ from fastnet.cli.options import (
     OptimizerName,
     Preprocess,
 )
+from fastnet.cli.tables import options as tables
 
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Model file to write: .safetensors or .npz.")]
 
@@ -28,8 +30,10 @@ Examples:
   fastnet train
   fastnet train mnist/ --epochs 5
   fastnet train measurements.csv --label kind --hidden 64,32
+  fastnet train houses.csv --label price --drop id
   fastnet train --recipe kaggle-relu train.csv
   fastnet train --recipe kaggle-relu train.csv --as-written
+  mpiexec -n 4 fastnet train mnist/ --ranks mpi --batch-size 1024
 """
 
 
@@ -70,6 +74,8 @@ def train(
     dropout: ways.Dropout = 0.0,
     patience: ways.Patience = None,
     max_time: ways.MaxTime = None,
+    shards: ways.Shards = None,
+    ranks: ways.Ranks = None,
     find_lr: ways.FindLr = False,
     plot: ways.PlotFile = None,
     config: ways.Config = None,
@@ -80,14 +86,25 @@ def train(
     report: options.Report = None,
     recipe: options.RecipeName = None,
     better: options.Better = None,
+    task: tables.TaskOption = None,
+    columns: tables.Columns = None,
+    drop: tables.Drop = None,
+    delimiter: tables.Delimiter = None,
+    decimal: tables.Decimal = None,
+    encoding: tables.Encoding = None,
+    class_weight: ways.ClassWeightOption = None,
+    quiet: ways.Quiet = False,
 ) -> int:
-    """Train a classifier and save it.
+    """Train a network that predicts classes or numbers, and save it.
 
-    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. If the data
+    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. Columns
+    of a table may hold text, true and false, and gaps; which columns are predicted, and how, is said by --label and
+    --task. If the data
     has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training early
     and saves the model as it is.
     """
-    return _run(context, SimpleNamespace(**locals()), options.given(context))
+    with together(ranks) as rank:
+        return _run(context, SimpleNamespace(**locals()), options.given(context))
 
 
 def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any]) -> int:
@@ -114,8 +131,8 @@ def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any])
     with as_typed(typed):
         how = settings.training_settings(chosen)
         settings.check(chosen, given)
-    if chosen.write_config is not None:
+    if chosen.write_config is not None and chosen.rank == 0:
         configuration.write_config(context, chosen.write_config)
-    from fastnet.cli.commands.train.plain import run_plain
+    from fastnet.cli.commands.train.begin import run_plain
 
     return run_plain(chosen, how, configuration.settings(context))

@@ -7,12 +7,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fastnet.cli.commands.report import report_training
 from fastnet.cli.commands.train.run import Run, run_training
 from fastnet.cli.output import print_json, print_rows
 from fastnet.cli.progress import Bar, Lines
 from fastnet.cli.settings import threads_used
 from fastnet.cli.signals import INTERRUPTED
+from fastnet.distributed.connecting import connect, threads_of
 from fastnet.inspection.documents import columns
 from fastnet.models import Model, save_model
 from fastnet.output.json_values import standard
@@ -42,6 +46,8 @@ class Job(ABC):
         What its metrics are called.
     before : list of Epoch
         Metrics of a run that is resumed.
+    weights : ndarray, optional
+        Weights of the samples.
     """
 
     options: Any
@@ -52,6 +58,7 @@ class Job(ABC):
     length: dict[str, Any]
     watched_name: str = "test"
     before: list[Epoch] = field(default_factory=list)
+    weights: npt.NDArray[np.float64] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -61,7 +68,7 @@ class Job(ABC):
 
     def prepare(self) -> PreparedData:
         """Return the data, checked and converted."""
-        return self.trainer.prepare(*self.train, self.watched)
+        return self.trainer.prepare(*self.train, self.watched, self.weights)
 
     @abstractmethod
     def head(self) -> dict[str, str]:
@@ -87,9 +94,18 @@ class Job(ABC):
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
 
+    def shown(self) -> tuple[Any, Any]:
+        """Return the samples of a report: inputs as the network takes them, and what is so."""
+        return self.test
+
     def machine(self) -> str:
         """Return what computes."""
-        return f"{self.trainer.backend}, {threads_used(self.trainer.backend, self.trainer.n_threads)}"
+        backend, how = self.trainer.backend, self.trainer.settings
+        if how.ranks is None or how.shards is None:
+            return f"{backend}, {threads_used(backend, self.trainer.n_threads)}"
+        ranks = connect(how.ranks, how.shards)
+        each = threads_used(backend, threads_of(ranks, how.n_threads))
+        return f"{backend}, {each} for each of {ranks.size} rank{'s' * (ranks.size > 1)}, {how.shards} shards"
 
     def times(self, seconds: float, run: Run) -> str:
         """Return how long training took."""
@@ -105,18 +121,20 @@ class Job(ABC):
 def run_job(job: Job, feature_names: tuple[str, ...] | None) -> int:
     """Train, save the model and say what came out; return the exit code."""
     options = job.options
-    if not options.json:
+    if not (options.json or options.quiet):
         print_rows(job.head())
     run = run_training(job)
     document = job.document(run)
     model = job.model(run, document, standard(columns(document)))
+    if job.trainer.rank > 0:
+        return INTERRUPTED if run.interrupted else 0
     save_model(options.out, model)
     if options.report is not None:
-        report_training(options.report, model, *job.test, document, feature_names)
+        report_training(options.report, model, *job.shown(), document, feature_names)
     if run.interrupted:
         print(f"fastnet: interrupted after {run.epochs[-1].step:,} steps; saved what there is", file=sys.stderr)
     if options.json:
         print_json(document)
-    else:
+    elif not options.quiet:
         print_rows(job.tail(run))
     return INTERRUPTED if run.interrupted else 0

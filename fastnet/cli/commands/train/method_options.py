@@ -18,6 +18,12 @@ class LossName(StrEnum):
     softmax_squared_error = "softmax_squared_error"
 
 
+class ClassWeight(StrEnum):
+    """Weights of classes."""
+
+    balanced = "balanced"
+
+
 class SamplingName(StrEnum):
     """Ways to draw samples."""
 
@@ -34,6 +40,12 @@ class ScheduleName(StrEnum):
     one_cycle = "one_cycle"
 
 
+class RanksName(StrEnum):
+    """What carries messages between ranks."""
+
+    mpi = "mpi"
+
+
 LossOption = Annotated[LossName, typer.Option(help="Loss function.")]
 LabelSmoothing = Annotated[
     float,
@@ -41,6 +53,15 @@ LabelSmoothing = Annotated[
         min=0.0, metavar="FRACTION", help="Label smoothing: fraction of each label spread evenly over all classes."
     ),
 ]
+ClassWeightOption = Annotated[
+    ClassWeight | None,
+    typer.Option(
+        help="Weights of samples: balanced gives all classes the same weight in all, however many samples they have.  "
+        "[default: all samples alike]",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but warnings, errors and --json.")]
 NoBias = Annotated[bool, typer.Option("--no-bias", help="Train layers without biases.")]
 Steps = Annotated[
     int | None,
@@ -82,6 +103,18 @@ Patience = Annotated[
 MaxTime = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Stop after this much training time.", show_default=False),
+]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", show_default=False,
+        help="Cut each batch into N shards, a power of two, whose gradients are added in a binary tree. Results depend "
+        "on N, but not on the ranks that share them.  [default: 8 with --ranks, else none]",
+    ),
+]  # fmt: skip
+Ranks = Annotated[
+    RanksName | None,
+    typer.Option(help="Train with all processes that mpiexec has started; needs mpi4py.", show_default=False),
 ]
 Config = Annotated[
     Path | None,

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from fastnet.cli.commands.train.job import Job, run_job
+from fastnet.cli.commands.train.job import Job
 from fastnet.cli.commands.train.run import Run
-from fastnet.cli.commands.train.settings import make_network
-from fastnet.cli.data import Parts, check_no_copy, load_parts
-from fastnet.cli.output import percent, print_rows, rate
+from fastnet.cli.data import Parts
+from fastnet.cli.output import percent, rate
 from fastnet.cli.progress import Bar, Lines, make_progress
-from fastnet.inference import Evaluation, loss_name
+from fastnet.inference import loss_name
 from fastnet.inspection.inputs import described
 from fastnet.models import Model
-from fastnet.training.checkpoints import load_checkpoint, save_checkpoint
-from fastnet.training.history import Epoch
-from fastnet.training.settings import TrainingSettings
-from fastnet.training.trainer import Trainer
+from fastnet.training.checkpoints import save_checkpoint
 
 
 @dataclass(kw_only=True)
@@ -38,6 +34,8 @@ class PlainJob(Job):
 
     def progress(self) -> Bar | Lines:
         """Return a bar or lines."""
+        if self.options.quiet:
+            return Lines(self.plan, lambda epoch: "")
         compiles = self.trainer.backend == "numba"
         return make_progress(self.plan, self.watched_name, compiles, len(self.before))
 
@@ -46,9 +44,15 @@ class PlainJob(Job):
         path = self.options.checkpoint
         if path is not None and (is_last or len(run.epochs) % self.options.checkpoint_every == 0):
             epochs = [vars(epoch) for epoch in run.epochs]
-            save_checkpoint(
-                path, self.trainer, {"options": dict(self.kept), "samples": len(self.train[1]), "metrics": epochs}
-            )
+            shards = self.trainer.settings.shards
+            options = {**self.kept, **({} if shards is None else {"shards": shards})}
+            notes = {"options": options, "samples": len(self.train[1]), "metrics": epochs, **self.noted}
+            save_checkpoint(path, self.trainer, notes)
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What a checkpoint keeps besides."""
+        return {}
 
     def document(self, run: Run) -> dict[str, Any]:
         """Return settings, data, history and what came out."""
@@ -57,25 +61,35 @@ class PlainJob(Job):
 
     def model(self, run: Run, document: dict[str, Any], history: dict[str, Any]) -> Model:
         """Return what is saved, with the settings and the history that the document tells of."""
-        parts, trainer = self.parts, self.trainer
         assert run.test.accuracy is not None
-        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy, "test_samples": len(parts.X_test)}
-        metrics |= self._length(run)
+        metrics = {"test_loss": run.test.loss, "test_accuracy": run.test.accuracy}
+        return self.saved_model(run, document, history, metrics)
+
+    def saved_model(
+        self, run: Run, document: dict[str, Any], history: dict[str, Any], metrics: Mapping[str, float], **more: Any
+    ) -> Model:
+        """Return a model with these metrics and how it was trained, and more fields of it."""
+        parts, trainer = self.parts, self.trainer
+        known = {**metrics, "test_samples": len(parts.X_test), **self._length(run)}
         kept = {**document["settings"], "trained_on": parts.noted, "history": history}
+        network = more.pop("network", trainer.network)
         return Model(
-            trainer.network, loss_name(trainer.loss), parts.image_shape, metrics, parts.label_names,
-            parts.preprocessing, kept, feature_names=parts.feature_names, label_name=parts.label_name,
+            network, loss_name(trainer.loss), parts.image_shape, known, parts.label_names,
+            parts.preprocessing, kept, feature_names=parts.feature_names, label_name=parts.label_name, **more,
         )  # fmt: skip
 
     def tail(self, run: Run) -> dict[str, str]:
         """Return what is said in the end."""
         speed, times = run.samples_per_second, self.times(run.run_seconds, run)
-        kept = f"; best parameters kept, of step {run.best.step:,}" if run.best else ""
         return {
-            "test": f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}{kept}",
+            "test": f"{self.tested(run)}{f'; best parameters kept, of step {run.best.step:,}' if run.best else ''}",
             "speed": times if speed is None else f"{rate(speed)} (median of the epochs); {times}",
             "saved": self.saved(),
         }
+
+    def tested(self, run: Run) -> str:
+        """Return what the test part shows."""
+        return f"accuracy {percent(run.test.accuracy)}, loss {run.test.loss:.4f}"
 
     def _length(self, run: Run) -> dict[str, int]:
         """Return how long the network was trained: in steps, and in epochs where those were counted."""
@@ -102,6 +116,7 @@ class PlainJob(Job):
             "l2": how.l2,
             "dropout": list(how.dropout_rates(len(network.activations))),
             **{name: self.length[name] for name in ("steps", "every", "patience", "max_time")},
+            "shards": how.shards,
             "clip_norm": how.clip_norm,
             "clip_value": how.clip_value,
             "epochs": self.length["epochs"],
@@ -109,57 +124,5 @@ class PlainJob(Job):
             "seed": self.options.seed,
             "backend": how.backend,
             "threads": how.n_threads,
+            **({} if self.weights is None else {"class_weight": str(self.options.class_weight)}),
         }
-
-
-def run_plain(options: Any, how: TrainingSettings, kept: Mapping[str, Any]) -> int:
-    """Read the data, train by options, or look for a learning rate; return the exit code."""
-    kept_run = load_checkpoint(options.resume) if options.resume else None
-    features = kept_run[0].feature_names if kept_run else None
-    parts = load_parts(options, features).prepared(str(options.dtype))
-    if options.mmap:
-        check_no_copy(parts, str(options.dtype))
-    if options.patience is not None:
-        parts = parts.with_validation(options.seed)
-    if kept_run is not None:
-        trainer, before = _resumed(options, parts, how, *kept_run)
-    else:
-        network = make_network(options, parts.X.shape[1], parts.n_classes, parts.input_scale)
-        trainer, before = Trainer.of(network, how, parts.feature_names), []
-    length = {name: getattr(options, name) for name in ("epochs", "steps", "every", "patience", "max_time")}
-    job = PlainJob(
-        options, trainer, (parts.X, parts.y), (parts.X_test, parts.y_test), parts.watched,
-        {**length, "resume": options.resume is not None}, "validation" if parts.validation else "test", before,
-        parts=parts, kept=kept,
-    )  # fmt: skip
-    if not options.find_lr:
-        return run_job(job, parts.feature_names)
-    from fastnet.cli.commands.train.search import search_rate
-
-    if not options.json:
-        print_rows(job.head())
-    return search_rate(trainer, parts, options.plot, options.json)
-
-
-def _resumed(
-    options: Any, parts: Parts, how: TrainingSettings, kept: Trainer, notes: Mapping[str, Any]
-) -> tuple[Trainer, list[Epoch]]:
-    """Return the trainer of a checkpoint, and its metrics so far.
-
-    Raises
-    ------
-    ValueError
-        If the data is not of the shape that it was trained on.
-    """
-    expected, sizes = notes.get("samples"), kept.network.sizes
-    found = (parts.X.shape[1], parts.n_classes)
-    if (sizes[0], sizes[-1]) != found or expected != len(parts.X):
-        raise ValueError(
-            f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
-            f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
-        )
-    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
-    trainer = Trainer.of(kept.network, settings, kept.feature_names)
-    trainer.state = kept.state
-    epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]
-    return trainer, epochs

@@ -22,7 +22,8 @@ from fastnet.recipes.run import Part, accuracies, held_out, make_trainer
 from fastnet.training.history import Epoch
 
 APART = (
-    "context", "recipe", "better", "data", "label", "cache_data", "seed", "backend", "threads", "out", "json", "report"
+    "context", "recipe", "better", "data", "label", "cache_data", "seed", "backend", "threads", "out", "json", "report",
+    "quiet",
 )  # fmt: skip
 """Parameters of the command that are no settings of training."""
 
@@ -59,6 +60,8 @@ class RecipeJob(Job):
 
     def progress(self) -> Lines:
         """Return lines of accuracies, where the notebook prints them."""
+        if self.options.quiet:
+            return Lines(self.plan, lambda epoch: "")
         recipe, plan, watched = self.recipe, self.plan, list(self.parts)[1]
 
         def text(epoch: Epoch) -> str:
