@@ -7,7 +7,15 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastnet.estimators import MLPClassifier, MLPRegressor
+    from fastnet.estimators import (
+        GroupedMLPClassifier,
+        GroupedMLPRegressor,
+        MLPClassifier,
+        MLPEnsembleClassifier,
+        MLPEnsembleRegressor,
+        MLPRegressor,
+    )
+    from fastnet.estimators.tabular import TabularMLPClassifier, TabularMLPRegressor
     from fastnet.fleets import Fleet
     from fastnet.inference import Evaluation, Inference
     from fastnet.models import Model, load_model, save_model
@@ -27,14 +35,20 @@ _HOME = {
     "Epoch": "training.history",
     "Evaluation": "inference",
     "Fleet": "fleets",
+    "GroupedMLPClassifier": "estimators",
+    "GroupedMLPRegressor": "estimators",
     "History": "training.history",
     "Inference": "inference",
     "MLPClassifier": "estimators",
+    "MLPEnsembleClassifier": "estimators",
+    "MLPEnsembleRegressor": "estimators",
     "MLPRegressor": "estimators",
     "Model": "models",
     "Network": "network",
     "Predictor": "predictor",
     "SGD": "optimizers",
+    "TabularMLPClassifier": "estimators.tabular",
+    "TabularMLPRegressor": "estimators.tabular",
     "Trainer": "training.trainer",
     "TrainingSettings": "training.settings",
     "load_model": "models",
@@ -43,8 +57,8 @@ _HOME = {
     "unpatch_sklearn": "patch",
 }
 _MODULES = (
-    "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
-    "reference", "report", "tables", "training",
+    "datasets", "distributed", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots",
+    "preprocessing", "recipes", "reference", "report", "tables", "training",
 )  # fmt: skip
 
 __all__ = [
@@ -54,13 +68,19 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "Fleet",
+    "GroupedMLPClassifier",
+    "GroupedMLPRegressor",
     "History",
     "Inference",
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "Model",
     "Network",
     "Predictor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "Trainer",
     "TrainingSettings",
     "load_model",

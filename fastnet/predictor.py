@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,7 @@ class Predictor:
         self._network = network
         self._model = model if isinstance(model, Model) else None
         self._row = np.empty((1, network.sizes[0]), network.dtype)
+        self._sample = self._row[0]
         self._logits = np.empty((1, network.sizes[-1]), network.dtype)
         self._run = (_compiled if COMPILES else _uncompiled)(network, self._row, self._logits)
         self._shape = (network.sizes[0],)
@@ -107,13 +108,14 @@ class Predictor:
             x = self._table.row(x, "x")[0].astype(self._row.dtype, copy=False)
         elif type(x) is not np.ndarray or x.shape != self._shape or x.dtype not in self._dtypes:
             x = inputs.features("x", [self._by_name(x)], self._shape[0], self._dtype)[0]
-        self._check_finite(x)
         if self._preprocessing is None:
-            self._row[0] = x
+            self._sample[...] = x
         else:
+            inputs.require_finite("x", x[None])
             self._row[...] = self._preprocessing(x[None], self._row.dtype)
-            self._check_finite(self._row[0])
         best = self._run()
+        if best == -2:
+            inputs.require_finite("x", self._row)
         if self._n_classes is None:
             return self._values()
         if not self._takes_largest:
@@ -126,11 +128,6 @@ class Predictor:
         """Return a row of a data frame in the order of the model's features, anything else as it is."""
         model = self._model
         return x if model is None else frames.row_by_name("x", x, model.feature_names, model.label_name)
-
-    def _check_finite(self, x: Array) -> None:
-        """Refuse NaN and infinity; squares that add up to less are a quick proof that there is none."""
-        if x.dtype.kind == "f" and not np.vdot(x, x) < math.inf:
-            inputs.require_finite("x", x[None])
 
     def _values(self) -> Any:
         """Return a number for each output, a float for one."""
@@ -155,7 +152,7 @@ def _meaning(model: Any, loss: Any) -> tuple[Network, Loss]:
 
 
 def _compiled(network: Network, row: Array, logits: Array) -> Callable[[], int]:
-    """Return what writes the logits of a row; it returns the place of the largest, -1 for a NaN."""
+    """Return what writes the logits of a row; it returns the place of the largest, -1 for a NaN, -2 for one of x."""
     from fastnet.kernels.codegen.scalar_activations import CODES
     from fastnet.kernels.runtime.arrays import read_only
     from fastnet.kernels.step.inference.few_rows import predict_rows
@@ -164,7 +161,7 @@ def _compiled(network: Network, row: Array, logits: Array) -> Callable[[], int]:
     codes = np.array([CODES[name] for name in (*network.activations, "identity")], np.int64)
     buffers = np.empty((2, max(network.sizes)), network.dtype)
     parameters, scanned = read_only(network.parameters), read_only(row)
-    return lambda: int(predict_rows(parameters, scanned, network.input_scale, sizes, codes, buffers, logits))
+    return partial(predict_rows, parameters, scanned, network.input_scale, sizes, codes, buffers, logits)
 
 
 def _uncompiled(network: Network, row: Array, logits: Array) -> Callable[[], int]:
@@ -173,6 +170,8 @@ def _uncompiled(network: Network, row: Array, logits: Array) -> Callable[[], int
 
     def run() -> int:
         predict_logits(network.parameters, row, network.sizes, network.activations, network.input_scale, logits)
+        if not np.isfinite(row).all():
+            return -2
         return -1 if np.isnan(logits).any() else int(logits.argmax())
 
     return run

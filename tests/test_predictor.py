@@ -143,5 +143,7 @@ def test_without_a_compiler_the_reference_answers():
     run = predictor_module._uncompiled(network, row, logits)
     assert run() == Predictor(network, "cross_entropy")(row[0])
     np.testing.assert_array_equal(logits, reference.predict_logits(network.parameters, row, (7, 5, 3), ("tanh",)))
-    row[0, 0] = np.nan
+    network.biases[1][1] = np.nan
     assert run() == -1
+    row[0, 0] = np.nan
+    assert run() == -2

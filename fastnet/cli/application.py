@@ -15,6 +15,7 @@ from fastnet.cli.commands import bench, compare, evaluate, formats, info, plot, 
 from fastnet.cli.commands.cache import build
 from fastnet.cli.commands.cache.command import cache_app
 from fastnet.cli.commands.data import data_app
+from fastnet.cli.commands.plan import command as planning
 from fastnet.cli.commands.train.command import EXAMPLES, train
 from fastnet.cli.errors import USAGE_ERROR, discard_output, report_error, report_warning
 from fastnet.cli.signals import INTERRUPTED, endings
@@ -39,6 +40,7 @@ app.command("import", epilog=formats.IMPORT_EXAMPLES)(formats.import_)
 app.command("report")(report.write_page)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
+app.command(epilog=planning.EXAMPLES)(planning.plan)
 app.add_typer(data_app, name="data")
 cache_app.command(epilog=build.EXAMPLES)(build.build)
 app.add_typer(cache_app, name="cache")

@@ -61,7 +61,8 @@ def _explain_value(error: Any) -> str | None:
     return f"{option[1]}: {expected}" if expected.startswith(came) else f"{option[1]}: got {came}, {expected}"
 
 
-def _explain(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
+    """Return what an error says, with the file that it is about."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError):
@@ -78,7 +79,7 @@ def report_error(error: BaseException, code: int) -> int:
         print(end="", flush=True)
     except OSError:  # standard output is what failed: the interpreter must not try again on its way out
         discard_output()
-    line = " ".join(_explain(error).split())
+    line = " ".join(explain(error).split())
     print(f"fastnet: error: {line}".encode(errors="backslashreplace").decode(), file=sys.stderr)
     return code
 

@@ -55,8 +55,10 @@ Label = Annotated[
     str | None,
     optional(
         "COLUMN",
-        "Label column of a table: its name, or its position (0 is the first column, -1 the last).  "
-        "[default: that of the model's training data, or label]",
+        "Column of a table that is predicted: its name, or its position (0 is the first column, -1 the last).  "
+        "[default: that of the model, where there is one, or label]",
+        "--label",
+        "--target",
     ),
 ]
 TestFraction = Annotated[

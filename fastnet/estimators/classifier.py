@@ -246,7 +246,10 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
             Rows add up to 1, but for indicator matrices, whose labels have a probability each.
         """
         self._require_fitted()
-        probs = probabilities(self._backend(), self._loss(), self._logits_to_predict(X))
+        return self._probabilities(self._logits_to_predict(X))
+
+    def _probabilities(self, logits: Array) -> Array:
+        probs = probabilities(self._backend(), self._loss(), logits)
         return _both(1 - probs, probs) if probs.shape[1] == 1 and self._output() == "logistic" else probs
 
     def predict_log_proba(self, X: Any) -> Array:

@@ -50,7 +50,7 @@ class ClassLabels:
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, incremental: bool
     ) -> tuple[Any, Array, Weights | None]:
         X, y = checked(self, X, y, multi_output=True, dtype=self._input_dtype(), reset=fresh)
-        y = _one_dimensional(y)
+        y = one_dimensional(y)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -66,7 +66,7 @@ class ClassLabels:
 
     def _targets_of(self, y: Any, name: str) -> Array:
         """Return the index of each label's class, or a column of 0 and 1 for each output."""
-        labels = _one_dimensional(np.asarray(y) if not hasattr(y, "toarray") else y)
+        labels = one_dimensional(np.asarray(y) if not hasattr(y, "toarray") else y)
         unknown = np.setdiff1d(unique_labels(labels), self.classes_)
         if len(unknown):
             raise ValueError(
@@ -156,5 +156,6 @@ class ClassLabels:
         return float(np.average(right, weights=samples.weights))
 
 
-def _one_dimensional(y: Any) -> Any:
+def one_dimensional(y: Any) -> Any:
+    """Return a column as a vector, with scikit-learn's warning."""
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

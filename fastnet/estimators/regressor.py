@@ -222,7 +222,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             The predictions.
         """
         self._require_fitted()
-        outputs = self._activated(self._logits_to_predict(X))
+        return self._predictions(self._logits_to_predict(X))
+
+    def _predictions(self, logits: Array) -> Array:
+        outputs = self._activated(logits)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
     def _activated(self, logits: Array) -> Array:

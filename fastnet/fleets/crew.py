@@ -58,16 +58,16 @@ def side_by_side(jobs: Sequence[Callable[[], Result]], n_threads: int, halt: Hal
     """Do jobs, so many at a time, and return their results in order.
 
     The first error, Ctrl-C as well, ends the others at their next look at `halt`, and is raised when all have ended.
+    A job may have jobs of its own done so.
     """
-    if n_threads == 1 or len(jobs) == 1:
-        return [job() for job in jobs]
     with ThreadPoolExecutor(min(n_threads, len(jobs)), "fastnet") as pool:
         futures: list[Future[Result]] = [pool.submit(job) for job in jobs]
         try:
             while wait(futures, LOOK_SECONDS, FIRST_EXCEPTION).not_done and not any(map(_has_failed, futures)):
                 pass
         finally:
-            halt.call()
+            if not all(future.done() and not _has_failed(future) for future in futures):
+                halt.call()
             pool.shutdown(wait=True, cancel_futures=True)
         for future in filter(_has_failed, futures):
             future.result()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnet.fleets import settings as fleet_settings
+from fastnet.fleets.away import fit_away
 from fastnet.fleets.crew import Halt, side_by_side
 from fastnet.fleets.files import load_models, save_networks
+from fastnet.fleets.together import Together, groups_of
 from fastnet.inference import Evaluation, Inference, loss_name
 from fastnet.machine.threads import resolve_threads
 from fastnet.network import Network
@@ -31,7 +34,8 @@ class Fleet:
 
     Networks need not be alike: sizes, activations, dtypes and settings may all differ. Data is checked and converted
     once for all; each network is trained by one thread where there are as many networks as threads, so that none waits
-    for another.
+    for another. Small networks with one seed, which see the same batches, take each batch one after the other while
+    its rows are in the processor's caches.
 
     Parameters
     ----------
@@ -46,6 +50,9 @@ class Fleet:
     loss, batch_size, backend, clip_norm, clip_value, l2, dropout, sampling, schedule
         As `Trainer` takes them. A list holds one for each network, anything else is for all: a tuple of rates of
         dropout is that of the layers of all networks.
+    executor : dask.distributed.Client or concurrent.futures.Executor, optional
+        Where `fit` trains the networks instead of on threads here, each on one thread there. A Dask client sends the
+        data to every worker once, and does the tasks of a lost worker again on others.
 
     Attributes
     ----------
@@ -73,10 +80,11 @@ class Fleet:
         self, networks: Sequence[Network], optimizer: Any = None, loss: Any = "cross_entropy", batch_size: Any = 32,
         backend: Any = "numba", n_threads: int | None = None, seeds: Any = None, *, clip_norm: Any = None,
         clip_value: Any = None, l2: Any = 0.0, dropout: Any = 0.0, sampling: Any = "shuffle",
-        schedule: Any = "constant",
+        schedule: Any = "constant", executor: Any = None,
     ) -> None:  # fmt: skip
         self.networks = fleet_settings.networks_of(networks)
         check_threads(n_threads)
+        self._executor = executor
         self._n_threads, count = n_threads, len(self.networks)
         values = {
             "optimizer": Adam() if optimizer is None else optimizer, "loss": loss, "batch_size": batch_size,
@@ -112,7 +120,8 @@ class Fleet:
             End a network's training once so many epochs in a row had no lower validation loss than one before; it is
             left with the parameters of the least.
         max_time : float, optional
-            End all training after about so many seconds; a network that has not begun by then stays as it is.
+            End all training after about so many seconds; a network that has not begun by then stays as it is. On an
+            executor the seconds of each network count from its own beginning.
 
         Returns
         -------
@@ -125,19 +134,36 @@ class Fleet:
             For data that does not fit the networks or holds NaN or infinity; nothing is trained then.
         FloatingPointError
             If the loss or parameters of a network, whose number the message gives, become infinite or NaN.
+        RuntimeError
+            If networks were lost on an executor, whose numbers the message gives; none is changed then.
         """
         pairs = fleet_settings.for_each("validation", validation, len(self.networks))
         for pair in pairs:
             checks.limits(patience, max_time, pair)
         data = self._prepare(X, y, rows, pairs, sample_weight)
+        if self._executor is not None:
+            return fit_away(self._executor, self.trainers, data, epochs, patience, max_time)
         halt = Halt(None if max_time is None else float(max_time))
 
         def fit(i: int) -> History:
             with fleet_settings.numbered(i):
                 return self.trainers[i].fit(data[i], epochs=epochs, callbacks=(halt,), patience=patience)
 
-        jobs = [partial(fit, i) for i in range(len(data))]
-        return side_by_side(jobs, resolve_threads(self._n_threads), halt)
+        def fit_together(i: int, group: Together) -> History:
+            with group.taking_part(i, self.trainers[i]):
+                return fit(i)
+
+        def fit_all(members: list[int]) -> list[History]:
+            if len(members) == 1:
+                return [fit(members[0])]
+            group = Together(members)
+            return side_by_side([partial(fit_together, i, group) for i in members], len(members), halt)
+
+        n_threads = resolve_threads(self._n_threads)
+        groups = groups_of(self.trainers, data, n_threads)
+        fitted = side_by_side([partial(fit_all, members) for members in groups], n_threads, halt)
+        found = dict(zip(chain(*groups), chain(*fitted), strict=True))
+        return [found[i] for i in range(len(data))]
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Probabilities that each network gives, shape (n_networks, n_samples, n_outputs).

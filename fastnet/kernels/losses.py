@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnet.compiler.policy import inlined, kernel
-from fastnet.kernels.codegen import elementary, reductions
+from fastnet.kernels.codegen import elementary, reductions, scalar_activations
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.kernels.softmax import softmax_row
 from fastnet.validation import operations as checks
@@ -28,9 +28,10 @@ __all__ = [
 ]
 
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR, POISSON, HUBER, ABSOLUTE_ERROR, SOFTMAX_SQUARED_ERROR = range(7)
+QUANTILE = 7
 CODES = {
     "cross_entropy": CROSS_ENTROPY, "binary_cross_entropy": BINARY_CROSS_ENTROPY, "squared_error": SQUARED_ERROR,
-    "poisson": POISSON, "huber": HUBER, "absolute_error": ABSOLUTE_ERROR,
+    "poisson": POISSON, "huber": HUBER, "absolute_error": ABSOLUTE_ERROR, "quantile": QUANTILE,
     "softmax_squared_error": SOFTMAX_SQUARED_ERROR,
 }  # fmt: skip
 
@@ -83,6 +84,19 @@ def squared_error_row(predictions: Any, targets: Any, columns: int) -> float:
 def absolute_error_row(predictions: Any, targets: Any, columns: int) -> float:
     """Return the sum of absolute differences; their signs, `units.sign`, are the gradient."""
     return reductions.absolute_distance(predictions, targets, columns)  # type: ignore[no-any-return]
+
+
+@inlined
+def quantile_row(predictions: Any, targets: Any, levels: Any, slopes: Any, columns: int) -> float:
+    """Write the slopes of the pinball loss of levels, and return that loss of the row."""
+    real, loss = predictions.dtype.type, 0.0
+    half, zero = real(0.5), real(0)
+    for j in range(columns):  # few: the levels that somebody asks for
+        residual, leaning = predictions[j] - targets[j], real(0.5 - levels[j])
+        size = elementary.choose(residual < zero, -residual, residual)
+        loss += np.float64(half * size + leaning * residual)
+        slopes[j] = half * scalar_activations.sign(residual) + leaning
+    return loss
 
 
 @inlined

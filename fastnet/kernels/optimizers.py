@@ -53,7 +53,7 @@ sgd, momentum, adam, adamw = (_element(FORMULAS[code]) for code in (SGD, MOMENTU
 
 @kernel
 def _step(code: int, settings: Any, t: int, coefficients: Any, p: Any, g: Any, m: Any, v: Any) -> None:
-    fill_coefficients(code, settings, t, coefficients)
+    fill_coefficients(code, settings, settings[0], 1.0, False, t, coefficients)
     # all N_COEFFICIENTS of them
     c = (
         coefficients[0], coefficients[1], coefficients[2], coefficients[3], coefficients[4], coefficients[5],

@@ -8,10 +8,18 @@ import numpy as np
 
 from fastnet.compiler.policy import kernel
 from fastnet.kernels.codegen import elementary, scalar_activations
-from fastnet.kernels.losses import absolute_error_row, difference, huber_row, poisson_row, squared_error_row
+from fastnet.kernels.losses import (
+    absolute_error_row,
+    difference,
+    huber_row,
+    poisson_row,
+    quantile_row,
+    squared_error_row,
+)
 from fastnet.kernels.runtime.arrays import fill, flat, read_only
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.levels import quantile_levels
 from fastnet.validation.operations import FloatArray
 
 __all__ = [
@@ -21,6 +29,8 @@ __all__ = [
     "huber_forward",
     "poisson_backward",
     "poisson_forward",
+    "quantile_backward",
+    "quantile_forward",
     "squared_error_backward",
     "squared_error_forward",
 ]
@@ -48,6 +58,24 @@ def _huber_forward(predictions: Any, targets: Any, delta: float) -> float:
     for i in range(predictions.shape[0]):
         total += huber_row(predictions[i], targets[i], delta, predictions.shape[1])
     return total
+
+
+@kernel
+def _quantile(predictions: Any, targets: Any, levels: Any, slopes: Any) -> float:
+    total = 0.0
+    for i in range(predictions.shape[0]):
+        total += quantile_row(predictions[i], targets[i], levels, slopes, predictions.shape[1])
+    return total
+
+
+@kernel
+def _quantile_backward(predictions: Any, targets: Any, levels: Any, n_samples: int, out: Any) -> None:
+    n, columns = predictions.dtype.type(n_samples), levels.size
+    for i in range(0, predictions.size, columns):
+        slopes = out[i : i + columns]
+        quantile_row(predictions[i : i + columns], targets[i : i + columns], levels, slopes, columns)
+        for j in range(columns):
+            slopes[j] /= n
 
 
 @kernel
@@ -111,6 +139,24 @@ def absolute_error_backward(predictions: FloatArray, targets: FloatArray, out: F
     """sign(predictions - targets) / n_samples; one pass of vector code."""
     out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
     return _elementwise(_absolute_error_backward, out, predictions, targets)
+
+
+def quantile_forward(predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...]) -> float:
+    """Mean over samples of the sum of the pinball loss, summed in float64."""
+    checks.alike(None, checks.OUTPUTS, predictions=predictions, targets=targets)
+    asked = np.array(quantile_levels(levels, predictions.shape[1]))
+    slopes = np.empty(predictions.shape[1], predictions.dtype)
+    total: float = _quantile(read_only(predictions), read_only(targets), asked, slopes)
+    return total / max(len(predictions), 1)
+
+
+def quantile_backward(
+    predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...], out: FloatArray | None = None
+) -> FloatArray:
+    """(sign(predictions - targets) / 2 + 1/2 - level) / n_samples."""
+    out = checks.alike(out, checks.OUTPUTS, predictions=predictions, targets=targets)
+    asked = np.array(quantile_levels(levels, predictions.shape[1]))
+    return _elementwise(_quantile_backward, out, predictions, targets, asked)
 
 
 def huber_forward(predictions: FloatArray, targets: FloatArray, delta: float = 1.0) -> float:

@@ -23,11 +23,14 @@ from fastnet.kernels.step.inference.few_rows import MOST_ROWS, predict_rows
 from fastnet.kernels.step.inference.layerwise import is_short, predict_by_layers
 from fastnet.kernels.tile.products import threads_for
 from fastnet.reference.training import Totals, layer_slices
+from fastnet.validation import groups as group_checks
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.groups import Groups
 from fastnet.validation.operations import FloatArray, IntArray
 
 __all__ = [
+    "Groups",
     "Totals",
     "layer_slices",
     "phase_ticks",
@@ -119,11 +122,12 @@ def train_epoch(
     seed: int = 0,
     bias: bool = True,
     n_threads: int | None = None,
+    groups: Groups | None = None,
 ) -> Totals:
     """Minibatch descent over the chosen samples; gather, forward, loss, backward and update in one compiled call."""
     epoch = prepare_training(
         parameters, state, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value,
-        sample_weight, l2, dropout, seed, bias, n_threads,
+        sample_weight, l2, dropout, seed, bias, n_threads, groups,
     )  # fmt: skip
     return cast(Epochs, epoch).once(order, step)
 
@@ -147,18 +151,22 @@ def prepare_training(
     seed: int = 0,
     bias: bool = True,
     n_threads: int | None = None,
+    groups: Groups | None = None,
 ) -> Callable[..., Totals]:
     """Check arguments and make working memory once: an epoch over few samples takes less time than that."""
-    training_checks.network(parameters, x, sizes, activations, scale, csr=True)
+    group_checks.of_network(groups, sizes)
+    of_layers = group_checks.of_layers(parameters, sizes, groups)
+    training_checks.network(of_layers, x, sizes, activations, scale, csr=True)
     training_checks.training(parameters, state, x, y, int(sizes[-1]), loss, optimizer)
     training_checks.whole("batch_size", batch_size, 1)
     training_checks.clipping(clip_norm, clip_value)
     training_checks.penalties(x.shape[0], sample_weight, l2)
     training_checks.dropout_rates(dropout, seed, len(activations))
     training_checks.biases(parameters, sizes, bias)
+    group_checks.combination(groups, x, clip_norm, clip_value)
     task = Task(
         sizes, activations, *training_checks.loss_setting(loss), tuple(optimizer), int(batch_size), clip_norm,
-        clip_value, float(l2), dropout or (), int(seed), bool(bias),
+        clip_value, float(l2), dropout or (), int(seed), bool(bias), groups,
     )  # fmt: skip
     return Epochs(task, parameters, state, Data(x, y, float(scale), sample_weight), n_threads)
 

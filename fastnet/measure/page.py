@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fastnet.measure.results import write_text
-from fastnet.measure.suites import accuracy, company, estimators, inference, networks, operations, targets
+from fastnet.measure.suites import accuracy, company, estimators, fleets, inference, networks, operations, targets
+from fastnet.measure.suites.tabular import suite as tabular
 from fastnet.measure.tables import Table, environment_lines, markdown_table, text_table
 
 METHOD = """\
@@ -26,6 +27,8 @@ PARTS: dict[str, tuple[str, Callable[[Sequence[dict[str, Any]], Table], list[str
     "accuracy": ("Time to accuracy", accuracy.section),
     "operations": ("Operations", operations.section),
     "targets": ("Targets", targets.section),
+    "fleets": ("Many networks at once", fleets.section),
+    "tabular": ("Tables", tabular.section),
 }
 """Sections of a document, with their headings and what writes their paragraphs."""
 

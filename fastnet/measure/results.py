@@ -12,7 +12,9 @@ from fastnet.output.json_values import standard
 
 FORMAT, VERSION = "fastnet benchmark results", 1
 
-SECTIONS = ("operations", "networks", "estimators", "latency", "accuracy", "company", "targets", "recipes")
+SECTIONS = (
+    "operations", "networks", "estimators", "latency", "accuracy", "company", "targets", "recipes", "fleets", "tabular",
+)  # fmt: skip
 """Lists of rows that a document may hold."""
 
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fastnet.measure.suites import accuracy, company, estimators, inference, networks, targets
+from fastnet.measure.suites import accuracy, company, estimators, fleets, inference, networks, targets
+from fastnet.measure.suites.tabular import suite as tabular
 from fastnet.measure.timing import Harness
 from fastnet.measure.workloads import Workload
 
-SECONDS = {"quick": 22.0, "full": 1800.0, "company": 120.0, "targets": 180.0}
+SECONDS = {"quick": 22.0, "full": 1800.0, "company": 120.0, "targets": 180.0, "fleets": 120.0, "tabular": 600.0}
 """After which no further round begins; the full suite takes those of company and targets besides."""
 
-DOUBTFUL: dict[str, Any] = {"networks": networks, "estimators": estimators, "company": company, "targets": targets}
+DOUBTFUL: dict[str, Any] = {
+    "networks": networks, "estimators": estimators, "company": company, "targets": targets, "fleets": fleets,
+}  # fmt: skip
 """Modules whose `doubts` says, section by section, where the machine was too noisy."""
 
 
@@ -23,7 +26,7 @@ class Session:
 
     Attributes
     ----------
-    suite : {"quick", "full", "company", "targets"}
+    suite : {"quick", "full", "company", "targets", "fleets", "tabular"}
         Whose sections are measured.
     workloads : sequence of Workload
         The networks.
@@ -50,6 +53,10 @@ class Session:
     document: dict[str, Any]
     keep: Callable[[], object] = field(default=lambda: None)
 
+    def measure_tables(self, tasks: Iterable[Any]) -> None:
+        """Measure what libraries learn from tables."""
+        self._add("tabular", tabular.measure_all(tasks, self.harness))
+
     def measure(self, splits: Iterable[tuple[str, Any]] = ()) -> None:
         """Measure everything; `splits` are data to train on until it is accurate, with their names."""
         full = self.whole and self.suite == "full"
@@ -63,6 +70,8 @@ class Session:
         if self.suite == "targets" or full:
             harness = self._lasting(SECONDS["targets"])
             self._add("targets", targets.measure_all(targets.TARGETS, self.keys, harness))
+        if self.suite == "fleets":
+            self._add("fleets", fleets.measure_all(fleets.CASES, self.keys, self.harness))
         if self.suite == "company" or (full and self.alone):
             those = list(company.WORKLOADS) if full else self.workloads
             shares = self._lasting(SECONDS["company"]).shares(those)

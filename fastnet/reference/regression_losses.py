@@ -5,6 +5,7 @@ import numpy as np
 from fastnet.reference.step import sample_losses
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.levels import quantile_levels
 from fastnet.validation.operations import OUTPUTS, FloatArray
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "huber_forward",
     "poisson_backward",
     "poisson_forward",
+    "quantile_backward",
+    "quantile_forward",
     "squared_error_backward",
     "squared_error_forward",
 ]
@@ -115,6 +118,44 @@ def absolute_error_backward(predictions: FloatArray, targets: FloatArray, out: F
     """
     dpredictions = checks.alike(out, OUTPUTS, predictions=predictions, targets=targets)
     dpredictions[...] = np.sign(predictions - targets) / max(len(predictions), 1)
+    return dpredictions
+
+
+@np.errstate(all="ignore")
+def quantile_forward(predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...]) -> float:
+    """Mean over samples of the sum over outputs of the pinball loss, least where an output is a quantile of its level.
+
+    It is level * (t - p) where p < t, and (1 - level) * (p - t) else.
+    Parameters and errors as in `squared_error_forward`; `levels` is a tuple with a number between 0 and 1 for each
+    output. Source: Koenker and Bassett, "Regression quantiles", Econometrica 46, 1978.
+
+    Examples
+    --------
+    >>> quantile_forward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]), (0.75, 0.25))
+    2.25
+    """
+    checks.alike(None, OUTPUTS, predictions=predictions, targets=targets)
+    quantile_levels(levels, predictions.shape[1])
+    return sample_losses.mean(sample_losses.quantile(predictions, targets, levels))
+
+
+@np.errstate(all="ignore")
+def quantile_backward(
+    predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...], out: FloatArray | None = None
+) -> FloatArray:
+    """Gradient of the pinball loss, sign(p - t) / 2 + 1/2 - level, / n_samples.
+
+    Parameters and errors as in `squared_error_backward` and `quantile_forward`.
+
+    Examples
+    --------
+    >>> quantile_backward(np.array([[1.0, 5.0]]), np.array([[3.0, 4.0]]), (0.75, 0.25))
+    array([[-0.75,  0.75]])
+    """
+    dpredictions = checks.alike(out, OUTPUTS, predictions=predictions, targets=targets)
+    quantile_levels(levels, predictions.shape[1])
+    leanings = (0.5 - np.array(levels)).astype(dpredictions.dtype)
+    dpredictions[...] = (0.5 * np.sign(predictions - targets) + leanings) / max(len(predictions), 1)
     return dpredictions
 
 

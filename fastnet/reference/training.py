@@ -9,11 +9,13 @@ import numpy.typing as npt
 from fastnet.reference.dropout import dropout_key
 from fastnet.reference.step import passes
 from fastnet.reference.step.passes import layer_slices
+from fastnet.validation import groups as group_checks
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
+from fastnet.validation.groups import Groups
 from fastnet.validation.operations import FloatArray, IntArray
 
-__all__ = ["Totals", "layer_slices", "predict_logits", "prepare_training", "train_epoch"]
+__all__ = ["Groups", "Totals", "layer_slices", "predict_logits", "prepare_training", "train_epoch"]
 
 
 class Totals(NamedTuple):
@@ -113,6 +115,7 @@ def train_epoch(
     seed: int = 0,
     bias: bool = True,
     n_threads: int | None = None,
+    groups: Groups | None = None,
 ) -> Totals:
     """Minibatch descent over the chosen samples, updating parameters and optimizer state in place.
 
@@ -129,8 +132,8 @@ def train_epoch(
         Rows of x and y in the order of their use, in batches of `batch_size`, the last one short.
     loss : str or tuple
         "cross_entropy" or ("cross_entropy", label_smoothing), "softmax_squared_error", "binary_cross_entropy",
-        "squared_error", "poisson", "huber" or ("huber", delta), "absolute_error"; each a mean over the samples of a
-        batch.
+        "squared_error", "poisson", "huber" or ("huber", delta), "absolute_error", ("quantile", levels); each a mean
+        over the samples of a batch.
     optimizer : tuple
         ("sgd", lr), ("momentum", lr, momentum, nesterov), ("adam", lr, beta1, beta2, eps) or
         ("adamw", lr, beta1, beta2, eps, weight_decay).
@@ -160,6 +163,10 @@ def train_epoch(
         Whether the layers have biases; if not, those in `parameters` must be 0, and stay so.
     n_threads : int, optional
         As in `predict_logits`.
+    groups : Groups, optional
+        Factors on the optimizer's settings for W and b of each layer, and a trainable scale of the inputs, whose
+        factors then follow the layers' parameters in `parameters` and in `state`. Not for CSR matrices, nor together
+        with a limit of the gradient; `l2` is no penalty on the scale.
 
     Returns
     -------
@@ -185,7 +192,9 @@ def train_epoch(
     >>> p
     array([3.5, 1.5])
     """
-    training_checks.network(parameters, x, sizes, activations, scale, csr=True)
+    group_checks.of_network(groups, sizes)
+    of_layers = group_checks.of_layers(parameters, sizes, groups)
+    training_checks.network(of_layers, x, sizes, activations, scale, csr=True)
     training_checks.training(parameters, state, x, y, int(sizes[-1]), loss, optimizer)
     training_checks.samples_order(order, x.shape[0], parameters, state)
     training_checks.whole("batch_size", batch_size, 1)
@@ -195,22 +204,30 @@ def train_epoch(
     training_checks.dropout_rates(dropout, seed, len(activations))
     training_checks.biases(parameters, sizes, bias)
     training_checks.threads(n_threads)
+    group_checks.combination(groups, x, clip_norm, clip_value)
     gradient = np.empty_like(parameters)
-    layers, gradients = passes.layers_of(parameters, sizes), passes.layers_of(gradient, sizes)
+    layers, gradients = passes.layers_of(of_layers, sizes), passes.layers_of(gradient, sizes)
+    scales, scale_gradient = parameters[of_layers.size :], gradient[of_layers.size :]
     name, setting = training_checks.loss_setting(loss)
     loss_sum, n_correct, penalty_sum = 0.0, 0, 0.0
     for t, start in enumerate(range(0, len(order), int(batch_size)), start=int(step) + 1):
         rows = order[start : start + int(batch_size)]
         weights = None if sample_weight is None else sample_weight[rows]
         masks = [(rate, dropout_key(seed, t, i)) for i, rate in enumerate(dropout or ())]
-        passed = passes.forward(passes.prepare(x[rows], parameters.dtype, scale), layers, activations, masks)
+        inputs = passes.prepare(x[rows], parameters.dtype, scale)
+        passed = passes.forward(inputs * scales if scales.size else inputs, layers, activations, masks)
         mean, dlogits, correct = passes.batch_loss(name, setting, passed.inputs[-1], y[rows], weights)
-        passes.backward(dlogits, passed, layers, gradients, activations, masks, bias)
+        dx = passes.backward(dlogits, passed, layers, gradients, activations, masks, bias)
+        if scales.size:
+            scale_gradient[...] = (dx * inputs).sum(axis=0)
         size = len(rows) if weights is None else weights.sum()
         penalty_sum += passes.add_penalty(layers, gradients, l2, size) * len(rows) if l2 else 0.0
         loss_sum, n_correct = loss_sum + mean * len(rows), n_correct + correct
         passes.clip(gradient, clip_norm, clip_value)
-        passes.update(parameters, gradient, state, optimizer, t)
+        if groups is None:
+            passes.update(parameters, gradient, state, optimizer, t)
+        else:
+            passes.update_groups(parameters, gradient, state, optimizer, t, layer_slices(sizes), groups)
     return Totals(loss_sum, n_correct, penalty_sum)
 
 
@@ -233,6 +250,7 @@ def prepare_training(
     seed: int = 0,
     bias: bool = True,
     n_threads: int | None = None,
+    groups: Groups | None = None,
 ) -> Callable[..., Totals]:
     """Prepare epochs over the same samples; the compiled twin does so once for all of them.
 
@@ -240,14 +258,14 @@ def prepare_training(
     ----------
     parameters, state, x, y, sizes, activations, loss, optimizer, batch_size, scale, clip_norm, clip_value
         As in `train_epoch`.
-    sample_weight, l2, dropout, seed, bias, n_threads
+    sample_weight, l2, dropout, seed, bias, n_threads, groups
         As in `train_epoch`. Arrays are read when an epoch is taken, and must not be changed in between.
 
     Returns
     -------
     callable
         `epoch(order, step=0, lr=None)` is `train_epoch` with these arguments; `lr` stands for the learning rate of
-        `optimizer` if it is given.
+        `optimizer` if it is given: a number, or a float64 vector with one for each step.
 
     Raises
     ------
@@ -264,11 +282,16 @@ def prepare_training(
     36.5
     """
 
-    def epoch(order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
+    def epoch(order: IntArray, step: int = 0, lr: float | npt.NDArray[np.float64] | None = None) -> Totals:
+        if isinstance(lr, np.ndarray):
+            starts = range(0, len(order), int(batch_size))
+            group_checks.rates(lr, len(starts))
+            steps = [epoch(order[i : i + int(batch_size)], step + t, float(lr[t])) for t, i in enumerate(starts)]
+            return Totals(*(sum(each) for each in zip(Totals(0.0, 0, 0.0), *steps, strict=True)))
         chosen = optimizer if lr is None else (optimizer[0], lr, *optimizer[2:])
         return train_epoch(
             parameters, state, x, y, order, sizes, activations, loss, chosen, batch_size, step, scale, clip_norm,
-            clip_value, sample_weight, l2, dropout, seed, bias, n_threads,
+            clip_value, sample_weight, l2, dropout, seed, bias, n_threads, groups,
         )  # fmt: skip
 
     epoch(np.empty(0, np.int64))  # takes no step, but rejects what cannot be used

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ FORMAT = "fastnet-checkpoint-2"
 
 def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mapping[str, Any] | None = None) -> None:
     """Write a trainer to a file, beside it first and then renamed.
+
+    Of several ranks, the first one writes.
 
     Parameters
     ----------
@@ -62,7 +65,10 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
     network, settings = trainer.network, dict(vars(trainer.settings))
     if not isinstance(settings["schedule"], str):
         raise ValueError("trainer: a schedule that is a function cannot be kept in a file, only those that have a name")
+    if trainer.rank > 0:
+        return
     optimizer = settings.pop("optimizer")
+    del settings["ranks"]
     document = {
         "network": {
             "sizes": network.sizes, "activations": network.activations, "bias": network.bias,
@@ -82,8 +88,16 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer, notes: Mappi
         file.write(content)
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Trainer, dict[str, Any]]:
+def load_checkpoint(path: str | os.PathLike[str], ranks: str | None = None) -> tuple[Trainer, dict[str, Any]]:
     """Read a trainer that `save_checkpoint` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        Where from.
+    ranks : {"mpi"}, optional
+        Go on with so many ranks as `mpiexec` has started, whatever their number was before; in one process, if not
+        given. Batches are cut into shards as before.
 
     Returns
     -------
@@ -97,7 +111,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Trainer, dict[str, An
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or no checkpoint.
+        If the file is damaged or no checkpoint, or if ranks are to go on with a run without shards.
     """
     with open(path, "rb") as file:
         content = file.read()
@@ -105,7 +119,14 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[Trainer, dict[str, An
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint: format is {metadata.get('format')!r}, not {FORMAT!r}")
     loaded: tuple[Trainer, dict[str, Any]] = guarded(f"{path}: damaged checkpoint", _trainer, tensors, metadata)
-    return loaded
+    if ranks is None:
+        return loaded
+    trainer, notes = loaded
+    if trainer.settings.shards is None:
+        raise ValueError(f"{path}: a run without shards, which ranks would cut its batches into")
+    others = Trainer.of(trainer.network, replace(trainer.settings, ranks=ranks), trainer.feature_names)
+    others.state = trainer.state
+    return others, notes
 
 
 def _trainer(tensors: dict[str, Any], metadata: Mapping[str, str]) -> tuple[Trainer, dict[str, Any]]:

@@ -14,6 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastnet.distributed import agreement
+from fastnet.distributed.connecting import connect, threads_of
+from fastnet.distributed.gradients import Problem
+from fastnet.distributed.steps import ShardedSteps
 from fastnet.inference import Evaluation, accuracy
 from fastnet.network import Network
 from fastnet.reference.training import Totals
@@ -53,16 +57,17 @@ class Layers(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is trained, how, from where on, and with what."""
+    """What is trained, how, from where on, and with what; `join` makes its steps part of those of others."""
 
     network: Layers
     settings: TrainingSettings
     state: TrainingState
     samples: Samples
+    join: Callable[[Callable[..., Totals]], Callable[..., Totals]] | None = None
 
     def prepare(self, n_batch: int) -> Callable[..., Totals]:
         """Return what takes steps over some of the samples: `steps(order, step, lr)`."""
-        network, settings, state, samples = self
+        network, settings, state, samples, join = self
         if samples.in_parts():
             return lambda order, step=0, lr=None: self._part(order).prepare(n_batch)(np.arange(len(order)), step, lr)
         steps: Callable[..., Totals] = settings.kernels.prepare_training(
@@ -72,7 +77,23 @@ class Task(NamedTuple):
             settings.dropout_rates(len(network.activations)) or None, state.mask_seed, network.bias,
             n_threads=settings.n_threads,
         )  # fmt: skip
-        return steps
+        return steps if join is None else join(steps)
+
+    def in_shards(self, n_batch: int) -> ShardedSteps | None:
+        """Return what takes steps in shards, if that is asked for."""
+        network, settings, state, samples, _ = self
+        if settings.shards is None:
+            return None
+        if samples.in_parts():
+            raise ValueError("shards: X is a sparse matrix too large to be trained on in shards")
+        ranks = connect(settings.ranks, settings.shards)
+        problem = Problem(
+            settings.kernels, state.parameters, tuple(state.vectors.values()), samples.X, samples.y, samples.weights,
+            network.sizes, network.activations, network.input_scale, network.bias, settings.loss,
+            settings.optimizer.as_tuple(), settings.clip_norm, settings.clip_value, settings.l2,
+            settings.dropout_rates(len(network.activations)), state.mask_seed, threads_of(ranks, settings.n_threads),
+        )  # fmt: skip
+        return ShardedSteps(problem, n_batch, ranks)
 
     def _part(self, order: Order) -> Task:
         """Return the task of some of the samples, made dense."""
@@ -108,14 +129,37 @@ class TrainingLoop:
     ) -> None:  # fmt: skip
         self._task, self._state, self._plan, self._order, self._rates = task, task.state, plan, order, rates
         self._tell, self._validate, self._loss_divisor = callbacks.tell, validate, loss_divisor
+        self._on_all_ranks = callbacks.on_all_ranks
         self._must_be_finite = must_be_finite
-        self._steps = task.prepare(plan.n_batch)
+        self._sharded = task.in_shards(plan.n_batch)
+        self._steps = self._sharded or task.prepare(plan.n_batch)
         self._chunk = self._chunk_samples()
         self._rate, self._n_weighty, self._stopped = math.nan, 0, False
+
+    def compare_ranks(self, validation: Samples | None) -> None:
+        """Refuse to train with ranks that have other settings, data or parameters than this one."""
+        if self._sharded is None or self._sharded.ranks.size == 1:
+            return
+        network, settings, state, samples, _ = self._task
+        told = {f"settings.{name}": value for name, value in vars(settings).items() if name != "n_threads"}
+        told |= {
+            "plan": self._plan,
+            "callbacks": self._on_all_ranks,
+            **network._asdict(),
+            **{f"state.{k}": v for k, v in state.counters().items()},
+        }
+        told |= {f"state.{name}": vector for name, vector in state.arrays().items()} | samples._asdict()
+        told |= {f"validation {name}": part for name, part in (validation or samples)._asdict().items()}
+        agreement.compare(self._sharded.ranks, agreement.versions() | told)
 
     def compile(self) -> None:
         """Compile kernels, or load them, by training on no samples."""
         self._steps(np.empty(0, np.int64))
+
+    def validation_loss(self) -> float:
+        """Evaluate the validation data before the next step."""
+        assert self._validate is not None
+        return self._validate()[0].loss
 
     @property
     def stopped(self) -> bool:
@@ -126,11 +170,11 @@ class TrainingLoop:
         """Train, and yield the metrics of each logging interval before callbacks are told of them."""
         began = time.perf_counter()
         try:
-            self._stopped = self._tell("on_train_begin")
+            self._stopped = self._is_end_wanted("on_train_begin")
             while not self._stopped and self._state.used < self._plan.n_samples:
                 epoch = self._interval(began)
                 yield epoch
-                self._stopped = self._tell("on_epoch_end", epoch) or self._stopped
+                self._stopped = self._is_end_wanted("on_epoch_end", epoch) or self._stopped
         finally:
             self._tell("on_train_end")
 
@@ -179,8 +223,15 @@ class TrainingLoop:
             self._rate = self._rates.rate(done, n_steps, plan.n_steps)
             sums = self._take_steps(self._task.samples.with_weight(drawn, plan.n_batch), sums)
             state.used, state.remaining = state.used + len(drawn), self._order.remaining
-            self._stopped = self._tell("on_chunk_end", state.used - begin, end - begin)
+            self._stopped = self._is_end_wanted("on_chunk_end", state.used - begin, end - begin)
+        if self._sharded is not None:
+            self._sharded.gather()
         return sums
+
+    def _is_end_wanted(self, event: str, *news: object) -> bool:
+        """Tell callbacks, and return whether any of them wants the end: of this rank, or of another."""
+        wanted = self._tell(event, *news)
+        return wanted if self._sharded is None else self._sharded.ranks.any(wanted)
 
     def _take_steps(self, order: Order, sums: Totals) -> Totals:
         """Take the steps of a chunk, and add up what they came to."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fastnet.output.reprs import short_repr
 from fastnet.training.loop import Layers, Task
-from fastnet.training.samples import Samples
+from fastnet.training.samples import Samples, prepare
 from fastnet.training.state import TrainingState
 from fastnet.training.trainer import Trainer
 from fastnet.validation import settings as checks
@@ -84,7 +84,7 @@ def find_lr(
     True
     """
     checks.rate_range(low, high, steps)
-    samples = trainer.prepare(X, y).samples
+    samples = prepare(trainer.network, trainer.loss, X, y, feature_names=trainer.feature_names).samples
     rates = np.geomspace(low, high, steps)
     losses = _losses(trainer, samples, rates)
     rates, smooth = rates[: len(losses)], _smoothed(losses)
@@ -93,7 +93,8 @@ def find_lr(
 
 def _losses(trainer: Trainer, samples: Samples, rates: npt.NDArray[np.float64]) -> list[float]:
     """Return the loss before each step, of a copy of the network."""
-    settings, generator, n = trainer.settings, np.random.default_rng(0), len(samples.y)
+    settings = replace(trainer.settings, shards=None, ranks=None)
+    generator, n = np.random.default_rng(0), len(samples.y)
     state = TrainingState.begin(trainer.network.parameters.copy(), settings)
     state.mask_seed = 0
     n_batch = min(n, settings.batch_size or n)

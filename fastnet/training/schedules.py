@@ -65,6 +65,21 @@ def one_cycle(progress: float, end: float = END) -> float:
     return cosine((progress - RISE) / (1.0 - RISE), end)
 
 
+def coslog4(progress: float) -> float:
+    """Rise from 0 and fall back four times, each time in twice the steps of the time before.
+
+    Source: Holzmüller, Grinsztajn and Steinwart, "Better by default", NeurIPS 2024, section 3.
+
+    Examples
+    --------
+    >>> [round(coslog4(progress), 6) for progress in (0.0, 1 / 15, 3 / 15, 1.0)]
+    [0.0, 0.0, 0.0, 0.0]
+    >>> round(coslog4((2**0.5 - 1) / 15), 6)
+    1.0
+    """
+    return (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + 15.0 * progress))) / 2.0
+
+
 SCHEDULES: dict[str, Schedule] = {
     "constant": constant, "linear": linear, "cosine": cosine, "one_cycle": one_cycle,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
+from fastnet.distributed import shards as sharding
 from fastnet.inference import Loss, backend_module
 from fastnet.optimizers import Adam, Optimizer
 from fastnet.output.reprs import short_repr
@@ -25,7 +26,7 @@ class TrainingSettings:
     ----------
     optimizer : SGD, Adam or AdamW, default Adam()
         Settings of the steps.
-    loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling, schedule
+    loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling, schedule, shards, ranks
         As `Trainer` takes them.
 
     Raises
@@ -56,6 +57,8 @@ class TrainingSettings:
     dropout: float | Sequence[float] = 0.0
     sampling: str = "shuffle"
     schedule: str | Schedule = "constant"
+    shards: int | None = None
+    ranks: str | None = None
 
     __repr__ = short_repr
 
@@ -63,6 +66,7 @@ class TrainingSettings:
         training_checks.instance("optimizer", self.optimizer, Optimizer, "SGD, Adam or AdamW settings")
         values = dict(vars(self))
         del values["optimizer"]
+        object.__setattr__(self, "shards", sharding.check(values.pop("shards"), values.pop("ranks")))
         checks.settings(**values)
         if isinstance(self.dropout, Sequence):
             object.__setattr__(self, "dropout", tuple(self.dropout))

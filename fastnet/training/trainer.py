@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fastnet.distributed.agreement import together
+from fastnet.distributed.connecting import connect
+from fastnet.distributed.failure import ending_all
+from fastnet.distributed.steps import evaluate
 from fastnet.inference import Evaluation, Inference, Loss, loss_name
 from fastnet.network import Network
 from fastnet.optimizers import Adam, Optimizer
@@ -64,8 +68,12 @@ class Trainer(Inference):
         Whether every sample comes once in an epoch, or each is drawn from all of them.
     schedule : str or callable, default "constant"
         A name of `fastnet.training.schedules.SCHEDULES`, "constant", "linear", "cosine" or "one_cycle"; or a function
-        that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate.
-        That holds for a step, or for about a 32nd of an epoch where that is more.
+        that gives, for progress from 0 in the first steps of a `fit` to 1 in the last, a factor on the learning rate,
+        which holds for a step, or for about a 32nd of an epoch where that is more.
+    shards : int, optional
+        Cut batches into so many shards, a power of two, whose gradients are added in a tree; 8 by default with ranks.
+    ranks : {"mpi"}, optional
+        Share the shards among the processes that `mpiexec` has started. Their number, a power of two, changes no bit.
 
     Attributes
     ----------
@@ -75,6 +83,8 @@ class Trainer(Inference):
         What training has come to: all that is needed to go on.
     network, loss, backend, n_threads
         As given.
+    rank : int
+        Number of this process.
     feature_names : tuple of str or None
         Names of the features of the first data frame that was trained on; columns of others are matched with them.
 
@@ -100,11 +110,12 @@ class Trainer(Inference):
         batch_size: int | None = 32, backend: str = "numba", n_threads: int | None = None, seed: int | None = None,
         clip_norm: float | None = None, clip_value: float | None = None, *, l2: float = 0.0,
         dropout: float | Sequence[float] = 0.0, sampling: str = "shuffle", schedule: str | Schedule = "constant",
+        shards: int | None = None, ranks: str | None = None,
     ) -> None:  # fmt: skip
         optimizer = Adam() if optimizer is None else optimizer
         settings = TrainingSettings(
             optimizer, loss, batch_size, backend, n_threads, seed, clip_norm, clip_value, l2, dropout, sampling,
-            schedule,
+            schedule, shards, ranks,
         )  # fmt: skip
         self._begin(network, settings)
 
@@ -129,8 +140,9 @@ class Trainer(Inference):
     ) -> None:
         super().__init__(network, settings.loss, settings.backend, settings.n_threads, feature_names)
         settings.dropout_rates(len(network.activations))  # rejects what is not one rate for each
-        self.settings = settings
+        self.settings, self.rank = settings, connect(settings.ranks, settings.shards or 1).rank
         self.state = TrainingState.begin(network.parameters, settings)
+        self.join: Any = None  # what makes this trainer's steps part of those of others
 
     def prepare(
         self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
@@ -161,7 +173,8 @@ class Trainer(Inference):
         >>> [len(trainer.fit(data, epochs=2).epochs) for _ in range(2)]
         [2, 2]
         """
-        return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
+        with together(connect(self.settings.ranks, self.settings.shards or 1)):
+            return samples.prepare(self.network, self.loss, X, y, validation, sample_weight, self.feature_names)
 
     def fit(
         self, X: npt.ArrayLike | PreparedData, y: npt.ArrayLike | None = None,
@@ -227,10 +240,10 @@ class Trainer(Inference):
         loop = self._loop(data, plan, told)
         if patience is not None and data.validation is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                checks.loss_for_patience(self._evaluate(data.validation.X, data.validation.y).loss)
+                checks.loss_for_patience(loop.validation_loss())
         history = History(compile_seconds=time.perf_counter() - start)
-        for epoch in loop:
-            history.epochs.append(epoch)
+        with ending_all():
+            history.epochs.extend(loop)
         return history
 
     def _take_names(self, names: tuple[str, ...] | None) -> None:
@@ -266,20 +279,22 @@ class Trainer(Inference):
 
     def _loop(self, data: PreparedData, plan: Plan, callbacks: Callbacks) -> TrainingLoop:
         """Return what trains on some data; kernels are loaded or compiled by running them on no samples."""
-        train, others, state, settings = data.samples, data.validation, self.state, self.settings
-        n = data.n_samples
-        order: SampleOrder = Sampler(state.generator, settings.sampling, n, plan.n_batch >= n, state.remaining)
+        train, others, state, how, n = data.samples, data.validation, self.state, self.settings, data.n_samples
+        order: SampleOrder = Sampler(state.generator, how.sampling, n, plan.n_batch >= n, state.remaining)
         if data.rows is not None:
             order = OfRows(order, data.rows)
 
         def validate() -> tuple[Evaluation, None]:
             assert others is not None
+            if how.shards is not None:
+                return evaluate(self._evaluate, *others[:2], self.loss, connect(how.ranks, how.shards)), None
             return self._evaluate(others.X, others.y), None
 
         loop = TrainingLoop(
-            Task(Layers.of(self.network), settings, state, train), plan, order, settings.rates(), callbacks,
+            Task(Layers.of(self.network), how, state, train, self.join), plan, order, how.rates(), callbacks,
             validate=None if others is None else validate,
         )  # fmt: skip
+        loop.compare_ranks(others)
         loop.compile()
         self._evaluate(train.X[:0], train.y[:0])
         return loop

@@ -22,7 +22,7 @@ def settings(
     dropout: Any, sampling: Any, schedule: Any,
 ) -> None:  # fmt: skip
     """Check everything about training that needs no data, but for its optimizer, which was checked when made."""
-    checks.loss_setting(loss)
+    checks.choice("loss", checks.loss_setting(loss)[0], checks.LOSSES)
     if batch_size is not None:
         checks.whole("batch_size", batch_size, 1)
     checks.choice("backend", backend, tuple(checks.BACKENDS))

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from fastnet.validation import operations as checks
 from fastnet.validation.activations import ACTIVATIONS
+from fastnet.validation.levels import quantile_levels
 from fastnet.validation.operations import FloatArray, IntArray
 
 LABELLED = ("cross_entropy", "softmax_squared_error")
 """Losses of class labels; the others have targets."""
 LOSSES = (*LABELLED, "binary_cross_entropy", "squared_error", "poisson", "huber", "absolute_error")
+QUANTILE = "quantile"  # a loss that is none without a setting, the levels of outputs
 LOSS_SETTINGS = {"cross_entropy": ("label_smoothing", 0.0), "huber": ("delta", 1.0)}
 HYPERPARAMETERS = {
     "sgd": ("lr",),
@@ -51,7 +53,7 @@ def vectors(writes: Sequence[str], **arrays: FloatArray) -> None:
             checks.writable(name, arrays[name])
 
 
-def instance(name: str, value: object, kind: type, expected: str) -> None:
+def instance(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
     """Check the type of an object."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
@@ -152,7 +154,7 @@ def optimizer_name(optimizer: Sequence[Any]) -> str:
     return str(name)
 
 
-def loss_setting(loss: str | Sequence[Any]) -> tuple[str, float]:
+def loss_setting(loss: str | Sequence[Any]) -> tuple[str, Any]:
     """Check a loss, a name or (name, setting); return both, 0.0 for a loss that has no setting."""
     if isinstance(loss, str):
         choice("loss", loss, LOSSES)
@@ -160,6 +162,8 @@ def loss_setting(loss: str | Sequence[Any]) -> tuple[str, float]:
     if not isinstance(loss, tuple):
         raise TypeError(f"loss must be a name or a tuple (name, setting), got {type(loss).__name__}")
     name, *values = loss or ("",)
+    if name == QUANTILE and len(values) == 1:
+        return QUANTILE, quantile_levels(values[0])
     choice("loss", name, LOSSES)
     if name not in LOSS_SETTINGS or len(values) != 1:
         wanted = f"({name!r}, {LOSS_SETTINGS[name][0]})" if name in LOSS_SETTINGS else f"{name!r} alone"
@@ -216,8 +220,7 @@ def _indices(name: str, x: Any) -> None:
 
 def biases(parameters: FloatArray, sizes: Sequence[int], bias: bool) -> None:
     """Check that a network without biases has none but zeros in their places."""
-    if not isinstance(bias, bool | np.bool):
-        raise TypeError(f"bias must be True or False, got {type(bias).__name__}")
+    instance("bias", bias, (bool, np.bool), "True or False")
     start = 0
     for n_in, n_out in pairwise(int(size) for size in sizes):
         start += n_in * n_out
@@ -230,7 +233,9 @@ def supervision(
     parameters: FloatArray, x: npt.NDArray[Any], y: npt.NDArray[Any], n_outputs: int, loss: str | Sequence[Any]
 ) -> None:
     """Check a loss, and what the network is to answer."""
-    name, _ = loss_setting(loss)
+    name, setting = loss_setting(loss)
+    if name == QUANTILE:
+        quantile_levels(setting, n_outputs)
     if name in LABELLED:
         checks.integers("y", y, x.shape[0], n_outputs, "n_classes")
     else:

@@ -5,7 +5,7 @@ import pytest
 
 import fastnet.reference
 from fastnet import SGD, MLPRegressor, Network, Trainer
-from fastnet.training.schedules import SCHEDULES, cosine, linear, one_cycle, progress_of
+from fastnet.training.schedules import SCHEDULES, cosine, coslog4, linear, one_cycle, progress_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -119,3 +119,12 @@ def test_epochs_beyond_the_run_keep_its_last_rate():
     assert [progress_of(done, 1, 3, ends_at_zero=False) for done in (0, 1, 2, 3, 10)] == [0.0, 0.5, 1.0, 1.0, 1.0]
     assert [progress_of(done, 1, 1, ends_at_zero=False) for done in (0, 1)] == [0.0, 1.0]
     assert [progress_of(done, 1, 4, ends_at_zero=True) for done in (0, 1, 3, 4, 10)] == [0.0, 0.25, 0.75, 1.0, 1.0]
+
+
+def test_coslog4_rises_four_times_to_one_in_steps_that_double():
+    values = np.array([coslog4(i / 15000) for i in range(15001)])
+    peaks = [(2 ** (k + 0.5) - 1) / 15 for k in range(4)]
+    assert [coslog4(peak) for peak in peaks] == pytest.approx([1.0] * 4)
+    assert [coslog4((2**k - 1) / 15) for k in range(5)] == pytest.approx([0.0] * 5, abs=1e-12)
+    rises = np.diff(values) > 0
+    assert np.count_nonzero(rises[1:] & ~rises[:-1]) + rises[0] == 4

@@ -15,7 +15,7 @@ import pytest
 from fastnet import reference
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-OPERATIONS = set(reference.__all__) - {"Totals", "dropout_key", "layer_slices"}
+OPERATIONS = set(reference.__all__) - {"Groups", "Totals", "dropout_key", "layer_slices"}
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ ROOMS = [
     {"recipes", "estimators"},
     {"fleets"},
     {"training", "predictor"},
-    {"models", "datasets"},
+    {"models", "datasets", "distributed"},
     {"inference", "tables"},
     {"network", "optimizers", "preprocessing"},
     {"kernels"},

@@ -20,17 +20,20 @@ Examples:
   fastnet bench --networks 784-128-10 --busy 2
   fastnet bench --suite company
   fastnet bench --suite targets
+  fastnet bench --suite fleets
+  fastnet bench --suite tabular --data tables
   fastnet bench --from r.json --markdown r.md --plot r.png
 """
 
-Suite = StrEnum("Suite", ["quick", "full", "company", "targets"])
+Suite = StrEnum("Suite", ["quick", "full", "company", "targets", "fleets", "tabular"])
 """What is measured."""
 
 SuiteOption = Annotated[
     Suite,
     typer.Option(
         help="quick: a first look within a minute; full: networks of all shapes; company: while other processes load "
-        "the processor; targets: measured performance beside its targets."
+        "the processor; targets: measured performance beside its targets; fleets: many networks at once; tabular: "
+        "errors and seconds on tables."
     ),
 ]
 Networks = Annotated[
@@ -52,7 +55,10 @@ Rounds = Annotated[int | None, optional("N", "Repetitions of each measurement.  
 BusyOption = Annotated[
     int, typer.Option("--busy", min=0, metavar="N", help="Run N busy processes beside the measurement.")
 ]
-DataOption = Annotated[Path | None, optional("DATA", "Also measure time to accuracy on this data, such as MNIST.")]
+DataOption = Annotated[
+    Path | None,
+    optional("DATA", "Also measure time to accuracy on this data, such as MNIST; for tabular, a folder of tables."),
+]
 From = Annotated[Path | None, optional("FILE", "Show saved results instead of measuring.", "--from")]
 Plot = Annotated[Path | None, optional("FILE", "Plot the results: .png, .svg or .pdf.")]
 
@@ -83,10 +89,12 @@ def bench(
     else:
         if suite is Suite.company and busy:
             raise ValueError("--busy: the suite company has numbers of processes of its own")
-        if suite in (Suite.company, Suite.targets) and plot is not None:
+        if suite is Suite.tabular and any(option is not None for option in (networks, batch_sizes, peers, rounds)):
+            raise ValueError("--suite tabular: has libraries, networks and rounds of its own; only --data can be given")
+        if suite in (Suite.company, Suite.targets, Suite.fleets, Suite.tabular) and plot is not None:
             raise ValueError(f"--plot: draws networks that were alone, and the suite {suite.value} has none")
-        if suite is Suite.targets and networks is not None:
-            raise ValueError("--networks: the suite targets has networks of its own")
+        if suite in (Suite.targets, Suite.fleets) and networks is not None:
+            raise ValueError(f"--networks: the suite {suite.value} has networks of its own")
         document, interrupted = _measure(suite, networks, batch_sizes, peers, threads, rounds, busy, data, json)
     if json is not None:
         results.save(document, json)
@@ -118,7 +126,7 @@ def _workloads(suite: Suite, networks: str | None, batch_sizes: str | None) -> l
     if networks is None:
         if batch_sizes is not None:
             raise ValueError("--batch-sizes: is of --networks, and none were given")
-        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY, Suite.targets: ()}[suite])
+        return list({Suite.quick: QUICK, Suite.full: FULL, Suite.company: IN_COMPANY}.get(suite, ()))
     batches = []
     for text in (batch_sizes or "128").split(","):
         if text.strip() != "full" and not (text.strip().isascii() and text.strip().isdigit() and int(text) > 0):
@@ -145,7 +153,8 @@ def _measure(
     from fastnet.output.targets import is_special
 
     keys, workloads = _keys(peers, suite), _workloads(suite, networks, batch_sizes)
-    splits = _splits(suite, data)
+    splits = [] if suite is Suite.tabular else _splits(suite, data)
+    tables = _tables(data) if suite is Suite.tabular else []
     with limited_threads(threads), steps(None, "measuring") as step, prompt_interrupt() as check, Busy(busy) as beside:
         interrupted = False
         settings = {"command": "bench", "suite": suite.value, "roofline": roofline(threads)._asdict()}
@@ -159,6 +168,7 @@ def _measure(
         session = Session(suite.value, workloads, keys, harness, networks is None, not busy, document, keep)
         try:
             session.measure(splits)
+            session.measure_tables(tables)
         except KeyboardInterrupt:
             if not any(document[section] for section in results.SECTIONS):
                 raise
@@ -167,6 +177,13 @@ def _measure(
     if interrupted:
         document["warnings"].append("interrupted: what is missing was not measured")
     return document, interrupted
+
+
+def _tables(data: Path | None) -> list[Any]:
+    """Return what the suite of tables learns from: those of a folder, or scikit-learn's own."""
+    from fastnet.measure.suites.tabular import tables
+
+    return list(tables.own() if data is None else tables.in_folder(data))
 
 
 def _splits(suite: Suite, data: Path | None) -> list[tuple[str, Any]]:

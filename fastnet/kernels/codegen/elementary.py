@@ -51,6 +51,7 @@ class Emitter:
         self.builder, self.kind, self.width = builder, kind, 8 * itemsize(kind)
         self.format = _FLOAT32 if self.width == 32 else _FLOAT64
         self.integer, self.int32 = self._like(ir.IntType(self.width)), self._like(I32)
+        self.mantissa = self._constant(self.integer, self.format.mantissa_bits)
 
     def _like(self, scalar: Any) -> Any:
         return ir.VectorType(scalar, self.kind.count) if isinstance(self.kind, ir.VectorType) else scalar
@@ -80,36 +81,39 @@ class Emitter:
         """Return x where that is NaN, else the result."""
         return self.builder.select(self.builder.fcmp_unordered("uno", x, x), x, result)
 
-    def reduce(self, x: Any) -> tuple[Any, Any]:
-        """Split x into n, a whole number as int32, and r = x - n ln 2."""
-        scaled = self.builder.fmul(x, self.real(1.0 / math.log(2.0)))
-        n = call_intrinsic(self.builder, "rint", scaled)
-        r = self.fma(n, self.real(-self.format.ln2_high), x)
-        r = self.fma(n, self.real(-self.format.ln2_low), r)
-        return self.builder.fptosi(n, self.int32), r
+    def reduce(self, x: Any, offset: int, factor: float = 1.0) -> tuple[Any, Any]:
+        """Split factor * x into n ln 2 + factor * r, n whole; return integers whose low bits are n + offset, and r.
 
-    def taylor(self, r: Any, first: int) -> Any:
-        """Sum r**(k - first) / k! over k from `first` to the degree, by Horner's rule."""
-        total = self.real(1.0 / math.factorial(self.format.degree))
-        for k in range(self.format.degree - 1, first - 1, -1):
-            total = self.fma(total, r, self.real(1.0 / math.factorial(k)))
+        The factor is a power of two, perhaps with a minus sign: it rounds nothing. Adding 1.5 * 2**mantissa_bits rounds
+        to a whole number and leaves it in the low bits of the sum.
+        """
+        magic = self.real(1.5 * 2.0**self.format.mantissa_bits + offset)
+        total = self.builder.fadd(self.builder.fmul(x, self.real(factor / math.log(2.0))), magic)
+        n = self.builder.fsub(total, magic)
+        r = self.fma(n, self.real(-self.format.ln2_high / factor), x)
+        r = self.fma(n, self.real(-self.format.ln2_low / factor), r)
+        return self.builder.bitcast(total, self.integer), r
+
+    def taylor(self, r: Any, first: int, factor: float = 1.0) -> Any:
+        """Sum factor**k * r**(k - first) / k! over k from `first` to the degree, by Horner's rule."""
+        terms = [factor**k / math.factorial(k) for k in range(self.format.degree + 1)]
+        total = self.real(terms.pop())
+        while len(terms) > first:
+            total = self.fma(total, r, self.real(terms.pop()))
         return total
 
-    def power_of_two(self, n: Any) -> Any:
-        """2**n for an int32 n within the exponents of normal numbers."""
-        exponent = self.builder.add(n, self._constant(self.int32, self.format.exponent_bias))
-        if self.width == 64:
-            exponent = self.builder.zext(exponent, self.integer)
-        bits = self.builder.shl(exponent, self._constant(self.integer, self.format.mantissa_bits))
-        return self.builder.bitcast(bits, self.kind)
+    def power_of_two(self, biased: Any) -> Any:
+        """2**n for integers whose low bits are n + exponent_bias, the exponent of a normal number."""
+        return self.builder.bitcast(self.builder.shl(biased, self.mantissa), self.kind)
 
     def exp(self, x: Any) -> Any:
         """exp(x) for any x: 0 and infinity beyond the format's range."""
-        n, r = self.reduce(self.at_most(self.at_least(x, self.format.lowest), self.format.highest))
-        # two factors: 2**n itself may not be a normal number
-        half = self.builder.ashr(n, self._constant(self.int32, 1))
+        within = self.at_most(self.at_least(x, self.format.lowest), self.format.highest)
+        # two factors, each with one bias: 2**n itself may not be a normal number
+        biased, r = self.reduce(within, 2 * self.format.exponent_bias)
+        half = self.builder.lshr(biased, self._constant(self.integer, 1))
         value = self.builder.fmul(self.taylor(r, 0), self.power_of_two(half))
-        value = self.builder.fmul(value, self.power_of_two(self.builder.sub(n, half)))
+        value = self.builder.fmul(value, self.power_of_two(self.builder.sub(biased, half)))
         return self.keep_nan(x, value)
 
     def size(self, x: Any) -> Any:
@@ -127,11 +131,11 @@ class Emitter:
         top = self.builder.select(positive, self.real(1.0), small)
         return self.builder.fdiv(top, self.builder.fadd(self.real(1.0), small)), small
 
-    def expm1_within(self, x: Any) -> Any:
-        """exp(x) - 1 for x in [-2 * saturated, 0]."""
-        n, r = self.reduce(x)
-        scale = self.power_of_two(n)
-        expm1_r = self.builder.fmul(r, self.taylor(r, 1))
+    def expm1_within(self, x: Any, factor: float = 1.0) -> Any:
+        """exp(factor * x) - 1 for factor * x in [-2 * saturated, 0], the factor a power of two with a sign."""
+        biased, r = self.reduce(x, self.format.exponent_bias, factor)
+        scale = self.power_of_two(biased)
+        expm1_r = self.builder.fmul(r, self.taylor(r, 1, factor))
         return self.fma(scale, expm1_r, self.builder.fsub(scale, self.real(1.0)))
 
     def expm1(self, x: Any) -> Any:
@@ -163,9 +167,8 @@ class Emitter:
         """n ln 2 + log(m) with x = 2**n m, m near 1, for finite normal numbers x; NaN for negative ones and NaN."""
         bits = np.float32 if self.width == 32 else np.float64
         low, one = (int(np.array(value, bits).view(f"u{bits().itemsize}")) for value in (math.sqrt(0.5), 1.0))
-        mantissa = self._constant(self.integer, self.format.mantissa_bits)
         moved = self.builder.add(self.builder.bitcast(x, self.integer), self._constant(self.integer, one - low))
-        n = self.builder.lshr(moved, mantissa)
+        n = self.builder.lshr(moved, self.mantissa)
         n = self.builder.trunc(n, self.int32) if self.width == 64 else n
         n = self.builder.sitofp(self.builder.sub(n, self._constant(self.int32, self.format.exponent_bias)), self.kind)
         rest = self.builder.and_(moved, self._constant(self.integer, 2**self.format.mantissa_bits - 1))
@@ -175,10 +178,10 @@ class Emitter:
         return self.builder.select(self.builder.fcmp_ordered(">=", x, self.real(0.0)), value, self.real(math.nan))
 
     def tanh(self, x: Any) -> Any:
-        """-q / (2 + q) with q = expm1(-2 |x|), and the sign of x."""
+        """|q / (2 + q)| with q = expm1(-2 |x|), and the sign of x."""
         size = self.at_most(call_intrinsic(self.builder, "fabs", x), self.format.saturated)
-        q = self.expm1_within(self.builder.fmul(size, self.real(-2.0)))
-        value = self.builder.fdiv(self.builder.fsub(self.real(-0.0), q), self.builder.fadd(self.real(2.0), q))
+        q = self.expm1_within(size, -2.0)
+        value = self.builder.fdiv(q, self.builder.fadd(self.real(2.0), q))
         return self.keep_nan(x, call_intrinsic(self.builder, "copysign", value, x))
 
     def sqrt(self, x: Any) -> Any:

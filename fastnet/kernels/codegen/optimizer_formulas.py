@@ -46,10 +46,19 @@ def _power(base: float, exponent: int) -> float:
     return result
 
 
+PENALISED, GROUPED = 1, 2
+"""Options of an update, bits that are known while compiling: there is a penalty on weights; the biases of a layer have
+coefficients of their own, which lie behind those of its weights."""
+
+
 @inlined
-def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> None:
-    """Work out in float64 what is constant in step t, from settings as `train_epoch` takes them."""
-    lr = settings[0]
+def fill_coefficients(
+    code: int, settings: Any, lr: float, epsilon: float, corrected: bool, t: int, coefficients: Any
+) -> None:
+    """Work out in float64 what is constant in step t, from settings as `train_epoch` takes them, and a learning rate.
+
+    Adam's eps is multiplied by `epsilon`, and if it is to be added to the corrected root, by that of the correction.
+    """
     coefficients[0] = lr
     if code == MOMENTUM:
         nesterov = settings[2] != 0.0
@@ -61,7 +70,8 @@ def fill_coefficients(code: int, settings: Any, t: int, coefficients: Any) -> No
         coefficients[0] = lr * sqrt(1.0 - _power(beta2, t)) / (1.0 - _power(beta1, t))
         coefficients[1], coefficients[2] = beta1, 1.0 - beta1
         coefficients[3], coefficients[4] = beta2, 1.0 - beta2
-        coefficients[5] = max(settings[3], TINY_FLOAT if coefficients.itemsize == 4 else TINY_DOUBLE)
+        eps = settings[3] * (epsilon * sqrt(1.0 - _power(beta2, t)) if corrected else epsilon)
+        coefficients[5] = max(eps, TINY_FLOAT if coefficients.itemsize == 4 else TINY_DOUBLE)
         coefficients[6] = lr * settings[4]  # of AdamW's weight decay
 
 

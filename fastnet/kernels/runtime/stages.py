@@ -30,7 +30,7 @@ from numba.core.typing import templates
 
 from fastnet.compiler.kernel_cache import KernelCache
 from fastnet.compiler.policy import emitted, kernel
-from fastnet.kernels.codegen.ir import I8, I32, I64, PTR
+from fastnet.kernels.codegen.ir import I8, I32, I64, PTR, whole
 
 STATE_BYTES = 8192
 """Room for a state: some sixty arrays and as many numbers."""
@@ -114,6 +114,17 @@ def call(_typing: Any, address: Any, state: Any, numbers: Any) -> Any:
 
     i64: Any = types.int64
     return i64(i64, state, types.UniTuple(i64, len(numbers))), codegen
+
+
+@emitted
+def reference_at(_typing: Any, like: Any, addresses: Any, i: Any) -> Any:
+    """Refer to the i-th of the states whose addresses lie one after the other; it has the type of a state at hand."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        place = builder.add(args[1], builder.mul(args[2], whole(8)))
+        return builder.inttoptr(builder.load(builder.inttoptr(place, I64.as_pointer()), typ=I64), I8.as_pointer())
+
+    return like(like, types.int64, types.int64), codegen
 
 
 class NotCompiledError(Exception):

@@ -20,7 +20,7 @@ import numpy as np
 from fastnet.compiler.policy import inlined, stage
 from fastnet.kernels.codegen.barrier import synchronise
 from fastnet.kernels.codegen.denormals import flush, restore
-from fastnet.kernels.codegen.optimizer_formulas import PENALTY, fill_coefficients
+from fastnet.kernels.codegen.optimizer_formulas import N_COEFFICIENTS, PENALTY, fill_coefficients
 from fastnet.kernels.codegen.speed import clock
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.runtime.elastic import IN_TURN
@@ -156,8 +156,14 @@ def _begin_batch(s: Any, thread: int, block: Block) -> None:
         for i in range(batch, batch + block.n_batch):
             divisor += samples.weights[samples.order[i]]
     s.memory.divisors[thread, 0] = divisor
-    fill_coefficients(s.run.optimizer, s.run.settings, block.step, coefficients)
-    coefficients[PENALTY] = s.run.l2 / divisor
+    lr, penalty, groups = s.run.rates_of_steps[block.step - s.memory.progress[0] - 1], s.run.l2 / divisor, s.run.groups
+    if len(groups) == 0:
+        fill_coefficients(s.run.optimizer, s.run.settings, lr, 1.0, False, block.step, coefficients)
+        coefficients[PENALTY] = penalty
+    for i in range(len(groups)):
+        own, rate, epsilon = coefficients[i * N_COEFFICIENTS :], groups[i, 0], groups[i, 1]
+        fill_coefficients(s.run.optimizer, s.run.settings, lr * rate, epsilon, s.run.corrected, block.step, own)
+        own[PENALTY] = penalty
 
 
 @inlined
@@ -217,6 +223,9 @@ def take_block(s: Any, thread: int, n_threads: int, block: Block, joined: bool) 
     is_last = block.first_row + block.n_rows == block.n_batch
     stores = not fused or not is_last or stages.update == 0
     _update(s, thread, n_threads, block.start + block.n_rows, block.n_rows, block.first_row > 0, stores)
+    if stages.scaled != 0 and is_last:
+        barrier(s, n_threads)
+        call(stages.scaled, s, (thread, n_threads, FIRST + 1))
     if thread == 0:
         _count(s, block)
     tick(s, thread, UPDATE)

@@ -97,22 +97,31 @@ def multiply(s: Any, layer: int, first: int, last: int, first_panel: int, last_p
     if back == 0:
         weights = Panels(s.weights.packed, layout.packed[layer], layout.depth[layer] * width)
         a, depth, c, n_columns = inputs, n_in + 1, outputs, n_out
-        code = RELU if _follows(s, layer, s.stages.activation) else NOTHING
+        code = RELU if follows(s, layer, s.stages.activation) else NOTHING
     else:
         weights = Panels(s.weights.transposed, layout.transposed[layer], layout.t_depth[layer] * width)
         a, depth, c, n_columns = Panels(gradients, v1, stride), n_out, Panels(gradients, v0, stride), n_in
-        code = RELU_BACKWARD if _follows(s, layer - 1, s.stages.activation_backward) else NOTHING
+        code = RELU_BACKWARD if follows(s, layer - 1, s.stages.activation_backward) else NOTHING
     epilogue = PanelEpilogue(code, inputs, False)
+    multiply_rows(s, a, weights, depth, c, n_columns, first, last, first_panel, last_panel, epilogue)
+    return 0
+
+
+@inlined
+def multiply_rows(
+    s: Any, a: Panels, weights: Panels, depth: int, c: Panels, n_columns: int, first: int, last: int,
+    first_panel: int, last_panel: int, epilogue: PanelEpilogue,
+) -> None:  # fmt: skip
+    """Multiply some rows with some micro-panels of weights, by the tiles that suit the rows of a block."""
     if s.run.block <= FEW_ROWS:
         n_rows = min(last, s.run.block) - first
         multiply_few(a, weights, depth, c, n_rows, first_panel, last_panel, epilogue)
     else:
         multiply_panels(a, weights, depth, c, (last - first, n_columns), first_panel, last_panel, epilogue)
-    return 0
 
 
 @inlined
-def _follows(s: Any, layer: int, stages: Any) -> bool:
+def follows(s: Any, layer: int, stages: Any) -> bool:
     """Tell whether ReLU, or its gradient, is the product's own work: no stage does it."""
     return s.layout.activation[layer] == RELU_CODE and stages[layer] == 0  # type: ignore[no-any-return]
 

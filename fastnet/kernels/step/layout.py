@@ -93,6 +93,22 @@ def make_layout(
     return Layout._make([*layers, np.array(boundaries, np.int64)]), Sizes(packed, transposed, values)
 
 
+def output_parallel_layers(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> Any:
+    """Choose how threads partition each layer: output-parallel where that moves less between their caches.
+
+    Batch-parallel, a thread reads the weights that others have updated; output-parallel, the inputs that others have
+    computed.
+    """
+    width = panel_width(itemsize)
+
+    def choose(n_out: int) -> bool:
+        panels = -(-n_out // width)
+        even = panels % team == 0 or panels >= 4 * team
+        return team > 1 and even and n_out > n_rows
+
+    return np.array([choose(int(n_out)) for n_out in sizes[1:]], np.int64)
+
+
 @inlined
 def pack_panels(layout: Layout, layer: int, thread: int, n_threads: int, flat: Any, packed: Any) -> None:
     """Copy a thread's partition of a layer's weights from a flat vector to their micro-panels."""

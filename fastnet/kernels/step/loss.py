@@ -15,6 +15,7 @@ from fastnet.kernels.losses import (
     CROSS_ENTROPY,
     HUBER,
     POISSON,
+    QUANTILE,
     SOFTMAX_SQUARED_ERROR,
 )
 from fastnet.kernels.step.row_lanes import Expected, cross_entropy_rows
@@ -60,6 +61,8 @@ def make_loss(code: int) -> Any:
                 loss = _poisson(samples.targets[sample], logits, dlogits, columns)
             elif code == HUBER:
                 loss = _huber(samples.targets[sample], setting, logits, dlogits, columns)
+            elif code == QUANTILE:
+                loss = losses.quantile_row(logits, samples.targets[sample], s.run.levels, dlogits, columns)
             elif code == ABSOLUTE_ERROR:
                 loss = _absolute_error(samples.targets[sample], logits, dlogits, columns)
             else:

@@ -66,6 +66,7 @@ class Stages(NamedTuple):
     penalty: Any
     squares: Any
     clipped: Any
+    scaled: Any  # the update of a scaled first layer
 
 
 class Run(NamedTuple):
@@ -74,6 +75,7 @@ class Run(NamedTuple):
     optimizer: int
     settings: Any
     loss_setting: float  # of the loss: label smoothing, or where Huber's loss turns linear
+    levels: Any  # of the quantiles that outputs are; empty for other losses
     batch_size: int  # in inference, the pieces that the weights are packed in
     capacity: int  # rows reserved in a micro-panel
     block: int  # rows of a block
@@ -83,6 +85,9 @@ class Run(NamedTuple):
     l2: float
     rates: Any  # of dropout, for each layer
     seed: int
+    groups: Any  # (n_groups, 2): factors on the rate and Adam's eps of each group of parameters; empty without groups
+    corrected: bool  # whether Adam's eps is added to the corrected root
+    rates_of_steps: Any  # the learning rate of each step of a call
     bias_value: float  # what the bias column holds: 1, or 0 in training without biases, whose gradients are then 0
 
 

@@ -17,7 +17,7 @@ from fastnet.kernels.codegen.barrier import add, load, store, synchronise
 from fastnet.kernels.codegen.speed import clock
 from fastnet.kernels.runtime import elastic, pace
 from fastnet.kernels.runtime.elastic import AT_JOIN, CALL, INDEX, MEMBERS, PLANS, SIZE, TURN
-from fastnet.kernels.runtime.stages import call
+from fastnet.kernels.runtime.stages import call, reference_at
 from fastnet.kernels.step.block import LAST, WAIT_WEIGHTS, Block, barrier, blocks_of, take_block, tick
 from fastnet.kernels.tile.packing import FIRST
 from fastnet.machine.threads import LINE
@@ -71,13 +71,15 @@ def _move_weights(s: Any, thread: int, n_threads: int, turn: int) -> None:
     barrier(s, n_threads)
     if turn == PACK:
         call(s.stages.transpose, s, (thread, n_threads))
+        if s.stages.scaled != 0:
+            call(s.stages.scaled, s, (thread, n_threads, FIRST))
 
 
 @stage
-def take_turns(s: Any, thread: int, n_threads: int, turn: int) -> int:
-    """Take part in a team of so many threads from a turn on, to the end or until it has no place for this thread."""
+def take_turns(s: Any, thread: int, n_threads: int, turn: int, until: int) -> int:
+    """Take part in a team of so many threads from a turn on, until another, or while it has a place for this one."""
     control, last, first = s.memory.control, _last_turn(s), turn
-    while turn <= last and thread < n_threads:
+    while turn <= min(last, until) and thread < n_threads:
         if thread == 0:
             _plan(s, n_threads, turn, last)
         synchronises = True
@@ -105,7 +107,7 @@ def train(s: Any) -> int:
     add(control, CALL, 1)
     if chooses:
         elastic.begin_call(control, s.memory.pace, s.memory.in_use, s.memory.ticks.shape[0])
-    call(s.stages.turns, s, (FIRST, FIRST + 1, ASSEMBLE))
+    call(s.stages.turns, s, (FIRST, FIRST + 1, ASSEMBLE, _last_turn(s)))
     elastic.withdraw(control)
     if chooses:
         pace.end_call(s.memory.pace)
@@ -121,5 +123,18 @@ def help_out(s: Any, member: int) -> int:
         turn, index, size = load(control, own + TURN), control[own + INDEX], control[own + SIZE]
         control[own + TURN] = 0
         synchronise(control, AT_JOIN, size)
-        call(s.stages.turns, s, (index, size, turn))
+        call(s.stages.turns, s, (index, size, turn, _last_turn(s)))
+    return 0
+
+
+@stage
+def train_together(s: Any, members: int, count: int) -> int:
+    """Train several networks in one thread, turn by turn: each block of rows is in the caches for all but the first.
+
+    `members` is where the addresses of their states lie; all of them have as many turns as this one's.
+    """
+    for turn in range(ASSEMBLE, _last_turn(s) + 1):
+        for i in range(count):
+            member = reference_at(s, members, i)
+            call(member.stages.turns, member, (FIRST, FIRST + 1, turn, turn))
     return 0

@@ -9,7 +9,7 @@ import functools
 from typing import Any, NamedTuple
 
 from fastnet.compiler.policy import inlined, stage
-from fastnet.kernels.codegen.optimizer_formulas import NONE
+from fastnet.kernels.codegen.optimizer_formulas import GROUPED, N_COEFFICIENTS, NONE
 from fastnet.kernels.codegen.optimizer_vectors import Update
 from fastnet.kernels.runtime.claims import partition
 from fastnet.kernels.step.layout import Layout, transpose_weights
@@ -58,7 +58,7 @@ def rows_of(n_rows: int, thread: int, n_threads: int) -> tuple[int, int, int]:
 
 
 @inlined
-def _lines_per_tile(s: Any, prefetched: Prefetched, n_threads: int) -> int:
+def lines_per_tile(s: Any, prefetched: Prefetched, n_threads: int) -> int:
     """Spread the rows to prefetch over a thread's tiles of the first layer."""
     tiles = s.layout.depth[0] // TILE_ROWS * panels_of(s.layout.n_out[0], s.memory.values.itemsize) // n_threads
     lines = (s.layout.n_in[0] * s.samples.itemsize + CACHE_LINE - 1) // CACHE_LINE
@@ -145,10 +145,10 @@ def _refresh_transposed(layout: Layout, layer: int, tile: Tile, weights: Any) ->
 
 
 @functools.cache
-def make_update(code: int, penalised: int) -> Any:
+def make_update(code: int, options: int) -> Any:
     """Return the stage that makes gradients and updates with an optimizer, or stores them if its code is NONE.
 
-    `penalised` tells whether weights have a penalty, whose gradient is added on the way.
+    The options are those of `fastnet.kernels.codegen.optimizer_formulas`; a penalty's gradient is added on the way.
     """
 
     @stage
@@ -158,13 +158,13 @@ def make_update(code: int, penalised: int) -> Any:
         prefetched = Prefetched(FIRST, FIRST, FIRST)
         if first_layer == 0:
             prefetched = rows_to_prefetch(s, following, thread, n_threads)
-        at_once = _lines_per_tile(s, prefetched, n_threads)
+        at_once = lines_per_tile(s, prefetched, n_threads)
         for layer in range(first_layer, s.layout.n_in.size):
             if code != NONE and n_rows == 1 and accumulate == 0:
-                _update_rows(code, penalised, s, layer, thread, n_threads)
+                _update_rows(code, options, s, layer, thread, n_threads)
                 continue
-            prefetched = _update_layer(
-                code, penalised, s, layer, thread, n_threads, n_rows, accumulate != 0, at_once, prefetched
+            prefetched = update_layer(
+                code, options, s, layer, thread, n_threads, n_rows, accumulate != 0, at_once, prefetched
             )
         return 0
 
@@ -172,13 +172,19 @@ def make_update(code: int, penalised: int) -> Any:
 
 
 @inlined
-def _update_layer(
-    code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int, n_rows: int, accumulate: bool,
+def coefficients_at(options: int, layer: int) -> int:
+    """Return where the coefficients of a layer's weights lie; where there are groups, those of its biases follow."""
+    return 2 * N_COEFFICIENTS * layer if options & GROUPED != 0 else 0
+
+
+@inlined
+def update_layer(
+    code: int, options: int, s: Any, layer: int, thread: int, n_threads: int, n_rows: int, accumulate: bool,
     at_once: int, prefetched: Prefetched,
 ) -> Prefetched:  # fmt: skip
     """Gradient and update of a thread's tiles of a layer's weights, and W transposed after each."""
     layout, weights, values, gradients = s.layout, s.weights, s.memory.values, s.memory.gradients
-    capacity, coefficients = s.run.capacity, s.memory.coefficients[thread]
+    capacity, coefficients = s.run.capacity, s.memory.coefficients[thread, coefficients_at(options, layer) :]
     width, n_in = TILE_VECTORS * VECTOR_BYTES // values.itemsize, layout.n_in[layer]
     v0, v1 = layout.values[layer] * capacity, layout.values[layer + 1] * capacity
     own = own_partition(layout, layer, s.run.output_parallel[layer] != 0, thread, n_threads, values.itemsize)
@@ -191,7 +197,7 @@ def _update_layer(
             update = Update(coefficients, weights.packed, weights.m, weights.v, tile.start)
             gradient = Panels(weights.gradient, tile.start, width)
             _make_tile(
-                tile, a, Panels(gradients, b0, width), n_rows, gradient, accumulate, code, penalised, update, n_in - row
+                tile, a, Panels(gradients, b0, width), n_rows, gradient, accumulate, code, options, update, n_in - row
             )
             if code != NONE:
                 _refresh_transposed(layout, layer, tile, weights)
@@ -200,34 +206,35 @@ def _update_layer(
 
 
 @inlined
-def _update_rows(code: int, penalised: int, s: Any, layer: int, thread: int, n_threads: int) -> None:
+def _update_rows(code: int, options: int, s: Any, layer: int, thread: int, n_threads: int) -> None:
     """Update a thread's weights of a layer after a single sample, and W transposed with them."""
     layout, weights, values, n_in = s.layout, s.weights, s.memory.values, s.layout.n_in[layer]
     width = TILE_VECTORS * VECTOR_BYTES // values.itemsize
     v0, v1 = layout.values[layer] * s.run.capacity, layout.values[layer + 1] * s.run.capacity
     own = own_partition(layout, layer, s.run.output_parallel[layer] != 0, thread, n_threads, values.itemsize)
+    coefficients = s.memory.coefficients[thread, coefficients_at(options, layer) :]
     for panel in range(own.first_panel, own.last_panel):
         start = layout.packed[layer] + panel * layout.depth[layer] * width
         for row in range(own.first, min(own.last, n_in + 1), width):
             a = Panels(values, v0 + row * s.run.capacity, width)
             b = Panels(s.memory.gradients, v1 + panel * s.run.capacity * width, width)
-            update = Update(s.memory.coefficients[thread], weights.packed, weights.m, weights.v, start + row * width)
+            update = Update(coefficients, weights.packed, weights.m, weights.v, start + row * width)
             rows = min(width, n_in + 1 - row)
-            weight_rows(a, b, rows, code, penalised, update, n_in - row)
+            weight_rows(a, b, rows, code, options, update, n_in - row)
             _refresh_transposed(layout, layer, Tile(panel, row, update.start, rows, True, False), weights)
 
 
 @inlined
 def _make_tile(
-    tile: Tile, a: Any, b: Any, n_rows: int, gradient: Any, accumulate: bool, code: int, penalised: int,
-    update: Update, n_penalised: int,
+    tile: Tile, a: Any, b: Any, n_rows: int, gradient: Any, accumulate: bool, code: int, options: int,
+    update: Update, n_weights: int,
 ) -> None:  # fmt: skip
     """Choose the code of a tile by its size."""
     if tile.is_half:
-        weight_tile_half(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+        weight_tile_half(a, b, n_rows, gradient, accumulate, code, options, update, n_weights)
     elif not tile.is_wide:
-        weight_tile_tall(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+        weight_tile_tall(a, b, n_rows, gradient, accumulate, code, options, update, n_weights)
     elif tile.rows == TILE_ROWS:
-        weight_tile_wide(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+        weight_tile_wide(a, b, n_rows, gradient, accumulate, code, options, update, n_weights)
     elif WIDE_ROWS != TILE_ROWS:
-        weight_tile_widest(a, b, n_rows, gradient, accumulate, code, penalised, update, n_penalised)
+        weight_tile_widest(a, b, n_rows, gradient, accumulate, code, options, update, n_weights)

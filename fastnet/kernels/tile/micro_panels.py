@@ -156,12 +156,12 @@ def _make_thin_tile(panels: int) -> Any:
 def _make_weight_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) -> Any:
     @emitted
     def weight_tile(
-        _typing: Any, a: Any, b: Any, n_rows: Any, gradient: Any, accumulate: Any, code: Any, penalised: Any,
-        update: Any, n_penalised: Any,
+        _typing: Any, a: Any, b: Any, n_rows: Any, gradient: Any, accumulate: Any, code: Any, options: Any,
+        update: Any, n_weights: Any,
     ) -> Any:  # fmt: skip
         """Update a tile of weights with its gradient, columns of A times a micro-panel of B, or store that.
 
-        It is stored if `code` is NONE, and goes on from what is stored. Its first `n_penalised` rows have a penalty.
+        It is stored if `code` is NONE, and goes on from what is stored. After its first `n_weights` rows biases follow.
         """
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -176,7 +176,7 @@ def _make_weight_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) ->
                 tile.store_all(sums, own.rows_at(stored))
                 return context.get_dummy_value()
             coefficients, state = fields(vec, context, signature.args[7], args[7])
-            update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+            update_vector = VectorUpdate(vec, code.literal_value, options.literal_value, coefficients)
             rows_of_state = [tile.row_pointers(own.rows_at(pointer)) for pointer in state]
             for i, value in enumerate(sums):
                 row, offset = i // vectors, i % vectors * vec.lanes
@@ -185,15 +185,13 @@ def _make_weight_tile(rows_of: Rows, vectors: int, bits: int = vector_bits()) ->
             return context.get_dummy_value()
 
         i64 = types.int64
-        return types.void(a, b, i64, gradient, types.boolean, code, penalised, update, i64), codegen
+        return types.void(a, b, i64, gradient, types.boolean, code, options, update, i64), codegen
 
     return weight_tile
 
 
 @emitted
-def weight_rows(
-    _typing: Any, a: Any, b: Any, count: Any, code: Any, penalised: Any, update: Any, n_penalised: Any
-) -> Any:
+def weight_rows(_typing: Any, a: Any, b: Any, count: Any, code: Any, options: Any, update: Any, n_weights: Any) -> Any:
     """Update `count` rows of a micro-panel of weights after a single sample: its inputs, one after the other, times b.
 
     Tiles would have a reduction of one step each, and more to do around it than in it.
@@ -203,23 +201,23 @@ def weight_rows(
         own = _PanelTile(context, builder, signature, args, (lambda _: 1, TILE_VECTORS, vector_bits()))
         vec, (first, _), (upstream, _) = own.vec, own.argument(0), own.argument(1)
         coefficients, state = fields(vec, context, signature.args[5], args[5])
-        update_vector = VectorUpdate(vec, code.literal_value, bool(penalised.literal_value), coefficients)
+        update_vector = VectorUpdate(vec, code.literal_value, options.literal_value, coefficients)
         offsets = [v * vec.lanes for v in range(TILE_VECTORS)]
         d = [vec.load(vec.at(upstream, offset)) for offset in offsets]
 
         def body(now: list[Any]) -> list[Any]:
             row, at, *pointers = now
-            x, has_penalty = vec.broadcast(at), builder.icmp_signed("<", row, args[6])
+            x, is_weight = vec.broadcast(at), builder.icmp_signed("<", row, args[6])
             for offset, slope in zip(offsets, d, strict=True):
                 gradient = call_intrinsic(builder, "fma", x, slope, vec.constant(0.0))
-                update_vector([vec.at(pointer, offset) for pointer in pointers], gradient, has_penalty)
+                update_vector([vec.at(pointer, offset) for pointer in pointers], gradient, is_weight)
             following = [vec.at(pointer, own.width) for pointer in pointers]
             return [builder.add(row, whole(1)), vec.at(at, 1), *following]
 
         loop(builder, args[2], [whole(0), first, *state], body)
         return context.get_dummy_value()
 
-    return types.void(a, b, types.int64, code, penalised, update, types.int64), codegen
+    return types.void(a, b, types.int64, code, options, update, types.int64), codegen
 
 
 def _wide_rows(_itemsize: int) -> int:

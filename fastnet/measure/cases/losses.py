@@ -52,14 +52,16 @@ def _outputs(name: str, first: str, shape: Sequence[int], dtype: Any, rng: np.ra
         values, targets = values / 2, rng.poisson(2, shape).astype(dtype)
     if first == "probs":
         values = reference.sigmoid_forward(values)
-    settings = {"delta": 0.7} if name.startswith("huber") else {}
+    settings: Arguments = {"delta": 0.7} if name.startswith("huber") else {}
+    if name.startswith("quantile"):
+        settings = {"levels": tuple(np.linspace(0.05, 0.9, shape[1]).tolist())}
     return {first: values, "targets": targets, **settings}
 
 
 def _outputs_bounds(name: str, first: str, given: Arguments, expected: list[Any]) -> list[Bound]:
     values, targets = positive(given[first], given["targets"])
     n, terms = max(len(values), 1), max(values.size, 1)
-    if name in ("absolute_error_backward", "huber_backward"):
+    if name in ("absolute_error_backward", "huber_backward", "quantile_backward"):
         return [EXACT]
     if name.startswith("poisson"):
         exps = np.exp(given[first].astype(np.float64))
@@ -80,6 +82,8 @@ OUTPUTS_LOSSES = (
     ("squared_error_backward", "predictions", ("predictions", "targets")),
     ("absolute_error_forward", "predictions", ()),
     ("absolute_error_backward", "predictions", ("predictions", "targets")),
+    ("quantile_forward", "predictions", ()),
+    ("quantile_backward", "predictions", ("predictions", "targets")),
     ("huber_forward", "predictions", ()),
     ("huber_backward", "predictions", ("predictions", "targets")),
     ("poisson_forward", "logits", ()),

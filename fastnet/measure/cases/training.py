@@ -21,7 +21,7 @@ class Training:
     n: int
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
-    loss: str | tuple[str, float]
+    loss: Any
     optimizer: str
     batch_size: int
     x_dtype: Any = None  # uint8, or None for the parameters'
@@ -33,6 +33,8 @@ class Training:
     dropout: tuple[float, ...] | None = None
     bias: bool = True
     filled: float = 1.0  # fraction of the inputs that are not made zero
+    grouped: bool = False  # whether each layer's weights and biases have settings of their own
+    scaled: bool = False  # whether inputs have trainable factors too
 
     def __str__(self) -> str:
         net = "-".join(map(str, self.sizes))
@@ -46,6 +48,7 @@ class Training:
             options.append(f"dropout {' '.join(map(str, self.dropout))}")
         options += [] if self.bias else ["no bias"]
         options += [f"{self.filled} filled"] * (self.filled < 1)
+        options += ["grouped"] * self.grouped + ["scaled"] * self.scaled
         return "-".join((*parts, kind, *options))
 
     def answers(self, dtype: Any, rng: np.random.Generator) -> Any:
@@ -69,6 +72,8 @@ class Training:
         if not self.bias:
             for _, b in reference.layer_slices(self.sizes):
                 parameters[b] = 0
+        if self.scaled:
+            parameters = np.concatenate([parameters, normal(rng, dtype, self.sizes[0])])
         name = "momentum" if self.optimizer == "nesterov" else self.optimizer
         state = tuple(np.zeros_like(parameters) for _ in STATE_NAMES[self.optimizer])
         arguments = {
@@ -78,10 +83,18 @@ class Training:
             "step": self.step, "scale": scale, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
             "l2": self.l2, "dropout": self.dropout, "seed": (1 << 40) + 7, "bias": self.bias,
         }  # fmt: skip
+        if self.grouped:
+            arguments["groups"] = self.groups(rng)
         if self.weighted:
             arguments["sample_weight"] = rng.uniform(0.25, 3.0, self.n)
             arguments["sample_weight"][::5] = 0.0
         return arguments
+
+    def groups(self, rng: np.random.Generator) -> reference.Groups:
+        """Draw settings of groups of parameters."""
+        shape = len(self.sizes) - 1, 2
+        rates, epsilons = rng.uniform(0.1, 1.0, shape), rng.uniform(1.0, 9.0, shape)
+        return reference.Groups(rates, epsilons, (0.5, 2.0) if self.scaled else None, corrected=True)
 
     def make_gradient(self, dtype: Any, rng: np.random.Generator) -> Arguments:
         """Make the arguments of `loss_gradient`."""

@@ -35,6 +35,8 @@ TRAININGS = [
     Training(17, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adam", 5, dropout=(0.1, 0.6)),
     Training(40, (6, 99, 30), ("relu",), "softmax_squared_error", "adam", 9, weighted=True, clip_norm=0.1, bias=False),
     Training(41, (64, 150, 5, 2), ("elu", "relu"), "cross_entropy", "nesterov", 16, dropout=(0.3, 0.0), filled=0.3),
+    Training(17, (5, 33, 17, 4), ("selu", "mish"), ("cross_entropy", 0.1), "adam", 5, grouped=True, scaled=True),
+    Training(9, (5, 7, 3), ("relu",), ("quantile", (0.1, 0.5, 0.9)), "sgd", 1, grouped=True),
 ]  # fmt: skip
 MORE_TRAININGS = [
     Training(33, (300, 7, 3), ("relu",), "cross_entropy", "momentum", 8),  # few outputs of many inputs, gathered
@@ -57,6 +59,12 @@ MORE_TRAININGS = [
     Training(33, (300, 7, 3), ("softplus",), "poisson", "sgd", 8, weighted=True),  # few outputs of many inputs
     Training(33, (300, 7, 3), ("sigmoid",), "softmax_squared_error", "sgd", 8, bias=False),
     Training(600, (13, 18, 4), ("sigmoid",), "softmax_squared_error", "adamw", 600, bias=False),  # in blocks
+    # groups of parameters, factors of inputs
+    Training(600, (33, 16, 4), ("relu",), "cross_entropy", "adamw", 600, grouped=True, scaled=True),  # in blocks
+    Training(40, (6, 130, 3), ("relu",), "squared_error", "nesterov", 16, np.uint8, l2=0.1, grouped=True, scaled=True),
+    Training(
+        17, (5, 33, 4), ("tanh",), "cross_entropy", "sgd", 4, weighted=True, bias=False, grouped=True, scaled=True
+    ),
     # inputs that are mostly zeros
     Training(60, (70, 33, 3), ("tanh",), "cross_entropy", "adam", 16, filled=0.2),
     Training(300, (130, 18, 4), ("relu",), "squared_error", "sgd", 290, np.uint8, weighted=True, l2=0.1, filled=0.1),
@@ -68,6 +76,9 @@ MORE_REALISTIC_TRAININGS = [
     Training(256, (784, 128, 10), ("relu",), "cross_entropy", "sgd", 64, filled=0.19),
     Training(
         256, (784, 128, 10), ("gelu",), ("cross_entropy", 0.1), "adamw", 64, weighted=True, l2=0.01, dropout=(0.2,)
+    ),
+    Training(
+        512, (50, 256, 256, 256, 10), ("selu",) * 3, ("cross_entropy", 0.1), "adam", 256, grouped=True, scaled=True
     ),
 ]
 GRADIENTS = [

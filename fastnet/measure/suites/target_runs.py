@@ -15,7 +15,7 @@ from fastnet.measure.roofline import fma_peak
 from fastnet.measure.suites import operations
 from fastnet.measure.suites.company import LEARNING_RATE
 from fastnet.measure.suites.estimators import BATCH, Fit
-from fastnet.measure.suites.fit_data import N_CLASSES
+from fastnet.measure.suites.fit_data import N_CLASSES, noise
 from fastnet.measure.timing import in_loops, settle
 from fastnet.measure.workloads import Workload
 from fastnet.network import Network
@@ -96,6 +96,42 @@ def fit_of_peak(fit: Fit) -> Runs:
             return time.perf_counter() - start
 
     fitted(BATCH)  # compiles
+    return _of_peak(fitted, workload.flop, None)
+
+
+class TableFit(NamedTuple):
+    """A fit of the default classifier of tables: rows to train on, columns of numbers, and epochs."""
+
+    rows: int
+    columns: int
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.rows:,} rows of {self.columns:,} numbers, {self.epochs} epochs"
+
+
+def table_fit_of_peak(fit: TableFit) -> Runs:
+    """Prepare fits of the default classifier of tables, without held-out rows, with all threads.
+
+    Reading and encoding the table are part of them.
+    """
+    from fastnet import TabularMLPClassifier
+
+    model = TabularMLPClassifier(n_epochs=fit.epochs, validation_fraction=0, random_state=0)
+    X, y = noise(np.random.default_rng(0), fit.rows, fit.columns)
+    sizes = (fit.columns, *model.hidden_layer_sizes, N_CLASSES)
+    batch = min(model.batch_size, fit.rows)
+    rows = fit.rows // batch * batch  # the short last batch is dropped
+    workload = Workload(sizes, batch, optimizer="adam", samples=rows, repeats=fit.epochs)
+
+    def fitted(count: int = fit.rows) -> float:
+        start = time.perf_counter()
+        model.fit(X[:count], y[:count])
+        return time.perf_counter() - start
+
+    fitted(batch)  # compiles
     return _of_peak(fitted, workload.flop, None)
 
 

@@ -11,11 +11,13 @@ from fastnet.measure.peers import Unavailable
 from fastnet.measure.suites.estimators import Fit
 from fastnet.measure.suites.target_runs import (
     Runs,
+    TableFit,
     fit_of_peak,
     one_row,
     over_jax,
     over_numpy,
     over_reference,
+    table_fit_of_peak,
     training_of_peak,
 )
 from fastnet.measure.tables import Table, is_noisy, with_interval
@@ -61,6 +63,9 @@ KINDS = {
         "microseconds a call", one_row, lambda sizes: f"Predictor, a row of {'-'.join(map(str, sizes))}", at_most=True
     ),
     "fit": Kind("fraction of the peak, all threads", fit_of_peak, lambda fit: f"MLPClassifier, {fit.name}", None),
+    "table fit": Kind(
+        "fraction of the peak, all threads", table_fit_of_peak, lambda fit: f"TabularMLPClassifier, {fit.name}", None
+    ),
     "jax": Kind("JAX / fastnet", over_jax, lambda workload: f"training, {workload.name}", peer="jax"),
 }
 
@@ -104,9 +109,10 @@ TARGETS = (
     Target("training", Workload((784, 1024, 1024, 10), 512, optimizer="adam", samples=4_096), 0.92),
     Target("training", Workload((512, 2048, 2048, 100), 256, optimizer="adam", samples=1_024), 0.92),
     Target("fit", Fit(60_000, 784, 3), 0.8),
+    Target("table fit", TableFit(10_000, 50, 16), 0.65),
     Target("jax", Workload((784, 300, 100, 10), 1, samples=4_000), 1.5),
 )
-"""Products and operations by themselves, inference, training from narrow to wide, the default classifier, and JAX."""
+"""Products and operations by themselves, inference, training from narrow to wide, the default classifiers, and JAX."""
 
 
 def measure(target: Target, harness: Harness) -> dict[str, Any]:

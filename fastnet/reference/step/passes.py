@@ -17,6 +17,7 @@ from fastnet.reference.step import sample_losses
 from fastnet.validation import operations as checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.activations import ACTIVATIONS, FROM_INPUT
+from fastnet.validation.groups import Groups
 from fastnet.validation.operations import FloatArray
 
 Layers = list[tuple[FloatArray, FloatArray]]
@@ -114,8 +115,11 @@ def backward(
     activations: Sequence[str],
     masks: Masks = (),
     bias: bool = True,
-) -> None:
-    """Write the gradient of every W and b, from the last layer to the first; that of b is 0 if there are none."""
+) -> FloatArray:
+    """Write the gradient of every W and b, from the last layer to the first; that of b is 0 if there are none.
+
+    Return that of the first layer's inputs.
+    """
     for i in reversed(range(len(layers))):
         (W, _), (dW, db) = layers[i], gradients[i]
         dx, dW[...], db[...] = linear_backward(dz, passed.inputs[i], W)
@@ -125,14 +129,16 @@ def backward(
             dz = _ACTIVATION[activations[i - 1]][1](dx, passed.saved[i - 1])
             if masks:  # last, so that what was dropped has no gradient even where it was NaN
                 dz = dropout_backward(dz, *masks[i - 1])
+    return dx
 
 
 @np.errstate(all="ignore")
 def batch_loss(
-    name: str, setting: float, logits: FloatArray, y: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None = None
+    name: str, setting: Any, logits: FloatArray, y: npt.NDArray[Any], weights: npt.NDArray[np.float64] | None = None
 ) -> tuple[float, FloatArray, int]:
     """Return a batch's mean loss, its gradient for the logits, and the count of correct answers."""
-    n_correct, settings = 0, (setting,) if name in training_checks.LOSS_SETTINGS else ()
+    has_setting = name in training_checks.LOSS_SETTINGS or name == training_checks.QUANTILE
+    n_correct, settings = 0, (setting,) if has_setting else ()
     if name == "cross_entropy":
         n_correct = int(np.count_nonzero(logits.argmax(axis=1) == y))
         dlogits = losses.softmax_cross_entropy_backward(softmax_forward(logits), y, *settings)
@@ -178,3 +184,18 @@ def update(p: FloatArray, g: FloatArray, state: tuple[FloatArray, ...], optimize
     """Take step number t of the optimizer."""
     name, *settings = optimizer
     _STEP[name](p, g, *state, *settings, *((t,) if name in ("adam", "adamw") else ()))
+
+
+def update_groups(
+    p: FloatArray, g: FloatArray, state: tuple[FloatArray, ...], optimizer: Sequence[Any], t: int,
+    slices: list[tuple[slice, slice]], groups: Groups,
+) -> None:  # fmt: skip
+    """Take step number t of the optimizer, group by group of the parameters."""
+    name, lr, *rest = optimizer
+    of_scale = slice(slices[-1][1].stop, None)
+    places = [*(place for pair in slices for place in pair), *([] if groups.scale is None else [of_scale])]
+    for place, (rate, epsilon) in zip(places, groups.factors(), strict=True):
+        settings = [lr * float(rate), *rest]
+        if name in ("adam", "adamw"):
+            settings[3] *= float(epsilon) * (math.sqrt(1 - float(settings[2]) ** t) if groups.corrected else 1.0)
+        update(p[place], g[place], tuple(vector[place] for vector in state), (name, *settings), t)

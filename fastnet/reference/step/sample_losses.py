@@ -62,6 +62,13 @@ def huber(predictions: FloatArray, targets: FloatArray, delta: float = 1.0) -> L
     return _sums(entries)
 
 
+def quantile(predictions: FloatArray, targets: FloatArray, levels: tuple[float, ...]) -> Losses:
+    """Sum over outputs of |r| / 2 + (1/2 - level) * r, with r = p - t: (1 - level) * r above t, -level * r below."""
+    residuals = predictions - targets
+    leanings = (0.5 - np.array(levels)).astype(residuals.dtype)
+    return _sums(0.5 * np.abs(residuals) + leanings * residuals)
+
+
 def absolute_error(predictions: FloatArray, targets: FloatArray) -> Losses:
     """Sum over outputs of the distances."""
     return _sums(np.abs(predictions - targets))

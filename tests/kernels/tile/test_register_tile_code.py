@@ -22,7 +22,7 @@ from fastnet.compiler.policy import is_x86, vector_bits
 from fastnet.kernels.codegen.optimizer_formulas import ADAM, NONE
 from fastnet.kernels.step import layers, update
 from fastnet.kernels.step.first_layer import few_outputs_stages, sparse_stages
-from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, PIECE_BYTES, ROWS_AT_ONCE, SAMPLES
+from fastnet.kernels.step.first_layer.few_outputs_tiles import OUTPUTS, ROWS_AT_ONCE, SAMPLES
 from fastnet.kernels.step.first_layer.sparse_tiles import MOST_PANELS
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS, UNROLLED, WIDE_ROWS
 from fastnet.kernels.tile.moves import CHUNK_BYTES
@@ -32,7 +32,7 @@ TILES = {
     # the stage, and the multiply-adds that its longest loop is emitted with
     "row": (layers.multiply, WIDE_ROWS * TILE_VECTORS * UNROLLED),
     "weight": (update.make_update(ADAM, 0), WIDE_ROWS * TILE_VECTORS * UNROLLED // 2),
-    "dot": (few_outputs_stages.dot_products, SAMPLES * OUTPUTS * CHUNK_BYTES // min(VECTOR_BYTES, PIECE_BYTES)),
+    "dot": (few_outputs_stages.dot_products, SAMPLES * OUTPUTS * CHUNK_BYTES // VECTOR_BYTES),
     "outer": (few_outputs_stages.make_update(NONE, 0), OUTPUTS * ROWS_AT_ONCE * CHUNK_BYTES // VECTOR_BYTES),
     "row sums": (sparse_stages.multiply, MOST_PANELS * TILE_VECTORS),
     "column sums": (sparse_stages.make_update(NONE, 0), MOST_PANELS * TILE_VECTORS),

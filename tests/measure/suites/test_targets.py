@@ -40,6 +40,7 @@ def few(monkeypatch):
         Target("training", TINY, 1e-9),
         Target("one row", (6, 5, 3), 1e-9),
         Target("fit", Fit(30, 4, 2), 1e-9),
+        Target("table fit", target_runs.TableFit(30, 4, 2), 1e-9),
         Target("jax", TINY, 1e-9),
     )
     monkeypatch.setattr(targets, "TARGETS", chosen)
@@ -95,7 +96,7 @@ def test_fractions_are_of_the_flop_of_whole_epochs_and_times_are_in_microseconds
 def test_a_fit_has_all_threads_and_the_rest_one(monkeypatch):
     monkeypatch.setattr(targets, "resolve_threads", lambda n_threads: n_threads or 7)
     assert measured(Target("fit", Fit(30, 4, 2), 0.8))["threads"] == 7
-    assert [name for name, kind in KINDS.items() if kind.n_threads != 1] == ["fit"]
+    assert [name for name, kind in KINDS.items() if kind.n_threads != 1] == ["fit", "table fit"]
 
 
 def test_jax_is_held_against_fastnet_where_it_is_installed(monkeypatch):
@@ -188,9 +189,9 @@ def test_the_suite_of_targets_measures_those_alone(few, tmp_path, capsys):
     document = results.load(saved)
     assert [section for section in results.SECTIONS if document[section]] == ["targets"]
     assert [row["name"] for row in document["targets"]] == [target.name for target in few]
-    assert [row.get("met") for row in document["targets"]] == [True, False, True, False, True, None]
+    assert [row.get("met") for row in document["targets"]] == [True, False, True, False, True, True, None]
     printed = capsys.readouterr().out
-    assert "Met: 3; missed: 2; not measured: 1." in printed
+    assert "Met: 4; missed: 2; not measured: 1." in printed
     assert shown.read_text(encoding="utf-8") == page.as_markdown(document)
     assert main(["bench", "--from", str(saved)]) == 0
     assert capsys.readouterr().out == printed

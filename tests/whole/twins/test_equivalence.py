@@ -14,7 +14,7 @@ from fastnet import kernels, reference
 from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
 from fastnet.measure.cases import CASES, DTYPES, Case, compare_results, run
 
-SHARED = {"Totals", "dropout_key", "layer_slices"}
+SHARED = {"Groups", "Totals", "dropout_key", "layer_slices"}
 OPERATIONS = sorted(set(reference.__all__) - SHARED)
 OF_NETWORKS = ("predict_logits", "train_epoch", "prepare_training", "loss_gradient")
 

@@ -57,9 +57,17 @@ def _fits(make: Callable[..., Any], target: Callable[[int], Any], dtype: Any) ->
         model.predict(samples)
 
 
+def _tables(kind: Any, target: Callable[[int], Any], dtype: Any, **settings: Any) -> None:
+    """Fit a model of tables to fewer samples than a block of a batch has, and to more; and predict."""
+    for n in (100, 600):
+        model = kind((12, 12), n_epochs=1, random_state=0, dtype=dtype, **settings)
+        model.fit(_inputs(n, 20, dtype), target(n)).predict(_inputs(n, 20, dtype))
+
+
 def classifier(dtype: str) -> Steps:
-    """MLPClassifier of two and more classes."""
+    """MLPClassifier of two and more classes, and that of tables."""
     from fastnet.estimators import MLPClassifier
+    from fastnet.estimators.tabular import TabularMLPClassifier
 
     def make(hidden_layer_sizes: Any = (12,), **settings: Any) -> Any:
         return MLPClassifier(hidden_layer_sizes, max_iter=2, random_state=0, **settings)
@@ -67,11 +75,14 @@ def classifier(dtype: str) -> Steps:
     for n_classes in (N_CLASSES, 2):
         yield f"MLPClassifier, {dtype}, {n_classes} classes"
         _fits(make, lambda n, n_classes=n_classes: np.arange(n) % n_classes, dtype)  # type: ignore[misc]
+    yield f"TabularMLPClassifier, {dtype}"
+    _tables(TabularMLPClassifier, lambda n: np.arange(n) % N_CLASSES, dtype)
 
 
 def regressor(dtype: str) -> Steps:
-    """MLPRegressor of all losses."""
+    """MLPRegressor of all losses, and that of tables."""
     from fastnet.estimators import MLPRegressor
+    from fastnet.estimators.tabular import TabularMLPRegressor
 
     def make(hidden_layer_sizes: Any = (12,), loss: str = "squared_error", **settings: Any) -> Any:
         return MLPRegressor(loss, hidden_layer_sizes, max_iter=2, random_state=0, **settings)
@@ -80,6 +91,9 @@ def regressor(dtype: str) -> Steps:
     _fits(make, lambda n: np.arange(n) % 5.0, dtype)
     for loss in ("poisson", "huber", "absolute_error"):
         make(loss=loss).fit(_inputs(60, 20, dtype), np.arange(60) % 5.0)
+    yield f"TabularMLPRegressor, {dtype}"
+    for loss in ("squared_error", "quantile"):
+        _tables(TabularMLPRegressor, lambda n: np.arange(n) % 5.0, dtype, loss=loss)
 
 
 def train(dtype: str) -> Steps:

@@ -109,7 +109,9 @@ def _resumed(
             f"--resume {options.resume}: {len(parts.X)} samples of {found[0]} features and {found[1]} classes, "
             f"expected {expected} of {sizes[0]} and {sizes[-1]} as before"
         )
-    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads)
+    if how.ranks is not None and kept.settings.shards is None:
+        raise ValueError(f"--resume {options.resume}: a run without shards, which --ranks would cut its batches into")
+    settings = replace(kept.settings, backend=how.backend, n_threads=how.n_threads, ranks=how.ranks)
     trainer = Trainer.of(kept.network, settings, kept.feature_names)
     trainer.state = kept.state
     epochs = [Epoch(**{**one, "validation": Evaluation(*one["validation"])}) for one in notes.get("metrics", [])]

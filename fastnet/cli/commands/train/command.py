@@ -11,6 +11,7 @@ import typer
 from fastnet.cli import options
 from fastnet.cli.commands.train import config as configuration
 from fastnet.cli.commands.train import method_options as ways
+from fastnet.cli.commands.train.together import together
 from fastnet.cli.options import (
     Activation,
     Backend,
@@ -32,6 +33,7 @@ Examples:
   fastnet train houses.csv --label price --drop id
   fastnet train --recipe kaggle-relu train.csv
   fastnet train --recipe kaggle-relu train.csv --as-written
+  mpiexec -n 4 fastnet train mnist/ --ranks mpi --batch-size 1024
 """
 
 
@@ -81,6 +83,8 @@ def train(
     dropout: ways.Dropout = 0.0,
     patience: ways.Patience = None,
     max_time: ways.MaxTime = None,
+    shards: ways.Shards = None,
+    ranks: ways.Ranks = None,
     find_lr: ways.FindLr = False,
     plot: ways.PlotFile = None,
     config: ways.Config = None,
@@ -100,7 +104,8 @@ def train(
     has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training early
     and saves the model as it is.
     """
-    return _run(context, SimpleNamespace(**locals()), options.given(context))
+    with together(ranks) as rank:
+        return _run(context, SimpleNamespace(**locals()), options.given(context))
 
 
 def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any]) -> int:
@@ -127,7 +132,7 @@ def _run(context: typer.Context, chosen: SimpleNamespace, given: dict[str, Any])
     with as_typed(typed):
         how = settings.training_settings(chosen)
         settings.check(chosen, given)
-    if chosen.write_config is not None:
+    if chosen.write_config is not None and chosen.rank == 0:
         configuration.write_config(context, chosen.write_config)
     from fastnet.cli.commands.train.begin import run_plain
 

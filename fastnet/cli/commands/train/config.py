@@ -15,9 +15,13 @@ APART = ("config", "write_config", "json", "resume", "find_lr", "plot", "better"
 
 CHANGEABLE = (
     "data", "epochs", "steps", "max_time", "out", "backend", "threads", "checkpoint", "checkpoint_every", "cache_data",
-    "mmap", "report", "delimiter", "decimal", "encoding",
+    "mmap", "report", "ranks", "delimiter", "decimal", "encoding",
 )  # fmt: skip
 """Settings that may differ where a run is resumed."""
+
+
+NOT_RESUMED = ("max_time", "ranks")
+"""Settings of a run that one which resumes it does not take over: the time is used up, ranks are another start's."""
 
 
 def read_config(context: typer.Context, path: Path | None) -> Path | None:
@@ -56,7 +60,7 @@ def read_checkpoint(context: typer.Context, path: Path | None) -> Path | None:
     _, notes = load_checkpoint(path)
     if not isinstance(notes.get("options"), dict):
         raise ValueError(f"{path}: a checkpoint, but none of fastnet train")
-    kept = {name: value for name, value in notes["options"].items() if name != "max_time"}  # which is used up
+    kept = {name: value for name, value in notes["options"].items() if name not in NOT_RESUMED}
     _become_defaults(context, kept, path)
     return path
 

@@ -40,6 +40,12 @@ class ScheduleName(StrEnum):
     one_cycle = "one_cycle"
 
 
+class RanksName(StrEnum):
+    """What carries messages between ranks."""
+
+    mpi = "mpi"
+
+
 LossOption = Annotated[LossName, typer.Option(help="Loss function.")]
 LabelSmoothing = Annotated[
     float,
@@ -97,6 +103,18 @@ Patience = Annotated[
 MaxTime = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Stop after this much training time.", show_default=False),
+]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", show_default=False,
+        help="Cut each batch into N shards, a power of two, whose gradients are added in a binary tree. Results depend "
+        "on N, but not on the ranks that share them.  [default: 8 with --ranks, else none]",
+    ),
+]  # fmt: skip
+Ranks = Annotated[
+    RanksName | None,
+    typer.Option(help="Train with all processes that mpiexec has started; needs mpi4py.", show_default=False),
 ]
 Config = Annotated[
     Path | None,

@@ -44,11 +44,10 @@ class PlainJob(Job):
         path = self.options.checkpoint
         if path is not None and (is_last or len(run.epochs) % self.options.checkpoint_every == 0):
             epochs = [vars(epoch) for epoch in run.epochs]
-            save_checkpoint(
-                path,
-                self.trainer,
-                {"options": dict(self.kept), "samples": len(self.train[1]), "metrics": epochs, **self.noted},
-            )
+            shards = self.trainer.settings.shards
+            options = {**self.kept, **({} if shards is None else {"shards": shards})}
+            notes = {"options": options, "samples": len(self.train[1]), "metrics": epochs, **self.noted}
+            save_checkpoint(path, self.trainer, notes)
 
     @property
     def noted(self) -> dict[str, Any]:
@@ -117,6 +116,7 @@ class PlainJob(Job):
             "l2": how.l2,
             "dropout": list(how.dropout_rates(len(network.activations))),
             **{name: self.length[name] for name in ("steps", "every", "patience", "max_time")},
+            "shards": how.shards,
             "clip_norm": how.clip_norm,
             "clip_value": how.clip_value,
             "epochs": self.length["epochs"],

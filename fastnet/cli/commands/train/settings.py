@@ -63,6 +63,8 @@ def check(options: Any, given: Mapping[str, Any]) -> None:
     if options.plot is not None and not options.find_lr:
         raise ValueError("--plot is the picture of --find-lr, which was not asked for")
     check_picture(options.plot, "--plot")
+    if options.find_lr and options.ranks is not None:
+        raise ValueError("--find-lr goes in one process: no --ranks")
     if options.find_lr and options.class_weight is not None:
         raise ValueError("--find-lr weighs all samples alike: no --class-weight")
     if options.find_lr and (options.resume or options.checkpoint):

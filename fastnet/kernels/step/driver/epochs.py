@@ -18,6 +18,7 @@ from fastnet.kernels.step.first_layer import kinds
 from fastnet.kernels.tile import products
 from fastnet.machine.threads import employ
 from fastnet.reference.training import Totals
+from fastnet.validation import groups as group_checks
 from fastnet.validation import training as training_checks
 from fastnet.validation.operations import FloatArray, IntArray
 
@@ -57,7 +58,7 @@ class Epochs:
         self._work = [v if v.flags.c_contiguous else v.copy() for v in self._vectors]
         self._described = self._describe(data.x) if training_checks.is_csr(data.x) else None
         self._n_seen, self._seconds, self._flop_per_thread = 0, 0.0, FLOP_PER_HELPER
-        self._pays: bool | None = None  # to describe the samples; None if nobody has looked
+        self._pays: bool | None = None if task.groups is None else False  # to describe the samples; None: not known
         self._was_tried = self._is_compiling = self._is_compiled = False
         self._teams: dict[int, tuple[Team, npt.NDArray[np.int64]]] = {}
         products.threads_for(0, n_threads)  # rejects what cannot be used
@@ -67,26 +68,35 @@ class Epochs:
         self._flop_per_thread = products.FLOP_PER_THREAD
         return self(order, step)
 
-    def __call__(self, order: IntArray, step: int = 0, lr: float | None = None) -> Totals:
+    def __call__(self, order: IntArray, step: int = 0, lr: float | npt.NDArray[np.float64] | None = None) -> Totals:
         """Take the steps of an epoch."""
+        team = self.begin(order, step, lr)
+        start = time.perf_counter()
+        team.run()
+        self._seconds += time.perf_counter() - start
+        return self.end(team)
+
+    def begin(self, order: IntArray, step: int, lr: float | npt.NDArray[np.float64] | None) -> Team:
+        """Check what an epoch is asked for with, and let a team know it."""
         parameters, *optimizer_state = self._vectors
         training_checks.samples_order(order, self._data.x.shape[0], parameters, tuple(optimizer_state))
         training_checks.whole("step", step, 0)
         if lr is not None:
-            training_checks.hyperparameters(lr=lr)
+            group_checks.rates(lr, -(-order.size // self._task.batch_size))
         self._use_description(order.size)
         team = self.team(order.size)
         run, memory = team.state.run, team.state.memory
         self._teams[order.size][1][:] = order
         memory.progress[0], memory.totals[:], memory.ticks[:] = step, 0, 0
         if self._task.optimizer:
-            run.settings[0] = self._task.optimizer[1] if lr is None else lr
+            run.rates_of_steps[:] = self._task.optimizer[1] if lr is None else lr
         self._copy(self._vectors, self._work)
-        start = time.perf_counter()
-        team.run()
-        self._seconds += time.perf_counter() - start
+        return team
+
+    def end(self, team: Team) -> Totals:
+        """Return what a team's epoch came to, when its results are where they belong."""
         self._copy(self._work, self._vectors)
-        totals = memory.totals
+        totals = team.state.memory.totals
         return Totals(float(totals[0, 0]), int(totals[:, 1].sum()), float(totals[0, 2]))
 
     def _use_description(self, n_samples: int) -> None:

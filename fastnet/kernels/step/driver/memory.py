@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastnet.kernels.codegen.optimizer_formulas import N_COEFFICIENTS
 from fastnet.kernels.runtime import arrays, claims, elastic, pace
 from fastnet.kernels.step.first_layer.weights import N_PARTIAL_SUMS, most_slabs
 from fastnet.kernels.step.layout import Sizes
@@ -24,6 +25,7 @@ class Needs(NamedTuple):
     keeps_slopes: bool
     clips: bool
     penalises: bool
+    n_groups: int = 0  # of parameters
 
 
 def training_memory(needs: Needs, dtype: Any, needed: Sizes, capacity: int, team: int) -> Memory:
@@ -43,7 +45,7 @@ def training_memory(needs: Needs, dtype: Any, needed: Sizes, capacity: int, team
         logits=np.empty(0, dtype),
         rows=arrays.empty((team, max(2 * n_out, own_rows) + 2 * LINE), dtype),
         divisors=arrays.empty((team, LINE)),
-        coefficients=arrays.empty((team, 4 * LINE), dtype),
+        coefficients=arrays.empty((team, 4 * LINE + needs.n_groups * N_COEFFICIENTS // LINE * LINE), dtype),
         ticks=arrays.empty((team, 2 * LINE), np.int64),
         totals=arrays.empty((team, 2 * LINE)),
         partial_sums=arrays.zeros((team, N_PARTIAL_SUMS + LINE)),

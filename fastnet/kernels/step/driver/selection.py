@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fastnet.kernels.codegen import optimizer_formulas
+from fastnet.kernels.codegen.optimizer_formulas import GROUPED, PENALISED
 from fastnet.kernels.codegen.scalar_activations import IDENTITY, RELU
 from fastnet.kernels.step import block, clipping, layers, turns, update
-from fastnet.kernels.step.first_layer.kinds import KINDS, OF_INFERENCE
+from fastnet.kernels.step.first_layer import scaled
+from fastnet.kernels.step.first_layer.kinds import KINDS, OF_INFERENCE, SCALED
 from fastnet.kernels.step.inference import stages as inference
 from fastnet.kernels.step.loss import make_loss
 from fastnet.kernels.step.state import Stages
@@ -30,6 +32,7 @@ class Training(NamedTuple):
     first_layer: str  # its kind
     drops: bool
     of_pixels: bool
+    grouped: bool = False
 
 
 class Inference(NamedTuple):
@@ -57,7 +60,8 @@ def training_stages(asked: Training) -> Stages:
     """Choose the stages of a training step; of `activation` and `activation_backward`, one for each layer."""
     takes_steps = asked.optimizer != optimizer_formulas.NONE
     fused, stores = takes_steps and not asked.clips, asked.stores or asked.clips
-    optimizer, penalised, first = asked.optimizer, int(asked.penalised), KINDS[asked.first_layer]
+    optimizer, first = asked.optimizer, KINDS[asked.first_layer]
+    options = PENALISED * asked.penalised | GROUPED * asked.grouped
     stages = NO_STAGES._replace(
         drive=turns.train, help=turns.help_out, turns=turns.take_turns, rows=block.train_rows,
         pack=layers.pack_weights, transpose=layers.transpose_all, gather=first.gather[asked.of_pixels],
@@ -70,7 +74,7 @@ def training_stages(asked: Training) -> Stages:
         unpack=layers.unpack_weights if takes_steps else layers.unpack_gradient,
     )  # fmt: skip
     if fused:
-        stages = stages._replace(update=update.make_update(optimizer, penalised))
+        stages = stages._replace(update=update.make_update(optimizer, options))
     if stores:
         stages = stages._replace(store=update.make_update(optimizer_formulas.NONE, 0))
     if asked.drops:
@@ -80,7 +84,9 @@ def training_stages(asked: Training) -> Stages:
     if asked.clips:
         stages = stages._replace(squares=clipping.sum_gradients, clipped=clipping.make_update(optimizer))
     if first.make_update is not None and fused:
-        stages = stages._replace(first_update=first.make_update(optimizer, penalised))
+        stages = stages._replace(first_update=first.make_update(optimizer, options))
+    if asked.first_layer == SCALED:
+        stages = stages._replace(scaled=scaled.make_scaled_update(optimizer, options))
     if first.make_update is not None and stores:
         stages = stages._replace(first_store=first.make_update(optimizer_formulas.NONE, 0))
     return stages

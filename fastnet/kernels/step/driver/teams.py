@@ -26,12 +26,13 @@ from fastnet.kernels.step.driver.memory import Needs, inference_memory, training
 from fastnet.kernels.step.driver.selection import NO_STAGES, Inference, Layers, Training
 from fastnet.kernels.step.first_layer import kinds
 from fastnet.kernels.step.first_layer.interface import Given, Working
-from fastnet.kernels.step.layout import Sizes, make_layout
+from fastnet.kernels.step.layout import Sizes, make_layout, output_parallel_layers
 from fastnet.kernels.step.state import Run, Samples, Stages, State, Weights
-from fastnet.kernels.tile.micro_panels import TILE_ROWS, panel_width
+from fastnet.kernels.tile.micro_panels import TILE_ROWS
 from fastnet.kernels.tile.packing import padded, spaced_rows
 from fastnet.kernels.tile.products import PIECES_PER_THREAD
 from fastnet.machine.threads import computing, employ
+from fastnet.validation.groups import Groups
 from fastnet.validation.operations import FloatArray, IntArray
 
 FEW_WEIGHTS = 512 * 1024
@@ -53,7 +54,7 @@ class Task(NamedTuple):
     sizes: Sequence[int]
     activations: Sequence[str]
     loss: str = "cross_entropy"
-    loss_setting: float = 0.0
+    loss_setting: float | tuple[float, ...] = 0.0
     optimizer: tuple[Any, ...] = ()  # (name, *settings); empty to store the gradient instead
     batch_size: int = 0
     clip_norm: float | None = None
@@ -62,6 +63,7 @@ class Task(NamedTuple):
     dropout: Sequence[float] = ()
     seed: int = 0
     bias: bool = True
+    groups: Groups | None = None
 
     @property
     def clips(self) -> bool:
@@ -103,34 +105,19 @@ def _block_rows(n_rows: int, sizes: Sizes, team: int) -> int:
     return -(-n_rows // max(n_blocks, 1))
 
 
-def _output_parallel(sizes: Sequence[int], n_rows: int, team: int, itemsize: int) -> npt.NDArray[np.int64]:
-    """Choose how threads partition each layer: output-parallel where that moves less between their caches.
-
-    Batch-parallel, a thread reads the weights that others have updated; output-parallel, the inputs that others have
-    computed.
-    """
-    width = panel_width(itemsize)
-
-    def choose(n_out: int) -> bool:
-        panels = -(-n_out // width)
-        even = panels % team == 0 or panels >= 4 * team
-        return team > 1 and even and n_out > n_rows
-
-    return np.array([choose(int(n_out)) for n_out in sizes[1:]], np.int64)
-
-
 def _signed(seed: int) -> int:
     """Return the int64 of the same bits as a number below 2**64."""
     return seed - 2**64 if seed >= 2**63 else seed
 
 
-def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArray[np.int64]) -> Run:
+def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArray[np.int64], n_steps: int = 0) -> Run:
     name, *settings = task.optimizer or (None,)
     norm, value = (math.inf if limit is None else float(limit) for limit in (task.clip_norm, task.clip_value))
     return Run(
         optimizer=optimizer_formulas.NONE if name is None else optimizer_formulas.CODES[name],
         settings=settings_vector(settings),
-        loss_setting=float(task.loss_setting),
+        loss_setting=0.0 if isinstance(task.loss_setting, tuple) else float(task.loss_setting),
+        levels=np.array(task.loss_setting if isinstance(task.loss_setting, tuple) else (), np.float64),
         batch_size=task.batch_size,
         capacity=capacity,
         block=block,
@@ -140,6 +127,9 @@ def _make_run(task: Task, capacity: int, block: int, output_parallel: npt.NDArra
         l2=float(task.l2),
         rates=np.array(task.dropout, np.float64),
         seed=_signed(task.seed),
+        groups=np.empty((0, 2)) if task.groups is None else task.groups.factors(),
+        corrected=task.groups is not None and bool(task.groups.corrected),
+        rates_of_steps=np.zeros(n_steps),
         bias_value=float(task.bias),
     )
 
@@ -160,7 +150,9 @@ def training_state(
     Samples may be described for a first layer that does not read them row by row.
     """
     dtype, sizes, of_pixels = parameters.dtype, task.sizes, samples.itemsize == 1
-    given = Given(int(sizes[0]), int(sizes[1]), dtype, not of_pixels and samples.scale == 1.0, described)
+    grouped, scaled = task.groups is not None, task.groups is not None and task.groups.scale is not None
+    plain = not of_pixels and samples.scale == 1.0
+    given = Given(int(sizes[0]), int(sizes[1]), dtype, plain, described, grouped, scaled)
     first, layers = kinds.choose(given), _layers(task)
     kind = kinds.KINDS[first]
     room = kind.room(given)
@@ -168,17 +160,18 @@ def training_state(
     n_batch = min(task.batch_size, max(samples.order.size, 1))
     block = _block_rows(n_batch, needed, team)
     capacity, in_blocks = spaced_rows(block, dtype.itemsize), block < n_batch
-    output_parallel = _output_parallel(sizes, min(block, n_batch), team, dtype.itemsize)
+    output_parallel = output_parallel_layers(sizes, min(block, n_batch), team, dtype.itemsize)
     output_parallel[0] *= kind.output_parallel
-    run = _make_run(task, capacity, block, output_parallel)
+    run = _make_run(task, capacity, block, output_parallel, -(-samples.order.size // max(task.batch_size, 1)))
     stores = in_blocks or task.clips or not task.optimizer
     weights = _training_weights(task, parameters, optimizer_state, needed, needed.packed if stores else room.gradient)
-    needs = Needs(sizes, any(keeps for _, keeps in layers), task.clips, task.l2 > 0)
+    needs = Needs(sizes, any(keeps for _, keeps in layers), task.clips, task.l2 > 0, len(run.groups))
     memory = training_memory(needs, dtype, needed, capacity, team)
     first_layer = kind.make(kinds.empty(dtype), given, Working(capacity, team, samples.x, memory.values))
     asked = Training(
         layers=layers, loss=losses.CODES[task.loss], optimizer=run.optimizer, stores=in_blocks or not task.optimizer,
         penalised=task.l2 > 0, clips=task.clips, first_layer=first, drops=any(task.dropout), of_pixels=of_pixels,
+        grouped=grouped,
     )  # fmt: skip
     state = State(run, _NO_ADDRESSES, layout, first_layer, samples, weights, memory)
     return state._replace(stages=load_stages(asked, state))
@@ -226,6 +219,7 @@ def _inference_state(task: Task, parameters: FloatArray, samples: Samples, logit
 _NO_ADDRESSES = Stages(*(np.zeros(1, np.int64) if stage == () else 0 for stage in NO_STAGES))
 
 
+@functools.cache
 def type_of_state(dtype: Any) -> Any:
     """Return Numba's type of a state for parameters of a dtype."""
     one = np.ones((1, 1), dtype)
@@ -236,12 +230,13 @@ def type_of_state(dtype: Any) -> Any:
 class Team:
     """A state of training in memory, and the threads that do what it is for, as often as they are asked.
 
-    What is learned of the team's speed is kept in `known`, for other teams that take the same steps.
+    What is learned of the team's speed is kept in `known`, for other teams that take the same steps. `memory` is where
+    the state lies.
     """
 
     def __init__(self, state: State, n_threads: int, known: npt.NDArray[np.float64]) -> None:
         self.state, self._known = state, known
-        self._memory = place(state)
+        self.memory = place(state)
         self._lock = threading.Lock()
         self._n_threads, self._process, self._helping = n_threads, 0, [True]
         self._in_call = False
@@ -253,7 +248,7 @@ class Team:
         with computing(self._n_threads):
             try:
                 self._call_helpers()
-                invoke(self.state.stages.drive, self._memory)
+                invoke(self.state.stages.drive, self.memory)
             finally:
                 self._in_call = False
         self._known[:] = pace
@@ -275,7 +270,7 @@ class Team:
     def _help(self, member: int) -> None:
         """Be there as long as calls come."""
         while True:
-            invoke(self.state.stages.help, self._memory, member)
+            invoke(self.state.stages.help, self.memory, member)
             with self._lock:
                 if not self._in_call:
                     self._helping[member] = False

@@ -13,11 +13,13 @@ from fastnet.kernels.step.first_layer.few_outputs import biases, make, own_run, 
 from fastnet.kernels.step.first_layer.few_outputs_tiles import (
     OUTPUTS,
     SAMPLES,
+    WIDE_CHUNKS,
     Chunks,
     Numbers,
-    TwoSamples,
+    Rows,
     dot_tile,
     outer_tile,
+    wide_outer_tile,
 )
 from fastnet.kernels.step.first_layer.interface import Kind
 from fastnet.kernels.tile.micro_panels import TILE_VECTORS
@@ -51,12 +53,13 @@ def _find_rows(s: Any, thread: int, start: int, n_rows: int) -> None:
     """Write where the samples of a block begin, where those of the next one do, and what tiles prefetch.
 
     Half of the next block's samples come from memory while the products are made, half during the gradients: spread
-    out, they keep the tiles' own loads waiting least. What else the gradients prefetch is the next chunk of
+    out, they keep the tiles' own loads waiting least. What else the gradients prefetch are the next chunks of
     their own samples, from the second-level cache.
     """
     own, samples, capacity = s.first_layer.few_outputs, s.samples, s.run.capacity
     plan, places = own.plan, own.places[thread]
-    n_in, chunk, following = s.layout.n_in[0], CHUNK_BYTES // s.memory.values.itemsize, start + n_rows
+    n_in, following = s.layout.n_in[0], start + n_rows
+    chunks = WIDE_CHUNKS * CHUNK_BYTES // s.memory.values.itemsize
     for r in range(n_rows):
         at = ahead = r * plan.stride
         if plan.direct != 0:
@@ -64,8 +67,8 @@ def _find_rows(s: Any, thread: int, start: int, n_rows: int) -> None:
             ahead = samples.order[min(following + r, samples.order.size - 1)] * n_in
         places[r] = at
         places[capacity + r] = ahead
-        places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and plan.groups == 1) else at + chunk
-        places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunk
+        places[2 * capacity + r] = ahead if r % 4 == 2 or (r % 4 == 3 and plan.groups == 1) else at + chunks
+        places[3 * capacity + r] = ahead if r % 4 == 3 else at + chunks
 
 
 @inlined
@@ -96,19 +99,18 @@ def dot_products(s: Any, thread: int, n_threads: int, n_rows: int) -> int:
     own, capacity, packed = s.first_layer.few_outputs, s.run.capacity, s.weights.packed
     plan, places, x, sums, stride = own.plan, own.places[thread], own.rows, own.sums, own.plan.sums
     chunk = CHUNK_BYTES // packed.itemsize
-    pairs = (n_rows + SAMPLES - 1) // SAMPLES
-    first, last = partition(plan.slabs * pairs, thread, n_threads)
+    tiles = (n_rows + SAMPLES - 1) // SAMPLES
+    first, last = partition(plan.slabs * tiles, thread, n_threads)
     for item in range(first, last):
-        slab, pair = item // pairs, item % pairs
+        slab, r = item // tiles, item % tiles * SAMPLES
         first_chunk, last_chunk = partition(plan.chunks, slab, plan.slabs)
-        k, r = first_chunk * chunk, pair * SAMPLES
-        x0, x1 = places[r] + k, places[min(r + 1, n_rows - 1)] + k
-        ahead = places[capacity + r - r % 4 // 2] + k  # of four samples, the first two
+        k = first_chunk * chunk
+        ahead = places[capacity - r % 4 // 2 :]  # of four samples, the first two
         for group in range(plan.groups):
             weights = Operand(packed, group * OUTPUTS * plan.stride + k, plan.stride, 1)
             target = Operand(sums, (slab * capacity + r) * stride + group * OUTPUTS, stride, 1)
-            dot_tile(TwoSamples(x, x0, x1, ahead), weights, last_chunk - first_chunk, target)
-            ahead = x0
+            dot_tile(Rows(x, places, r, n_rows - 1, k, ahead), weights, last_chunk - first_chunk, target)
+            ahead = places
     return 0
 
 
@@ -173,13 +175,20 @@ def _outer_products(s: Any, thread: int, n_threads: int, n_rows: int, accumulate
         for i in range(OUTPUTS):
             o = min(group * OUTPUTS + i, n_out - 1)
             d_at[group * OUTPUTS + i] = v1 + o // width * capacity * width + o % width
-    for tile in range(first, last):
+    tile = first
+    while tile < last:
+        is_wide = last - tile >= WIDE_CHUNKS
         for group in range(plan.groups):
             g0 = group * OUTPUTS * plan.stride + tile * chunk
             ahead = places[2 * capacity :] if group == 0 else places[3 * capacity :]
             inputs = Chunks(own.rows, places, ahead, tile * chunk)
             numbers = Numbers(gradients, d_at[group * OUTPUTS :], width)
-            outer_tile(inputs, numbers, n_rows, Operand(s.weights.gradient, g0, plan.stride, 1), accumulate)
+            target = Operand(s.weights.gradient, g0, plan.stride, 1)
+            if is_wide:
+                wide_outer_tile(inputs, numbers, n_rows, target, accumulate)
+            else:
+                outer_tile(inputs, numbers, n_rows, target, accumulate)
+        tile += WIDE_CHUNKS if is_wide else 1
     if last == plan.chunks:
         _clear_padding(plan, s.layout.n_in[0], n_out, s.weights.gradient)
 

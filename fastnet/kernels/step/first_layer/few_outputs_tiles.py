@@ -16,41 +16,53 @@ from typing import Any, NamedTuple
 
 from numba.core import types
 
-from fastnet.compiler.policy import emitted
+from fastnet.compiler.policy import emitted, vector_bits
 from fastnet.kernels.codegen.ir import I64, call_intrinsic, llvm_float, loop, phi, prefetch_line, shuffle, whole
 from fastnet.kernels.codegen.vectors import Vectors
 from fastnet.kernels.tile.moves import CHUNK_BYTES
 
 OUTPUTS = 5
-"""Outputs of a tile: with two vectors of inputs, or two samples, ten accumulators, which hide the latency of an
+"""Outputs of a tile: with two vectors of inputs, or of samples, ten accumulators, which hide the latency of an
 FMA and leave registers for the operands."""
-
-SAMPLES = 2
-"""Samples of a tile of dot products."""
 
 PIECE_BYTES = 32
 """Lanes of a dot product, in bytes. A fixed count: it decides which numbers are added to which."""
 
+PIECES = 2 if vector_bits() == 512 else 1
+"""Samples whose pieces of lanes share a vector."""
+
+SAMPLES = 2 * PIECES
+"""Samples of a tile of dot products."""
+
 SPILL_BYTES = PIECE_BYTES
 """What may be written past the sums of a tile: they are stored as whole vectors."""
 
-ROWS_AT_ONCE = 4
+ROWS_AT_ONCE = 2 if vector_bits() == 512 else 4
 """Samples of outer products that are emitted one after the other."""
 
+WIDE_CHUNKS = 4 if vector_bits() == 512 else 1
+"""Chunks of inputs of a wide tile of outer products: as many as registers hold. Each product takes an output that is
+loaded for it, and a chunk of 512 bits is one vector: four make that load one of four multiply-adds."""
 
-class TwoSamples(NamedTuple):
-    """The samples of a tile of dot products, where each begins in their array, and the one that is prefetched."""
+
+class Rows(NamedTuple):
+    """The samples of a tile of dot products: row i begins at array[column + places[min(first + i, last)]].
+
+    Half as many rows, from the first of `ahead` on, are prefetched; they lie as these do.
+    """
 
     array: Any
+    places: Any
     first: int
-    second: int
-    ahead: int
+    last: int
+    column: int
+    ahead: Any
 
 
 class Chunks(NamedTuple):
-    """A chunk of inputs of many samples: that of sample r begins at array[column + places[r]].
+    """Chunks of inputs of many samples: those of sample r begin at array[column + places[r]].
 
-    Meanwhile the line at array[column + ahead[r]] is prefetched.
+    Meanwhile as many lines are prefetched, from array[column + ahead[r]] on.
     """
 
     array: Any
@@ -84,10 +96,12 @@ def _halves(n: int, segment: int, in_block: int) -> tuple[list[int], list[int]]:
     return low, [index + half for index in low]
 
 
-def _fold(builder: Any, vectors: list[Any], lanes: int, in_block: int) -> tuple[Any, list[int]]:
-    """Add up the lanes of up to `lanes` vectors; return one vector of sums, and whose sum is in each lane."""
-    owners = [[i] * lanes for i in range(len(vectors))]
-    segment = lanes
+def _fold(builder: Any, vectors: list[Any], lanes: int, segment: int, in_block: int) -> tuple[Any, list[Any]]:
+    """Add up the lanes of segments of vectors, up to `segment` of them.
+
+    Return one vector of sums, and for each lane whose sum it is: of which vector, and of which of its segments.
+    """
+    owners = [[(i, lane // segment) for lane in range(lanes)] for i in range(len(vectors))]
     while segment > 1:
         pairs = [(i, min(i + 1, len(vectors) - 1)) for i in range(0, len(vectors), 2)]
         low, high = _halves(lanes, segment, in_block)
@@ -99,13 +113,14 @@ def _fold(builder: Any, vectors: list[Any], lanes: int, in_block: int) -> tuple[
     return vectors[0], owners[0]
 
 
-def _store_sums(vec: Vectors, accumulators: list[Any], place: Any) -> None:
-    """Store the sum of the lanes of each vector, one after the other, and up to a vector less one of anything."""
+def _store_sums(vec: Vectors, accumulators: list[Any], places: list[Any]) -> None:
+    """Store the sums of the pieces of vectors, for each piece at a place, and up to a vector less one of anything."""
     for first in range(0, len(accumulators), vec.lanes):
         group = accumulators[first : first + vec.lanes]
-        sums, owners = _fold(vec.builder, group, vec.lanes, 16 // vec.align)
-        order = [owners.index(min(i, len(group) - 1)) for i in range(vec.lanes)]
-        vec.store(shuffle(vec.builder, sums, sums, order), vec.at(place, first))
+        sums, owners = _fold(vec.builder, group, len(places) * vec.lanes, vec.lanes, 16 // vec.align)
+        for piece, place in enumerate(places):
+            order = [owners.index((min(i, len(group) - 1), piece)) for i in range(vec.lanes)]
+            vec.store(shuffle(vec.builder, sums, sums, order), vec.at(place, first))
 
 
 def _fma(builder: Any, x: Any, y: Any, z: Any) -> Any:
@@ -119,36 +134,67 @@ def _rows(vec: Vectors, context: Any, kind: Any, value: Any, count: int) -> list
     return [vec.at(first, vec.builder.mul(stride, whole(i))) for i in range(count)]
 
 
+class _DotProducts:
+    """Emits the dot products of `Rows` with rows of weights: pieces of samples side by side in each vector."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any, element: Any) -> None:
+        self.builder, self.index = builder, Vectors(builder, I64)
+        self.vec = Vectors(builder, element, 8 * PIECE_BYTES)
+        array, places, first, last, column, ahead = (builder.extract_value(value, i) for i in range(len(kind.types)))
+        inputs = self.vec.array(context, kind.types[0], array, column)
+
+        def row(kind: Any, places: Any, i: int) -> Any:
+            at = builder.add(first, whole(i))
+            at = builder.select(builder.icmp_signed("<", at, last), at, last)
+            place = self.index.at(context.make_array(kind)(context, builder, places).data, at)
+            return self.vec.at(inputs, builder.load(place, typ=I64, align=8))
+
+        self.samples = [row(kind.types[1], places, i) for i in range(SAMPLES)]
+        self.ahead = [row(kind.types[5], ahead, i) for i in range(SAMPLES // 2)]
+
+    def beside(self, pieces: list[Any]) -> Any:
+        """Put pieces side by side in a vector."""
+        if len(pieces) == 1:
+            return pieces[0]
+        return shuffle(self.builder, pieces[0], pieces[1], range(2 * self.vec.lanes))
+
+    def add(self, place: Any, weight_rows: list[Any], accumulators: list[Any]) -> list[Any]:
+        """Add the products of a piece of each row."""
+        inputs = [self.vec.load(self.vec.at(sample, place)) for sample in self.samples]
+        inputs = [self.beside(inputs[i : i + PIECES]) for i in range(0, SAMPLES, PIECES)]
+        rows = [self.beside([self.vec.load(self.vec.at(row, place))] * PIECES) for row in weight_rows]
+        products = [(a, b) for a in inputs for b in rows]
+        return [_fma(self.builder, a, b, c) for (a, b), c in zip(products, accumulators, strict=True)]
+
+
 @emitted
 def dot_tile(_typing: Any, x: Any, weights: Any, n_chunks: Any, sums: Any) -> Any:
-    """Multiply `TwoSamples` with `OUTPUTS` rows of weights.
+    """Multiply `Rows` with `OUTPUTS` rows of weights.
 
-    Their sums are written to a row each, followed by `SPILL_BYTES` of anything. Meanwhile the same columns of the
-    sample ahead are prefetched. Weights and sums are an `Operand` each.
+    Their sums are written to a row each, followed by `SPILL_BYTES` of anything. Meanwhile the same columns of the rows
+    ahead are prefetched. Weights and sums are an `Operand` each.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vec = Vectors(builder, llvm_float(sums.types[0].dtype), 8 * PIECE_BYTES)
-        array, *starts = (builder.extract_value(args[0], i) for i in range(4))
-        *samples, following = [vec.array(context, x.types[0], array, start) for start in starts]
+        products = _DotProducts(context, builder, x, args[0], llvm_float(sums.types[0].dtype))
+        vec = products.vec
         weight_rows = _rows(vec, context, signature.args[1], args[1], OUTPUTS)
 
         def body(now: list[Any]) -> list[Any]:
             place, *accumulators = now
-            prefetch_line(builder, vec.at(following, place))
+            for following in products.ahead:
+                prefetch_line(builder, vec.at(following, place))
             for piece in range(CHUNK_BYTES // PIECE_BYTES):
                 at = builder.add(place, whole(piece * vec.lanes))
-                inputs = [vec.load(vec.at(sample, at)) for sample in samples]
-                rows = [vec.load(vec.at(row, at)) for row in weight_rows]
-                products = [(a, b) for a in inputs for b in rows]
-                accumulators = [
-                    _fma(builder, a, b, accumulator) for (a, b), accumulator in zip(products, accumulators, strict=True)
-                ]
+                accumulators = products.add(at, weight_rows, accumulators)
             return [builder.add(place, whole(CHUNK_BYTES // vec.align)), *accumulators]
 
-        _, *accumulators = loop(builder, args[2], [whole(0), *[vec.constant(0.0)] * (SAMPLES * OUTPUTS)], body)
-        for i, place in enumerate(_rows(vec, context, signature.args[3], args[3], SAMPLES)):
-            _store_sums(vec, accumulators[i * OUTPUTS : (i + 1) * OUTPUTS], place)
+        zero = products.beside([vec.constant(0.0)] * PIECES)
+        _, *accumulators = loop(builder, args[2], [whole(0), *[zero] * (SAMPLES // PIECES * OUTPUTS)], body)
+        targets = _rows(vec, context, signature.args[3], args[3], SAMPLES)
+        for i in range(0, SAMPLES, PIECES):
+            first = i // PIECES * OUTPUTS
+            _store_sums(vec, accumulators[first : first + OUTPUTS], targets[i : i + PIECES])
         return context.get_dummy_value()
 
     return types.void(x, weights, types.int64, sums), codegen
@@ -167,10 +213,10 @@ def _stored_or_zero(vec: Vectors, accumulate: Any, places: list[Any]) -> list[An
 class _OuterProducts:
     """Emits the outer products of `Chunks` and `Numbers`, sample after sample, where these lie."""
 
-    def __init__(self, context: Any, builder: Any, kinds: Any, args: Any, element: Any) -> None:
+    def __init__(self, context: Any, builder: Any, kinds: Any, args: Any, element: Any, chunks: int) -> None:
         self.context, self.builder, self.kinds, self.args = context, builder, kinds, args
-        self.vec, self.index = Vectors(builder, element), Vectors(builder, I64)
-        self.vectors = CHUNK_BYTES // (self.vec.lanes * self.vec.align)
+        self.vec, self.index, self.chunks = Vectors(builder, element), Vectors(builder, I64), chunks
+        self.vectors = chunks * CHUNK_BYTES // (self.vec.lanes * self.vec.align)
         self.inputs = self.vec.array(context, kinds[0].types[0], self.field(0, 0), self.field(0, 3))
         self.places, self.ahead, starts = self.data(0, 1), self.data(0, 2), self.data(1, 1)
         numbers = [self.load(starts, whole(i)) for i in range(OUTPUTS)]
@@ -192,7 +238,9 @@ class _OuterProducts:
     def add(self, r: Any, accumulators: list[Any]) -> list[Any]:
         """Add the products of a sample to the accumulators."""
         sample = self.vec.at(self.inputs, self.load(self.places, r))
-        prefetch_line(self.builder, self.vec.at(self.inputs, self.load(self.ahead, r)))
+        ahead = self.vec.at(self.inputs, self.load(self.ahead, r))
+        for i in range(self.chunks):
+            prefetch_line(self.builder, self.vec.at(ahead, i * CHUNK_BYTES // self.vec.align))
         x_row = [self.vec.load(self.vec.at(sample, v * self.vec.lanes)) for v in range(self.vectors)]
         offset = self.builder.mul(r, self.stride)
         d_row = [self.vec.broadcast(self.vec.at(number, offset)) for number in self.numbers]
@@ -207,24 +255,29 @@ class _OuterProducts:
         return [self.builder.add(r, whole(count)), *accumulators]
 
 
-@emitted
-def outer_tile(_typing: Any, x: Any, d: Any, n_rows: Any, gradient: Any, accumulate: Any) -> Any:
-    """Sum over samples the products of `Chunks` of inputs with `Numbers`; prefetch what is ahead as fast.
+def _make_outer_tile(chunks: int) -> Any:
+    @emitted
+    def outer_tile(_typing: Any, x: Any, d: Any, n_rows: Any, gradient: Any, accumulate: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            element = llvm_float(gradient.types[0].dtype)
+            products = _OuterProducts(context, builder, signature.args, args, element, chunks)
+            vec, rounds = products.vec, builder.sdiv(args[2], whole(ROWS_AT_ONCE))
+            rows = _rows(vec, context, signature.args[3], args[3], OUTPUTS)
+            targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(products.vectors)]
+            now = [whole(0), *_stored_or_zero(vec, args[4], targets)]
+            now = loop(builder, rounds, now, lambda now: products.add_some(now, ROWS_AT_ONCE))
+            remaining = builder.sub(args[2], now[0])
+            _, *accumulators = loop(builder, remaining, now, lambda now: products.add_some(now, 1))
+            for value, place in zip(accumulators, targets, strict=True):
+                vec.store(value, place)
+            return context.get_dummy_value()
 
-    The sums, one row of a chunk for each output, are written to an `Operand`, or accumulate there.
-    """
+        return types.void(x, d, types.int64, gradient, types.boolean), codegen
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        products = _OuterProducts(context, builder, signature.args, args, llvm_float(gradient.types[0].dtype))
-        vec, rounds = products.vec, builder.sdiv(args[2], whole(ROWS_AT_ONCE))
-        rows = _rows(vec, context, signature.args[3], args[3], OUTPUTS)
-        targets = [vec.at(row, v * vec.lanes) for row in rows for v in range(products.vectors)]
-        now = [whole(0), *_stored_or_zero(vec, args[4], targets)]
-        now = loop(builder, rounds, now, lambda now: products.add_some(now, ROWS_AT_ONCE))
-        remaining = builder.sub(args[2], now[0])
-        _, *accumulators = loop(builder, remaining, now, lambda now: products.add_some(now, 1))
-        for value, place in zip(accumulators, targets, strict=True):
-            vec.store(value, place)
-        return context.get_dummy_value()
+    return outer_tile
 
-    return types.void(x, d, types.int64, gradient, types.boolean), codegen
+
+outer_tile, wide_outer_tile = _make_outer_tile(1), _make_outer_tile(WIDE_CHUNKS)
+"""Sum over samples the products of `Chunks`, one or `WIDE_CHUNKS`, with `Numbers`; prefetch what is ahead as fast.
+
+The sums, one row for each output, are written to an `Operand`, or accumulate there."""

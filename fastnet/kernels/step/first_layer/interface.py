@@ -35,6 +35,7 @@ class FirstLayer(NamedTuple):
     own_slabs: int  # where it is a multiple of the threads, these multiply forward just what they updated; 0: never
     few_outputs: Any
     sparse: Any
+    scaled: Any
 
 
 class Given(NamedTuple):
@@ -45,6 +46,8 @@ class Given(NamedTuple):
     dtype: Any  # of the parameters
     as_they_are: bool  # whether samples need neither conversion nor scaling
     described: Any  # samples in another form than row by row; None if there is none
+    grouped: bool = False  # whether weights and biases have settings of their own
+    scaled: bool = False  # whether inputs have trainable factors
 
 
 class Working(NamedTuple):

@@ -94,17 +94,21 @@ def _layer(parameters: Any, start: int, x: Any, n_in: int, n_out: int, z: Any) -
 
 @kernel
 def predict_rows(parameters: Any, x: Any, scale: float, sizes: Any, codes: Any, buffers: Any, logits: Any) -> int:
-    """Write the logits of every row of x; return the class with the largest one of the last row, -1 for a NaN.
+    """Write the logits of every row of x; return the class with the largest one of the last row.
 
-    `codes` are those of the activation after each layer, `buffers` (2, widest layer) is working memory.
+    It is -1 where one of them is a NaN, and -2 where an input was a NaN or infinity. `codes` are those of the
+    activation after each layer, `buffers` (2, widest layer) is working memory.
     """
     real = parameters.dtype.type
     factor = real(scale)
-    best = 0
+    best = n_infinite = 0
     for r in range(x.shape[0]):
         source, target = buffers[0], buffers[1]
+        n_infinite = 0
         for k in range(sizes[0]):
-            source[k] = real(x[r, k]) * factor
+            value = real(x[r, k])
+            n_infinite += int(value - value != 0)
+            source[k] = value * factor
         start = 0
         for layer in range(codes.size):
             n_in, n_out = sizes[layer], sizes[layer + 1]
@@ -120,4 +124,4 @@ def predict_rows(parameters: Any, x: Any, scale: float, sizes: Any, codes: Any, 
         for j in range(logits.shape[1]):
             if source[j] != source[j]:
                 best = -1
-    return best
+    return best if n_infinite == 0 else -2

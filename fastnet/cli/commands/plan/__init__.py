@@ -1,0 +1,1 @@
+"""`fastnet plan`."""
