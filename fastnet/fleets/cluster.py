@@ -33,12 +33,14 @@ class Cluster:
     TypeError
         For an asynchronous client.
     RuntimeError
-        If it has no worker, or workers have another version of fastnet, or none.
+        If it is closed or has no worker, or workers have another version of fastnet, or none.
     """
 
     def __init__(self, client: Any) -> None:
         if client.asynchronous:
             raise TypeError("executor must be a client that is not asynchronous")
+        if client.status != "running":
+            raise RuntimeError(f"executor must be connected to a scheduler, got a client that is {client.status}")
         self._client = client
         self._looked = self._seen = time.monotonic()
         try:
