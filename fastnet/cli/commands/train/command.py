@@ -98,11 +98,10 @@ def train(
 ) -> int:
     """Train a network that predicts classes or numbers, and save it.
 
-    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. Columns
-    of a table may hold text, true and false, and gaps; which columns are predicted, and how, is said by --label and
-    --task. If the data
-    has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training early
-    and saves the model as it is.
+    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. Columns of
+    a table may hold text, true and false, and gaps; --label and --task say which column is predicted, and how. If the
+    data has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training
+    early and saves the model as it is.
     """
     with together(ranks) as rank:
         return _run(context, SimpleNamespace(**locals()), options.given(context))
