@@ -35,7 +35,7 @@ TRAININGS = [
     Training(17, (5, 33, 17, 4), ("elu", "leaky_relu"), "poisson", "adam", 5, dropout=(0.1, 0.6)),
     Training(40, (6, 99, 30), ("relu",), "softmax_squared_error", "adam", 9, weighted=True, clip_norm=0.1, bias=False),
     Training(41, (64, 150, 5, 2), ("elu", "relu"), "cross_entropy", "nesterov", 16, dropout=(0.3, 0.0), filled=0.3),
-    Training(17, (5, 33, 17, 4), ("selu", "mish"), ("cross_entropy", 0.1), "adam", 5, grouped=True, scaled=True),
+    Training(17, (5, 33, 17, 4), ("selu", "silu"), ("cross_entropy", 0.1), "adam", 5, grouped=True, scaled=True),
     Training(9, (5, 7, 3), ("relu",), ("quantile", (0.1, 0.5, 0.9)), "sgd", 1, grouped=True),
 ]  # fmt: skip
 MORE_TRAININGS = [
