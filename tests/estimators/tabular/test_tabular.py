@@ -144,6 +144,24 @@ def test_a_temperature_is_found_that_logits_were_multiplied_with():
     )
 
 
+def test_an_interrupt_keeps_the_best_epoch(monkeypatch):
+    X, labels, numbers = data()
+    train, calls = members.Member.train, []
+
+    def interrupted(self):
+        calls.append(0)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return train(self)
+
+    monkeypatch.setattr(members.Member, "train", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted"):
+        model = of(TabularMLPRegressor, X, labels, numbers)
+    assert model.n_epochs_ == 3
+    assert 1 <= model.best_epoch_ <= 3
+    assert np.isfinite(model.predict(X)).all()
+
+
 def test_class_weights_are_weights_of_samples():
     X, labels, _ = data()
     weights = np.where(labels == "yes", 3.5, 1.25)

@@ -1,1 +1,1 @@
-"""First layers: dense, of few outputs, or of sparse inputs, behind one interface."""
+"""First layers: dense, of few outputs, of sparse inputs, or of inputs with trainable factors, behind one interface."""
