@@ -51,7 +51,10 @@ class Cluster:
 
     def share(self, data: Any) -> Any:
         """Send the data to each worker, and return what stands for them."""
-        return self._client.scatter([data], broadcast=True, hash=False)[0]
+        try:
+            return self._client.scatter([data], broadcast=True, hash=False)[0]
+        except OSError as error:  # a worker that goes meanwhile, or time that is up
+            raise RuntimeError(f"data could not be sent to all workers: {error}") from error
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Any:
         """Return the future of a task, which is never one of before."""

@@ -122,6 +122,15 @@ def test_another_version_on_a_worker_is_an_error_before_anything_is_sent(client,
         client.run(pretend, mine, workers=[worker])
 
 
+def test_a_worker_lost_while_data_are_sent_is_an_error(client, monkeypatch):
+    def lost(*arguments, **how):
+        raise OSError("stream is closed")
+
+    monkeypatch.setattr(client, "scatter", lost)
+    with pytest.raises(RuntimeError, match="data could not be sent to all workers: stream is closed"):
+        fleet(client).fit(*problem())
+
+
 def test_when_all_workers_go_the_members_lost_are_named(client, cluster, monkeypatch):
     monkeypatch.setattr(cluster_of_fleets, "PATIENCE", 1.0)
     X, y = problem()
