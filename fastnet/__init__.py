@@ -57,8 +57,8 @@ _HOME = {
     "unpatch_sklearn": "patch",
 }
 _MODULES = (
-    "datasets", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots", "preprocessing", "recipes",
-    "reference", "report", "training",
+    "datasets", "distributed", "estimators", "fleets", "kernels", "measure", "models", "patch", "plots",
+    "preprocessing", "recipes", "reference", "report", "tables", "training",
 )  # fmt: skip
 
 __all__ = [

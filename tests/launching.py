@@ -13,6 +13,9 @@ import pytest
 LIMIT = 120
 """Seconds after which ranks count as hung; they need a few, but for a machine that is busy otherwise."""
 
+SHARED = {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe"}
+"""Lets Open MPI start more ranks than there are processors; MPICH does so by itself."""
+
 
 def mpiexec():
     beside = Path(sys.executable).with_name("mpiexec")
@@ -38,7 +41,7 @@ def launch(*programs, folder, **variables):
     for n_ranks, *arguments in programs:
         command += [":"] * (len(command) > 1) + ["-n", str(n_ranks), sys.executable, *map(str, arguments)]
     # Names of sockets that ranks listen at have a limit of length, and temporary folders of tests long names.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir(), **variables}
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "TMPDIR": tempfile.gettempdir(), **SHARED, **variables}
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=LIMIT, cwd=folder, env=environment, stdin=subprocess.DEVNULL
     )  # fmt: skip

@@ -7,16 +7,19 @@ import sys
 import time
 
 import numpy as np
-from mpi4py import MPI
 
 import fastnet
 from fastnet import Network, Trainer
 from fastnet.distributed import agreement
+from fastnet.distributed.connecting import world
 from fastnet.training.checkpoints import save_checkpoint
 
-RANK = MPI.COMM_WORLD.rank
 X = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
 Y = np.arange(64) % 3
+
+
+def rank():
+    return world().Get_rank()
 
 
 def make(**options):
@@ -30,7 +33,7 @@ def train_until(act):
 
     def callback(epoch):
         save_checkpoint("run.checkpoint", trainer)
-        if epoch.number == 3 and RANK == 1:
+        if epoch.number == 3 and rank() == 1:
             act()
 
     trainer.fit(X, Y, epochs=100_000, callbacks=[callback])
@@ -38,9 +41,9 @@ def train_until(act):
 
 def refused(**options):
     """Return what training with the other ranks is refused with."""
-    data = {"X": X, "y": Y, **{name: options.pop(name) for name in ("X", "y", "epochs") if name in options}}
+    own = {name: options.pop(name) for name in ("X", "y", "epochs", "validation", "patience") if name in options}
     try:
-        make(**options).fit(**data)
+        make(**options).fit(**{"X": X, "y": Y, **own})
     except ValueError as error:
         return str(error)
     return "nothing"
@@ -65,14 +68,14 @@ def caught():
 def stray():
     """Fail apart from training, while others wait for this rank."""
     trainer = make()
-    if RANK == 1:
+    if rank() == 1:
         raise RuntimeError("no such\nfile")
     trainer.fit(X, Y)
 
 
 def differing():
     """Differ in one thing after another: all ranks are told, and may go on."""
-    other = int(RANK == 1)
+    other = int(rank() == 1)
     print(refused(seed=other))
     print(refused(network=other))
     print(refused(shards=4 << other))
@@ -82,7 +85,8 @@ def differing():
     print(refused(y=np.roll(Y, other)))
     print(refused(epochs=2 + other))
     print(refused(seed=None))
-    if RANK == 1:
+    print(refused(validation=(X, Y), patience=2 if other else None))
+    if rank() == 1:
         fastnet.__version__ = "0.0.0"
     print(refused())
     fastnet.__version__, own = "0.1.0", agreement.versions
@@ -98,5 +102,5 @@ def unfit():
 
 
 if __name__ == "__main__":
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if RANK else sys.stdout):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere if rank() else sys.stdout):
         globals()[sys.argv[1]]()

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-HEAD_START = 0.25
+HEAD_START = 0.6
 """Seconds that a rank leaves those of lower numbers: what has gone wrong on all of them is told once."""
 
-MOST_WAITED = 2.0
+MOST_WAITED = 3.0
+
+TIME_TO_READ = 0.3
+"""Seconds between a line and the end, in which `mpiexec` passes it on: what it has not read by then is lost."""
 
 _watched: list[Any] = []
 """The communicator of all ranks, once there are several."""
@@ -45,6 +48,7 @@ def end_all(message: str, code: int) -> None:
             f"fastnet: rank {rank} of {comm.Get_size()}: {' '.join(message.split())}", file=sys.__stderr__, flush=True
         )
         sys.stdout.flush()
+    time.sleep(TIME_TO_READ)
     comm.Abort(code)
     os._exit(code)  # what has aborted may still run for a while
 

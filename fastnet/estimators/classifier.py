@@ -268,8 +268,7 @@ class MLPClassifier(ClassifierMixin, ClassLabels, BaseMLP):  # type: ignore[misc
         self._require_fitted()
         logits, backend = self._logits_to_predict(X), self._backend()
         if self._output() == "softmax":
-            logs: Array = backend.log_softmax_forward(logits)
-            return logs
+            return np.asarray(backend.log_softmax_forward(logits))
         positive: Array = -np.logaddexp(0, -logits)
         if logits.shape[1] == 1:
             return _both(-np.logaddexp(0, logits), positive)

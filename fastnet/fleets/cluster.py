@@ -33,12 +33,14 @@ class Cluster:
     TypeError
         For an asynchronous client.
     RuntimeError
-        If it has no worker, or workers have another version of fastnet, or none.
+        If it is closed or has no worker, or workers have another version of fastnet, or none.
     """
 
     def __init__(self, client: Any) -> None:
         if client.asynchronous:
             raise TypeError("executor must be a client that is not asynchronous")
+        if client.status != "running":
+            raise RuntimeError(f"executor must be connected to a scheduler, got a client that is {client.status}")
         self._client = client
         self._looked = self._seen = time.monotonic()
         try:
@@ -49,7 +51,10 @@ class Cluster:
 
     def share(self, data: Any) -> Any:
         """Send the data to each worker, and return what stands for them."""
-        return self._client.scatter([data], broadcast=True, hash=False)[0]
+        try:
+            return self._client.scatter([data], broadcast=True, hash=False)[0]
+        except OSError as error:  # a worker that goes meanwhile, or time that is up
+            raise RuntimeError(f"data could not be sent to all workers: {error}") from error
 
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Any:
         """Return the future of a task, which is never one of before."""

@@ -79,11 +79,7 @@ def on_executor(
     Exception
         The first error of the work; the others are given up then, but those that have begun go on by themselves.
     """
-    if not callable(getattr(executor, "submit", None)):
-        raise TypeError(
-            "executor must be a dask.distributed.Client or an executor of concurrent.futures, got "
-            f"{type(executor).__name__}"
-        )
+    require_executor(executor)
     site = Cluster(executor) if is_dask(executor) else Local(executor)
     shared = site.share(data)
     futures: list[Any] = []
@@ -93,6 +89,15 @@ def on_executor(
         return _gathered(site, futures, names)
     finally:
         site.cancel(futures)
+
+
+def require_executor(executor: Any) -> None:
+    """Reject what takes no tasks."""
+    if not callable(getattr(executor, "submit", None)):
+        raise TypeError(
+            "executor must be a dask.distributed.Client or an executor of concurrent.futures, got "
+            f"{type(executor).__name__}"
+        )
 
 
 def do(version: str, work: Callable[[Any, Any], Any], data: Any, member: Any) -> Outcome:

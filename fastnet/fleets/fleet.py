@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fastnet.fleets import settings as fleet_settings
 from fastnet.fleets.away import fit_away
 from fastnet.fleets.crew import Halt, side_by_side
+from fastnet.fleets.executors import require_executor
 from fastnet.fleets.files import load_models, save_networks
 from fastnet.fleets.together import Together, groups_of
 from fastnet.inference import Evaluation, Inference, loss_name
@@ -84,6 +85,8 @@ class Fleet:
     ) -> None:  # fmt: skip
         self.networks = fleet_settings.networks_of(networks)
         check_threads(n_threads)
+        if executor is not None:
+            require_executor(executor)
         self._executor = executor
         self._n_threads, count = n_threads, len(self.networks)
         values = {

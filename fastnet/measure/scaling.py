@@ -139,12 +139,9 @@ def check(plan: Scaling, costs: Costs, seconds: float = SECONDS) -> list[dict[st
 
     Raises
     ------
-    ModuleNotFoundError
-        If mpi4py is not installed; ImportError if it finds no MPI.
     OSError
         If there is no `mpiexec`, or it fails.
     """
-    require()
     found = [_launch(plan, n_ranks, seconds) for n_ranks in (1, 2)]
     link = Link("measured", found[1]["latency"], found[1]["bandwidth"])
     rows = []
@@ -156,6 +153,12 @@ def check(plan: Scaling, costs: Costs, seconds: float = SECONDS) -> list[dict[st
             row[f"{kind}_efficiency"] = rows[0][f"{kind}_ms"] / (row["ranks"] * row[f"{kind}_ms"])
     rows[1] |= {"latency_us": 1e6 * link.latency, "bandwidth_gbit": 8e-9 * link.bandwidth}
     return rows
+
+
+def require_mpi() -> None:
+    """Refuse a check where mpi4py or `mpiexec` is missing, before anything is measured for it."""
+    require()
+    mpiexec()
 
 
 def mpiexec() -> str:

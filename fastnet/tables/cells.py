@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from fastnet.validation.frames import Names, names_of
 
@@ -80,7 +79,7 @@ def table_of(name: str, X: Any) -> tuple[list[str] | None, list[Any], int]:
     """
     if isinstance(X, CellTable):
         return list(X.names) if X.is_named else None, list(X.cells), X.n_rows
-    if sparse.issparse(X):
+    if hasattr(X, "nnz") and hasattr(X, "toarray"):
         raise TypeError(f"{name} must be a dense table, got a sparse {type(X).__name__}: expected X.toarray()")
     if isinstance(X, (list, tuple)):
         X = _array_of_rows(name, X)

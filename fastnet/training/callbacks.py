@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from fastnet.training.history import Epoch
 from fastnet.validation import settings as checks
@@ -37,6 +37,9 @@ class Callback:
     >>> len(trainer.fit(X, y, epochs=20, callbacks=[StopAtTen()]).epochs)
     10
     """
+
+    on_all_ranks: ClassVar[bool] = False
+    """Whether ranks that train together must have it alike: what it does depends on them all, or matters to all."""
 
     def on_train_begin(self, model: Any) -> object:
         """Be told that everything is ready and the first step comes next."""
@@ -74,6 +77,7 @@ class Callbacks:
     def __init__(self, model: Any, callbacks: Any) -> None:
         self._model = model
         self._methods: dict[str, list[Callable[..., object]]] = {event: [] for event in EVENTS}
+        self.on_all_ranks = [one for one in callbacks if getattr(one, "on_all_ranks", False)]
         for one in checks.callbacks(callbacks):
             methods = [event for event in EVENTS if hasattr(one, event)]
             for event in methods:

@@ -129,6 +129,7 @@ class TrainingLoop:
     ) -> None:  # fmt: skip
         self._task, self._state, self._plan, self._order, self._rates = task, task.state, plan, order, rates
         self._tell, self._validate, self._loss_divisor = callbacks.tell, validate, loss_divisor
+        self._on_all_ranks = callbacks.on_all_ranks
         self._must_be_finite = must_be_finite
         self._sharded = task.in_shards(plan.n_batch)
         self._steps = self._sharded or task.prepare(plan.n_batch)
@@ -141,7 +142,12 @@ class TrainingLoop:
             return
         network, settings, state, samples, _ = self._task
         told = {f"settings.{name}": value for name, value in vars(settings).items() if name != "n_threads"}
-        told |= {"plan": self._plan, **network._asdict(), **{f"state.{k}": v for k, v in state.counters().items()}}
+        told |= {
+            "plan": self._plan,
+            "callbacks": self._on_all_ranks,
+            **network._asdict(),
+            **{f"state.{k}": v for k, v in state.counters().items()},
+        }
         told |= {f"state.{name}": vector for name, vector in state.arrays().items()} | samples._asdict()
         told |= {f"validation {name}": part for name, part in (validation or samples)._asdict().items()}
         agreement.compare(self._sharded.ranks, agreement.versions() | told)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastnet.output.reprs import short_repr
 from fastnet.training.loop import Layers, Task
-from fastnet.training.samples import Samples
+from fastnet.training.samples import Samples, prepare
 from fastnet.training.state import TrainingState
 from fastnet.training.trainer import Trainer
 from fastnet.validation import settings as checks
@@ -84,7 +84,7 @@ def find_lr(
     True
     """
     checks.rate_range(low, high, steps)
-    samples = trainer.prepare(X, y).samples
+    samples = prepare(trainer.network, trainer.loss, X, y, feature_names=trainer.feature_names).samples
     rates = np.geomspace(low, high, steps)
     losses = _losses(trainer, samples, rates)
     rates, smooth = rates[: len(losses)], _smoothed(losses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from fastnet.training.callbacks import Callback
 from fastnet.training.history import Epoch
@@ -70,6 +70,7 @@ class Patience(Callback):
     True
     """
 
+    on_all_ranks: ClassVar[bool] = True
     n_epochs: int
 
     def on_train_begin(self, model: Any) -> bool:

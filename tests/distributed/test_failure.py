@@ -51,8 +51,8 @@ def test_ranks_that_differ_are_told_in_what(tmp_path):
     expected = [
         r"settings\.seed: 0 on rank 0; 1 on rank 1", r"state\.parameters: float32\[39\] .*",
         r"settings\.shards: 4 on rank 0; 8 on rank 1", None, r"X: float32\[64, 5\] .*", None,
-        r"y: int32\[64\] .*", "plan: .*", r"state\.generator: .*", "fastnet: 0.1.0 on rank 0; 0.0.0 on rank 1",
-        "numpy: 9.0 on rank 0; 9.1 on rank 1",
+        r"y: int32\[64\] .*", "plan: .*", r"state\.generator: .*", r"callbacks: \[\] on .*; \[Patience.*",
+        "fastnet: 0.1.0 on rank 0; 0.0.0 on rank 1", "numpy: 9.0 on rank 0; 9.1 on rank 1",
     ]  # fmt: skip
     assert len(output) == len(expected)
     for line, pattern in zip(output, expected, strict=True):
@@ -79,6 +79,7 @@ TRAIN = ("-m", "fastnet", "train", "--ranks", "mpi", "--backend", "numpy", "--ba
 def test_the_command_prints_and_writes_on_one_rank(tmp_path):
     code, output, errors = launch((2, *TRAIN, "--checkpoint", "kept", "--report", "page.html"), folder=tmp_path)
     assert code == 0
+    assert "for each of 2 ranks, 8 shards" in output
     assert len(re.findall(r"^saved ", output, flags=re.MULTILINE)) == 1
     assert len(re.findall(r"^epoch ", errors, flags=re.MULTILINE)) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "model.safetensors", "page.html"]

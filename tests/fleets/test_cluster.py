@@ -113,14 +113,22 @@ def test_another_version_on_a_worker_is_an_error_before_anything_is_sent(client,
 
     worker = next(iter(client.nthreads()))
     mine = fastnet.__version__
-    monkeypatch.setattr(client, "scatter", None)
-    monkeypatch.setattr(cluster_of_fleets, "is_dask", lambda one: True)
+    monkeypatch.setattr(client, "scatter", lambda *arguments, **how: pytest.fail("something is sent"))
     client.run(pretend, "9.9", workers=[worker])
     try:
         with pytest.raises(RuntimeError, match=rf"workers must have fastnet {mine}, .*: {worker} has 9\.9$"):
-            cluster_of_fleets.Cluster(client)
+            fleet(client).fit(*problem())
     finally:
         client.run(pretend, mine, workers=[worker])
+
+
+def test_a_worker_lost_while_data_are_sent_is_an_error(client, monkeypatch):
+    def lost(*arguments, **how):
+        raise OSError("stream is closed")
+
+    monkeypatch.setattr(client, "scatter", lost)
+    with pytest.raises(RuntimeError, match="data could not be sent to all workers: stream is closed"):
+        fleet(client).fit(*problem())
 
 
 def test_when_all_workers_go_the_members_lost_are_named(client, cluster, monkeypatch):
@@ -145,13 +153,29 @@ def test_when_all_workers_go_the_members_lost_are_named(client, cluster, monkeyp
         fleet(client).fit(X, y)
 
 
-def test_an_asynchronous_client_is_refused():
-    class Client:
-        asynchronous = True
+class Client:
+    """What looks like a client."""
 
-        def submit(self): ...
+    asynchronous, status = False, "running"
 
-        scatter = nthreads = submit
+    def submit(self): ...
 
-    with pytest.raises(TypeError, match="not asynchronous"):
+    scatter = nthreads = wait_for_workers = lambda self, *arguments, **how: None
+
+    def run(self, function, on_error):
+        return {"tcp://there": ModuleNotFoundError("No module named 'fastnet'"), "tcp://here": function()}
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "attributes"),
+    [
+        (TypeError, "not asynchronous", {"asynchronous": True}),
+        (RuntimeError, "got a client that is closed", {"status": "closed"}),
+        (RuntimeError, r"tcp://there has none \(ModuleNotFoundError: No module named 'fastnet'\)$", {}),
+    ],
+)
+def test_a_client_that_cannot_be_used_is_refused(error, message, attributes, monkeypatch):
+    for name, value in attributes.items():
+        monkeypatch.setattr(Client, name, value)
+    with pytest.raises(error, match=message):
         fleet(Client()).fit(*problem())

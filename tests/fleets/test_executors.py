@@ -116,7 +116,6 @@ def test_another_version_there_is_an_error(monkeypatch, processes):
 
 @pytest.mark.parametrize("executor", [object(), 3, "dask"])
 def test_what_is_no_executor_is_named(executor):
-    X, y = problem()
-    for fit in (fleet(executor).fit, lambda X, y: fastnet.MLPEnsembleClassifier(2).fit(X, y, executor=executor)):
+    for call in (lambda: fleet(executor), lambda: fastnet.MLPEnsembleClassifier(2).fit(*problem(), executor=executor)):
         with pytest.raises(TypeError, match=f"executor must be .*, got {type(executor).__name__}"):
-            fit(X, y)
+            call()

@@ -40,3 +40,6 @@ def test_a_missing_mpiexec_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(scaling.sys, "executable", str(tmp_path / "python"))
     with pytest.raises(FileNotFoundError, match="mpiexec is not on the path"):
         scaling.mpiexec()
+    monkeypatch.setattr(scaling, "require", lambda: None)
+    with pytest.raises(FileNotFoundError, match="mpiexec is not on the path"):
+        scaling.require_mpi()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fastnet.cli import options
+from fastnet.cli.tables import options as tables
 
 CLASSES_SHOWN = 100
 
@@ -36,12 +37,26 @@ def _data() -> None:
 
 
 @data_app.command()
-def info(data: options.DataPath, label: options.Label = None, json: options.Json = False) -> int:
-    """Describe a data file: shape, data type, classes, range, zeros."""
+def info(
+    data: options.DataPath, label: options.Label = None, json: options.Json = False,
+    delimiter: tables.Delimiter = None, decimal: tables.Decimal = None, encoding: tables.Encoding = None,
+) -> int:  # fmt: skip
+    """Describe a data file: shape, data type, classes, range, zeros; or the columns of a table with text and gaps."""
     from fastnet.cli.data import load
     from fastnet.cli.output import answer
+    from fastnet.cli.tables.description import facts_of_table, print_table
+    from fastnet.datasets.files import MixedTableError, MixedTypeError
+    from fastnet.datasets.tables.mixed import is_other_text, is_table
 
-    loaded = load(data, label, require_labels=label is not None)
+    dialect = tables.dialect(delimiter, decimal, encoding)
+    if dialect.is_given or is_other_text(data):
+        return answer(facts_of_table(data, label, dialect), json, print_table)
+    try:
+        loaded = load(data, label, require_labels=label is not None)
+    except (MixedTableError, MixedTypeError):
+        if not is_table(data) or str(data) == "-":
+            raise
+        return answer(facts_of_table(data, label, dialect), json, print_table)
     return answer({"data": str(data), **_facts(loaded)}, json, _print)
 
 

@@ -30,6 +30,14 @@ Columns = Annotated[
 Drop = Annotated[
     str | None, optional("NAMES", "Columns of a table to leave out, with commas between, such as those of an id.")
 ]
+Categories = Annotated[
+    str | None,
+    optional(
+        "NAMES",
+        "Columns of a table that hold categories though they look like numbers, with commas between.  [default: text, "
+        "true and false]",
+    ),
+]
 Delimiter = Annotated[
     str | None,
     optional(

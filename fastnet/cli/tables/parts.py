@@ -12,10 +12,10 @@ import numpy.typing as npt
 from fastnet import datasets
 from fastnet.cli.data import FRACTION, VALIDATION, Parts
 from fastnet.cli.errors import as_typed
-from fastnet.cli.tables.reading import TrainingTable, check_categories, dialect_of, parts_of, read_training
+from fastnet.cli.tables.reading import TrainingTable, dialect_of, parts_of, read_training
 from fastnet.datasets.files import stem
 from fastnet.datasets.held_out import HeldOut
-from fastnet.datasets.tables.mixed import is_table, read_mixed
+from fastnet.datasets.tables.mixed import is_other_text, is_table, read_mixed
 from fastnet.tables.columns import TableColumns
 from fastnet.tables.encoding import TableEncoding
 from fastnet.tables.target import Target, read_target, task_of
@@ -62,12 +62,24 @@ class TableParts(Parts):
         return f"{self.samples} of {features}; {what} to predict in {self.label_name!r} ({self.task})"
 
 
+_PRECISION = 1e-3
+"""Of numbers to predict, in their standard deviations: what is lost must be less."""
+
+
 def is_asked(options: Any) -> bool:
     """Whether options are given that only tables of numbers and categories have, or the name of the file asks so."""
-    given = (options.task, options.columns, options.drop, options.delimiter, options.decimal, options.encoding)
+    given = (
+        options.task,
+        options.columns,
+        options.drop,
+        options.categories,
+        options.delimiter,
+        options.decimal,
+        options.encoding,
+    )
     if any(value is not None for value in given):
         return True
-    return options.data is not None and options.data.name.lower().removesuffix(".gz").endswith((".tsv", ".tab", ".txt"))
+    return options.data is not None and is_other_text(options.data)
 
 
 def load_table_parts(options: Any) -> TableParts:
@@ -75,7 +87,6 @@ def load_table_parts(options: Any) -> TableParts:
     _check_options(options)
     train_path, test_path = parts_of(options.data)
     found = read_training(train_path, options)
-    check_categories(found.features, train_path)
     task = str(options.task) if options.task else task_of(found.target)
     target = read_target(found.target, task, str(train_path))
     test = None if test_path is None else _test_part(test_path, found, target, options)
@@ -106,7 +117,9 @@ def load_table_parts(options: Any) -> TableParts:
 
 def _check_options(options: Any) -> None:
     if options.data is None:
-        raise ValueError("--task, --columns, --drop, --delimiter, --decimal and --encoding are of tables, got no DATA")
+        raise ValueError(
+            "--task, --columns, --drop, --categories, --delimiter, --decimal, --encoding are of tables, got no DATA"
+        )
     if options.data.exists() and not is_table(options.data):
         raise ValueError(f"{options.data}: no table, expected .csv, .tsv, .txt, .parquet or .feather for these options")
     for option in ("mmap", "cache_data"):
@@ -176,5 +189,10 @@ def _standardised(parts: TableParts, dtype: str, no_bias: bool) -> TableParts:
         raise ValueError(f"{parts.name}: column {parts.label_name!r}: its numbers are too large")
     if y.min() == y.max():
         raise ValueError(f"{parts.name}: column {parts.label_name!r}: all values are {y[0]:g}, nothing to predict")
+    if np.finfo(dtype).eps * abs(centre) > _PRECISION * spread:
+        what = f"values about {centre:g} that differ by {spread:g}"
+        raise ValueError(
+            f"{parts.name}: column {parts.label_name!r}: {what} are too close for {dtype}; --dtype float64"
+        )
     first, second = (((one - centre) / spread).astype(dtype) for one in (y, parts.y_test.astype(np.float64)))
     return replace(parts, y=first, y_test=second, centre=centre, spread=spread)

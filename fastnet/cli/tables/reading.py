@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,23 +69,27 @@ def read_training(path: Path, options: Any) -> TrainingTable:
     columns, drop = names_listed("--columns", options.columns), names_listed("--drop", options.drop)
     if columns is not None and drop is not None:
         raise ValueError("--columns and --drop: expected one of them")
-    found: dict[str, Any] = {}
+    found: dict[str, Names] = {}
 
     def keep(names: list[str]) -> Sequence[str]:
         place = label_column(names, Wanted((label,), True), str(path))
         assert place is not None
-        found["target"] = names[place]
         _check_there("--columns", columns, names, names[place], path)
         _check_there("--drop", drop, names, names[place], path)
+        _check_there("--categories", categories, names, names[place], path)
         features = list(columns or [name for name in names if name not in (names[place], *(drop or ()))])
         if not features:
             raise ValueError(f"{path}: no features: all columns but {names[place]!r} are dropped")
         found["ignored"] = tuple(name for name in names if name not in (names[place], *features))
         return [*features, names[place]]
 
-    table = read_mixed(path, dialect_of(options), keep=keep)
+    categories = names_listed("--categories", options.categories) or ()
+    table = read_mixed(path, dialect_of(options), dict.fromkeys(categories, "text"), keep)
     *features, target = table.names
-    return TrainingTable(table.select(features), table.column(target), found["ignored"])
+    chosen = table.select(features)
+    check_categories(chosen, path, categories)
+    cells = [replace(one, is_category=one.is_category or one.name in categories) for one in chosen.cells]
+    return TrainingTable(replace(chosen, cells=tuple(cells)), table.column(target), found["ignored"])
 
 
 def _check_there(option: str, asked: Names | None, names: Sequence[str], target: str, path: Path) -> None:
@@ -97,11 +102,11 @@ def _check_there(option: str, asked: Names | None, names: Sequence[str], target:
         raise ValueError(f"{option}: expected each column once, got {listed(asked or ())}")
 
 
-def check_categories(table: CellTable, path: Path) -> None:
+def check_categories(table: CellTable, path: Path, asked: Names = ()) -> None:
     """Refuse columns of words that are almost as many as there are rows: names and numbers of things, or free text."""
     wordy = []
     for name, cells in zip(table.names, table.cells, strict=True):
-        if cells.content == "text":
+        if cells.content == "text" and name not in asked:
             present = [value for value in cells.values if isinstance(value, str)]
             n_different = len(set(present))
             if n_different > MANY and 2 * n_different > len(present):
@@ -111,7 +116,7 @@ def check_categories(table: CellTable, path: Path) -> None:
         what = f"column {listed(wordy)} holds" if is_one else f"columns {listed(wordy)} hold"
         raise ValueError(
             f"{path}: {what} a different text in most rows, expected categories that come again; "
-            f"--drop {','.join(wordy)!r} leaves {'it' if is_one else 'them'} out"
+            f"--drop {shlex.quote(','.join(wordy))} leaves {'it' if is_one else 'them'} out"
         )
 
 

@@ -50,9 +50,10 @@ def load_for(
         raise ValueError(f"{path}: no table, expected .csv, .tsv, .txt, .parquet or .feather, as the model was trained")
     train, test = parts_of(path)
     path = test or train
-    found, target = _read(path, label or model.label_name, model, dialect)
+    table, target = _read(path, label or model.label_name, model, dialect)
     assert model.table is not None
-    X = model.table(found.select(model.table.columns.names), model.network.dtype, str(path))
+    found = table.select([name for name in table.names if name != target])
+    X = model.table(found, model.network.dtype, str(path))
     if not np.isfinite(X).all():
         raise ValueError(f"{path}: numbers too far from those that the model was trained on")
     data = Dataset(X, name=stem(path), feature_names=model.table.input_names, label_names=_texts(model))
@@ -62,7 +63,7 @@ def load_for(
         raise ValueError(f"{path}: no label column {label or model.label_name!r}; --label names another")
     task = "regression" if model.n_classes is None else "classification"
     try:
-        values = read_target(found.column(target), task, str(path), _texts(model)).values
+        values = read_target(table.column(target), task, str(path), _texts(model)).values
     except ValueError as error:
         if require_labels:
             raise
@@ -80,12 +81,15 @@ def _read(path: Path, label: str | None, model: Model, dialect: Dialect) -> tupl
     assert model.table is not None
     wanted, ignored = model.table.columns.names, model.table.ignored
     target: list[str] = []
+    by_name = model.table.columns.is_named
 
     def keep(names: list[str]) -> list[str]:
         target.extend(name for name in names if name == label and name not in wanted)
+        if not by_name:
+            return names
         features = [name for name in names if name in wanted or name not in (*ignored, *target)]
         order_of(features, wanted, str(path))
         return [*wanted, *target]
 
-    table = read_mixed(path, dialect, contents_of(model.table.columns), keep)
+    table = read_mixed(path, dialect, contents_of(model.table.columns) if by_name else None, keep)
     return table, target[0] if target else None

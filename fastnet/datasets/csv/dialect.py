@@ -107,17 +107,18 @@ def _shown(encoding: str) -> str:
     return encoding.upper().removesuffix("-SIG")
 
 
-def split(text: str, delimiter: str, where: str) -> list[list[str]]:
-    """Return the rows of a text as cells, without blank lines at the end."""
-    reader, rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), []
+def split(text: str, delimiter: str, where: str) -> tuple[list[list[str]], list[int]]:
+    """Return the rows of a text as cells, without blank lines at the end, and the numbers of their first lines."""
+    reader, rows, lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [], [1]
     try:
         for cells in reader:
             rows.append(cells)
+            lines.append(reader.line_num + 1)
     except csv.Error as error:
         raise ValueError(f"{where}: line {reader.line_num}: cannot split the row: {one_line(error)}") from None
     while rows and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
-    return rows
+    return rows, lines[: len(rows)]
 
 
 def delimiter_of(text: str) -> str:

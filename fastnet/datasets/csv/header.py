@@ -59,15 +59,20 @@ def read_header(stream: io.BufferedIOBase, path: Path, wanted: Wanted) -> tuple[
         return [str(column) for column in range(len(cells))], line.removeprefix(b"\xef\xbb\xbf")
     repeated = [name for name, count in Counter(cells[_leading(cells) :]).items() if count > 1]
     if repeated:
-        hint = "; or is it a row of data, without a header?" if _may_be_row(cells) else ""
+        hint = "; or is it a row of data, without a header?" if may_be_row(cells) else ""
         raise ValueError(f"{where}: duplicated column names: {listed(repeated)}, expected each once{hint}")
-    if not wanted.names and _may_be_row(cells):  # a model knows its names
-        warnings.warn(
-            f"{where}: read as column names, {listed(cells)}, some of which are numbers; if it is a row of "
-            "data, put a line of names before it, or give the label column by position",
-            stacklevel=2,
-        )
+    if not wanted.names and may_be_row(cells):  # a model knows its names
+        warn_of_row(cells, where, ", or give the label column by position")
     return cells, b""
+
+
+def warn_of_row(cells: list[str], where: str, otherwise: str = "") -> None:
+    """Warn of a first line that is taken for names, and may be a row."""
+    warnings.warn(
+        f"{where}: read as column names, {listed(cells)}, some of which are numbers; if it is a row of "
+        f"data, put a line of names before it{otherwise}",
+        stacklevel=3,
+    )
 
 
 def _check_separator(text: str, where: str) -> None:
@@ -93,7 +98,7 @@ def _leading(names: list[str]) -> int:
     return next((i for i, name in enumerate(names) if name and not _UNNAMED.fullmatch(name)), len(names))
 
 
-def _may_be_row(cells: list[str]) -> bool:
+def may_be_row(cells: list[str]) -> bool:
     """Whether some names are numbers, as in a row; columns may be counted beside a name, or be years or wavelengths."""
     numbers = [value for cell in cells if (value := number(cell)) is not None]
     if _leading(cells) or not numbers:

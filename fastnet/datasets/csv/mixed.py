@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import isinf
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastnet.datasets.csv.dialect import Dialect, decimal_of, decoded, delimiter_of, split
-from fastnet.datasets.csv.header import index_columns
+from fastnet.datasets.csv.header import index_columns, may_be_row, warn_of_row
 from fastnet.datasets.csv.numbers import TRUTHS, number
 from fastnet.datasets.files import one_line
 from fastnet.tables.cells import Cells, CellTable, Content
@@ -23,7 +23,7 @@ GAPS = frozenset(
 )  # fmt: skip
 """Cells that stand for what is missing."""
 
-_MOSTLY = 0.9
+_MOSTLY = 0.5
 """A column of which so many cells are numbers is one of numbers, and its words are mistakes."""
 
 
@@ -57,7 +57,7 @@ def parse_mixed(
     """
     text = decoded(content, dialect, where)
     delimiter = dialect.delimiter or delimiter_of(text)
-    rows = split(text, delimiter, where)
+    rows, lines = split(text, delimiter, where)
     if not rows or not any(cell.strip() for cell in rows[0]):
         raise ValueError(f"{where}: {'line 1: blank line' if rows else 'empty file'}, expected names of columns")
     names = [cell.strip() for cell in rows.pop(0)]
@@ -65,7 +65,9 @@ def parse_mixed(
         raise ValueError(f"{where}: a header without rows, expected at least one row")
     if all(number(name) is not None for name in names):
         raise ValueError(f"{where}: line 1 is all numbers, expected names of columns")
-    _check_lengths(rows, len(names), where)
+    if not known and may_be_row(names):
+        warn_of_row(names, f"{where}: line 1")
+    _check_lengths(rows, lines[1:], len(names), where)
     left_out = index_columns(names)
     repeated = [name for name, count in Counter(names).items() if count > 1 and names.index(name) not in left_out]
     if repeated:
@@ -73,18 +75,27 @@ def parse_mixed(
     decimal = dialect.decimal or decimal_of(rows, where)
     known, columns = known or {}, list(zip(*rows, strict=True))
     kept = keep([name for i, name in enumerate(names) if i not in left_out or name in known])
-    cells = [_column(name, columns[names.index(name)], decimal, where, known.get(name)) for name in kept]
+    text_of = _Text(decimal, where, lines[1:])
+    cells = [_column(name, columns[names.index(name)], text_of, known.get(name)) for name in kept]
     return CellTable(tuple(kept), tuple(cells), len(rows))
 
 
-def _check_lengths(rows: Sequence[Sequence[str]], n_columns: int, where: str) -> None:
-    for i, row in enumerate(rows):
+def _check_lengths(rows: Sequence[Sequence[str]], lines: Sequence[int], n_columns: int, where: str) -> None:
+    for line, row in zip(lines, rows, strict=True):
         if len(row) != n_columns:
             what = f"{len(row)} cells, expected {n_columns} as in the first line" if row else "blank line"
-            raise ValueError(f"{where}: line {i + 2}: {what}")
+            raise ValueError(f"{where}: line {line}: {what}")
 
 
-def _column(name: str, cells: Sequence[str], decimal: str, where: str, known: Content | None) -> Cells:
+class _Text(NamedTuple):
+    """What columns are read with: the decimal sign, and where their cells stand."""
+
+    decimal: str
+    where: str
+    lines: Sequence[int]
+
+
+def _column(name: str, cells: Sequence[str], text: _Text, known: Content | None) -> Cells:
     """Return a column as what is known of it, or as what all of its cells are."""
     stripped = [cell.strip() for cell in cells]
     if known == "text":
@@ -94,15 +105,15 @@ def _column(name: str, cells: Sequence[str], decimal: str, where: str, known: Co
         return Cells(name, known or "nothing", known is None or known == "bool", _gaps(len(cells), known))
     if known in (None, "bool") and all(cell in TRUTHS for cell in present):
         return Cells(name, "bool", True, [bool(TRUTHS[one]) if one in TRUTHS else None for one in stripped])
-    numbers = [np.nan if one in GAPS else _number(one, decimal) for one in stripped]
+    numbers = [np.nan if one in GAPS else _number(one, text.decimal) for one in stripped]
     words = sum(value is None for value in numbers)
     wrong = [i for i, value in enumerate(numbers) if value is None or isinf(value)]
     if known in (None, "nothing") and words > (1 - _MOSTLY) * len(present):
         return _words(name, stripped)
     if wrong and known != "bool":
-        shown = f"{where}: line {wrong[0] + 2}, column {one_line(name, 40)!r}: {one_line(stripped[wrong[0]], 40)!r}"
-        kind = "is text, expected a number" if numbers[wrong[0]] is None else "expected a finite number"
-        raise ValueError(f"{shown} {kind}, as the column holds, or an empty cell")
+        first, where = wrong[0], f"{text.where}: line {text.lines[wrong[0]]}, column {one_line(name, 40)!r}"
+        kind = "is text, expected a number" if numbers[first] is None else "expected a finite number"
+        raise ValueError(f"{where}: {one_line(stripped[first], 40)!r} {kind}, as the column holds, or an empty cell")
     if wrong:
         return _words(name, stripped)
     return Cells(name, "number", False, np.array(numbers, np.float64))

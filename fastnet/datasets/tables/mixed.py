@@ -15,7 +15,8 @@ from fastnet.datasets.tables.parquet import kind_of_table, read_arrow_table
 from fastnet.datasets.tables.reader import table_in
 from fastnet.tables.cells import CellTable, Content, cells_of, table_of
 
-_TEXT = (".csv", ".tsv", ".txt", ".tab")
+_OTHER_TEXT = (".tsv", ".txt", ".tab")
+_TEXT = (".csv", *_OTHER_TEXT)
 _ARROW = (".parquet", ".feather", ".arrow")
 
 
@@ -24,6 +25,11 @@ def is_table(path: Path) -> bool:
     if path.is_dir():
         return table_in(path, "train") is not None
     return path.name.lower().removesuffix(".gz").endswith((*_TEXT, *_ARROW)) or is_stream(path)
+
+
+def is_other_text(path: Path) -> bool:
+    """Whether a file is, by its name, a table with something else than commas between its cells."""
+    return path.name.lower().removesuffix(".gz").endswith(_OTHER_TEXT)
 
 
 def read_mixed(

@@ -14,7 +14,7 @@ from fastnet.datasets.numbering import original_labels
 from fastnet.datasets.tables.cache import read_with_cache
 from fastnet.datasets.tables.parquet import kind_of_table, read_parquet
 
-_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".feather")
+_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet", ".feather")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
         f"train {tiny_csv} --label kind --hidden 8,5 --activation tanh --init glorot_normal --dtype float64 "
         "--epochs 2 --batch-size full --optimizer adamw --lr 0.02 --weight-decay 0.5 --seed 3 --clip-norm 2 "
         "--clip-value 0.5 --test-fraction 0.5 --threads 1 --out here.safetensors --label-smoothing 0.1 --no-bias "
-        "--sampling replacement --schedule linear --l2 0.1 --dropout 0.25 --every 1"
+        "--sampling replacement --schedule linear --l2 0.1 --dropout 0.25 --every 1 --shards 4"
     )
     document = run_json(capsys, *argv.split())
     assert document["settings"] | {"parameters": 0} == {
@@ -108,7 +108,7 @@ def test_all_options_reach_the_library(capsys, tiny_csv):
         "backend": "numba", "threads": 1,
         "clip_norm": 2.0, "clip_value": 0.5, "loss": ["cross_entropy", 0.1], "bias": False, "sampling": "replacement",
         "schedule": "linear", "l2": 0.1, "dropout": [0.25, 0.25], "steps": None, "every": 1,
-        "patience": None, "max_time": None,
+        "patience": None, "max_time": None, "shards": 4,
         "optimizer": {
             "name": "adamw", "lr": 0.02, "weight_decay": 0.5, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8
         },

@@ -24,6 +24,17 @@ KINDS = [
     (fastnet.MLPEnsembleClassifier, fastnet.MLPClassifier),
     (fastnet.MLPEnsembleRegressor, fastnet.MLPRegressor),
 ]
+# what a bootstrap can change
+OF_BOOTSTRAPS = {
+    "check_classifiers_train",
+    "check_classifiers_one_label",
+    "check_regressors_train",
+    "check_fit2d_1sample",
+    "check_fit_idempotent",
+    "check_methods_subset_invariance",
+    "check_estimators_pickle",
+    "check_estimator_sparse_array",
+}
 each_kind = pytest.mark.parametrize(("ensemble", "network"), KINDS)
 
 
@@ -50,7 +61,8 @@ def checks():
             for model, check in estimator_checks_generator(ensemble(2, bootstrap=bootstrap, **settings)):
                 name = check.func.__name__
                 if not (bootstrap and name.startswith("check_sample_weight_equivalence")):
-                    yield pytest.param(model, check, id=f"{ensemble.__name__}-{bootstrap}-{name}")
+                    marks = pytest.mark.exhaustive if bootstrap and name not in OF_BOOTSTRAPS else ()
+                    yield pytest.param(model, check, marks=marks, id=f"{ensemble.__name__}-{bootstrap}-{name}")
 
 
 @pytest.mark.parametrize(("model", "check"), list(checks()))

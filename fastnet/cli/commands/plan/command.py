@@ -54,6 +54,10 @@ def plan(
     plans, counts, links = _plans(networks, batch_size, shards, threads), _counts(ranks), _links(bandwidth, latency)
     if check and (shards < 2 or any(one.n_batch < shards for one in plans)):
         raise ValueError("--check needs two shards at least, and a sample for each")
+    if check:
+        from fastnet.measure.scaling import require_mpi
+
+        require_mpi()
     check_writable(markdown, None, None, "--markdown")
     document = _measure(plans, counts, links, check)
     if markdown is not None:

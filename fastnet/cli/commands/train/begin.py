@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -64,12 +65,24 @@ def _read(options: Any, features: tuple[str, ...] | None, kept_run: Any) -> Part
     is_table = kept_run is not None and kept_run[1].get("is_table")
     if is_table or tables.is_asked(options):
         return tables.load_table_parts(options)
+    parts = _plain_parts(options, features)
+    return tables.load_table_parts(options) if parts is None else parts
+
+
+def _plain_parts(options: Any, features: tuple[str, ...] | None) -> Parts | None:
+    """Read data of plain numbers and classes; None if it is a table of others, of which nothing is told yet."""
+    is_plain, told = True, list[warnings.WarningMessage]()
     try:
-        return load_parts(options, features)
+        with warnings.catch_warnings(record=True) as told:
+            return load_parts(options, features)
     except (MixedTableError, MixedTypeError):
         if not may_be_mixed(options):
             raise
-        return tables.load_table_parts(options)
+        is_plain = False
+        return None
+    finally:
+        for one in told if is_plain else ():
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _of_values(options: Any, how: TrainingSettings) -> TrainingSettings:

@@ -54,6 +54,13 @@ def train(
     clip_value: options.ClipValue = None,
     seed: options.Seed = 0,
     label: options.Label = None,
+    task: tables.TaskOption = None,
+    columns: tables.Columns = None,
+    drop: tables.Drop = None,
+    categories: tables.Categories = None,
+    delimiter: tables.Delimiter = None,
+    decimal: tables.Decimal = None,
+    encoding: tables.Encoding = None,
     test_fraction: options.TestFraction = None,
     test_samples: options.TestSamples = None,
     preprocess: options.PreprocessOption = Preprocess.auto,
@@ -63,8 +70,10 @@ def train(
     threads: options.Threads = None,
     out: Out = Path("model.safetensors"),
     json: options.Json = False,
+    quiet: ways.Quiet = False,
     loss: ways.LossOption = ways.LossName.cross_entropy,
     label_smoothing: ways.LabelSmoothing = 0.0,
+    class_weight: ways.ClassWeightOption = None,
     no_bias: ways.NoBias = False,
     steps: ways.Steps = None,
     every: ways.Every = None,
@@ -86,22 +95,13 @@ def train(
     report: options.Report = None,
     recipe: options.RecipeName = None,
     better: options.Better = None,
-    task: tables.TaskOption = None,
-    columns: tables.Columns = None,
-    drop: tables.Drop = None,
-    delimiter: tables.Delimiter = None,
-    decimal: tables.Decimal = None,
-    encoding: tables.Encoding = None,
-    class_weight: ways.ClassWeightOption = None,
-    quiet: ways.Quiet = False,
 ) -> int:
     """Train a network that predicts classes or numbers, and save it.
 
-    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. Columns
-    of a table may hold text, true and false, and gaps; which columns are predicted, and how, is said by --label and
-    --task. If the data
-    has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training early
-    and saves the model as it is.
+    Integers from 0 to 255 are divided by their maximum, other features are standardised; see --preprocess. Columns of
+    a table may hold text, true and false, and gaps; --label and --task say which column is predicted, and how. If the
+    data has no test set, a fifth of every class is held out for testing; see --test-fraction. Ctrl-C stops training
+    early and saves the model as it is.
     """
     with together(ranks) as rank:
         return _run(context, SimpleNamespace(**locals()), options.given(context))

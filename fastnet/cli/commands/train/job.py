@@ -16,6 +16,7 @@ from fastnet.cli.output import print_json, print_rows
 from fastnet.cli.progress import Bar, Lines
 from fastnet.cli.settings import threads_used
 from fastnet.cli.signals import INTERRUPTED
+from fastnet.distributed.connecting import connect, threads_of
 from fastnet.inspection.documents import columns
 from fastnet.models import Model, save_model
 from fastnet.output.json_values import standard
@@ -99,7 +100,12 @@ class Job(ABC):
 
     def machine(self) -> str:
         """Return what computes."""
-        return f"{self.trainer.backend}, {threads_used(self.trainer.backend, self.trainer.n_threads)}"
+        backend, how = self.trainer.backend, self.trainer.settings
+        if how.ranks is None or how.shards is None:
+            return f"{backend}, {threads_used(backend, self.trainer.n_threads)}"
+        ranks = connect(how.ranks, how.shards)
+        each = threads_used(backend, threads_of(ranks, how.n_threads))
+        return f"{backend}, {each} for each of {ranks.size} rank{'s' * (ranks.size > 1)}, {how.shards} shards"
 
     def times(self, seconds: float, run: Run) -> str:
         """Return how long training took."""

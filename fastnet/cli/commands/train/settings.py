@@ -65,6 +65,8 @@ def check(options: Any, given: Mapping[str, Any]) -> None:
     check_picture(options.plot, "--plot")
     if options.find_lr and options.ranks is not None:
         raise ValueError("--find-lr goes in one process: no --ranks")
+    if options.find_lr and options.class_weight is not None:
+        raise ValueError("--find-lr weighs all samples alike: no --class-weight")
     if options.find_lr and (options.resume or options.checkpoint):
         raise ValueError("--find-lr trains nothing: no --checkpoint or --resume")
 

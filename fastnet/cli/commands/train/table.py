@@ -40,9 +40,8 @@ class TableJob(PlainJob):
             metrics = {"test_loss": run.test.loss, "test_accuracy": float(run.test.accuracy or 0.0)}
             return self.saved_model(run, document, history, metrics, table=parts.table)
         network = rescaled(self.trainer.network, parts.centre, parts.spread)
-        metrics = {"test_loss": run.test.loss}
         found = {f"test_{name}": value for name, value in self._values()._asdict().items() if value is not None}
-        return self.saved_model(run, document, history, metrics | found, network=network, table=parts.table)
+        return self.saved_model(run, document, history, found, network=network, table=parts.table)
 
     def document(self, run: Run) -> dict[str, Any]:
         """Return settings, data, history and what came out."""
