@@ -80,7 +80,7 @@ def arguments_in(make, case, dtype):
 
     def moved(value):
         if isinstance(value, tuple):
-            return tuple(map(moved, value))
+            return getattr(value, "_make", tuple)(map(moved, value))
         if not isinstance(value, np.ndarray):
             return value
         copy = make(value.shape, value.dtype)

@@ -150,7 +150,7 @@ class TableEncoding:
 
     def __call__(self, X: Any, dtype: npt.DTypeLike = np.float64, name: str = "X") -> Array:
         """Return a table as inputs (n_samples, n_inputs); errors are those of `TableColumns.read`."""
-        return self.encode(*self.columns.read(self._without_ignored(X), name), dtype)
+        return self.encode(*self.columns.read(self._without_ignored(X), name), dtype, name)
 
     def row(self, x: Any, name: str = "x") -> Array:
         """Return one row as inputs (1, n_inputs): a mapping of names to values, or values in the columns' order."""
@@ -162,13 +162,17 @@ class TableEncoding:
             raise TypeError(f"{name} must be a row of values, or a mapping of names to values, got {x!r:.40}")
         return self([list(x)], name=name)
 
-    def encode(self, numbers: Array, codes: Array, dtype: npt.DTypeLike = np.float64) -> Array:
-        """Return numbers and codes, as `TableColumns.read` returns them, as inputs."""
+    def encode(self, numbers: Array, codes: Array, dtype: npt.DTypeLike = np.float64, name: str = "X") -> Array:
+        """Return numbers and codes, as `TableColumns.read` returns them, as inputs.
+
+        ValueError for numbers that a dtype takes for infinity, though they may be near others of their column.
+        """
+        self._require_within(numbers, np.dtype(dtype), name)
         inputs = np.zeros((len(numbers), self.n_inputs), dtype)
         at, number, category = 0, 0, 0
-        for name, kind in zip(self.columns.names, self.columns.kinds, strict=True):
+        for column, kind in zip(self.columns.names, self.columns.kinds, strict=True):
             if kind == "number":
-                at = self._put_number(inputs, at, name, number, numbers[:, number])
+                at = self._put_number(inputs, at, column, number, numbers[:, number])
                 number += 1
             else:
                 at = _put_category(inputs, at, codes[:, category], len(self.columns.categories[category]))
@@ -187,6 +191,15 @@ class TableEncoding:
         columns = TableColumns.from_document(document["columns"])
         fill, shift, scale = (arrays[name] for name in ("fill", "shift", "scale"))
         return cls(columns, fill, shift, scale, tuple(document["with_gaps"]), tuple(document["ignored"]))
+
+    def _require_within(self, numbers: Array, dtype: Any, name: str) -> None:
+        beyond = np.abs(numbers) > np.finfo(dtype).max
+        if beyond.any():
+            row, i = np.argwhere(beyond)[0]
+            raise ValueError(
+                f"{name}: column {self.columns.number_names[i]!r}, row {row} (from 0): {numbers[row, i]}, "
+                f"expected a finite number ({dtype})"
+            )
 
     def _put_number(self, inputs: Array, at: int, name: str, column: int, numbers: Array) -> int:
         gaps = np.isnan(numbers)

@@ -156,7 +156,7 @@ def arrays():
     }
 
 
-KINDS = ["struct", "list", "fixed", "binary", "date32", "timestamp", "duration", "time", "map", "string", "dictionary"]
+KINDS = ["struct", "list", "fixed", "binary", "date32", "timestamp", "duration", "time", "map"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

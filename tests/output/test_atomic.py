@@ -28,7 +28,7 @@ WRITERS = {
     "model.safetensors": lambda path: save_model(path, MODEL),
     "model.npz": lambda path: save_model(path, MODEL),
     "state.safetensors": lambda path: save_pytorch(path, MODEL),
-    "run.checkpoint": lambda path: save_checkpoint(path, Trainer(MODEL.network)),
+    "run.checkpoint": lambda path: save_checkpoint(path, Trainer(MODEL.network, seed=0)),
     "data.npz": lambda path: datasets.save(path, DATA),
     "data.csv": lambda path: datasets.save(path, DATA),
     "data.csv.gz": lambda path: datasets.save(path, DATA),

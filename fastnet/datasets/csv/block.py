@@ -155,8 +155,9 @@ class BlockParser:
         if column == self.label_column:
             if not (0 <= value <= MAX_LABEL and value.is_integer()):
                 raise MixedTableError(f"{where}: label {shown}, expected an integer from 0")
-        elif not math.isfinite(value) or abs(value) > _FLOAT32_MAX:
-            raise MixedTableError(f"{where}: {shown}, expected a finite number (float32)")
+        elif not abs(value) <= _FLOAT32_MAX:
+            refused = MixedTableError if math.isnan(value) else ValueError  # NaN may stand for what is missing
+            raise refused(f"{where}: {shown}, expected a finite number (float32)")
         return value
 
 
