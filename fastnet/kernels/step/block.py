@@ -117,7 +117,8 @@ def _forward_layers(s: Any, thread: int, n_threads: int, block: Block) -> None:
 @inlined
 def _fetch(s: Any, thread: int, n_threads: int, first: int, last: int, block: Block) -> None:
     """Gather a block, and make the products that its first layer's sums are made from, if it does that by itself."""
-    call(s.stages.gather, s, (thread, n_threads, block.start, first, last, block.n_rows))
+    if s.stages.gather != 0:  # else another network has gathered the block
+        call(s.stages.gather, s, (thread, n_threads, block.start, first, last, block.n_rows))
     if s.first_layer.synchronises != 0:
         barrier(s, n_threads)
     tick(s, thread, GATHER)
