@@ -33,7 +33,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case(
-        ManyNetworks(16, (784, 10, 10), 128, 4_096, 4),
+        ManyNetworks(16, (784, 10, 10), 128, 16_384, 5),
         Entrant("fleet", "fastnet", entrants.fleet),
         (
             (entrants.LOOP, 2.5), (entrants.JAX_VMAP, 5.0), (entrants.TORCH_LOOP, 10.0), (entrants.TORCH_VMAP, None),
