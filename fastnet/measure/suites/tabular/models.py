@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -58,12 +59,12 @@ def _numbers(task: TableTask) -> tuple[Array, list[int]]:
     return np.concatenate([task.numbers, codes], axis=1), list(range(n, n + codes.shape[1]))
 
 
-def _fastnet(task: TableTask, train: Array, test: Array, seed: int) -> Array:
+def _fastnet(task: TableTask, train: Array, test: Array, seed: int, **settings: Any) -> Array:
     from fastnet import TabularMLPClassifier, TabularMLPRegressor
 
     n, X = task.numbers.shape[1], _objects(task)
     kind = TabularMLPClassifier if task.is_classes else TabularMLPRegressor
-    model = kind(random_state=seed, categorical_features=list(range(n, X.shape[1])))
+    model = kind(random_state=seed, categorical_features=list(range(n, X.shape[1])), **settings)
     return np.asarray(model.fit(X[train], task.y[train]).predict(X[test]))
 
 
@@ -114,14 +115,19 @@ def _pytabkit(task: TableTask, train: Array, test: Array, seed: int) -> Array:
     return np.asarray(model.fit(frame.iloc[train], task.y[train]).predict(frame.iloc[test])).reshape(len(test))
 
 
+BOOSTING = "HistGradientBoosting"
+"""Whom all others are held against, table by table."""
+
 MODELS = (
     Model("fastnet", ("fastnet",), _fastnet),
+    Model("fastnet, early stopping", ("fastnet",), partial(_fastnet, early_stopping=True)),
+    Model("fastnet, 4 networks", ("fastnet",), partial(_fastnet, n_ens=4)),
     Model("scikit-learn MLP", ("sklearn",), _mlp),
-    Model("HistGradientBoosting", ("sklearn",), _boosting),
+    Model(BOOSTING, ("sklearn",), _boosting),
     Model("LightGBM", ("lightgbm",), _lightgbm),
     Model("pytabkit RealMLP-TD-S", ("pytabkit", "torch", "pandas"), _pytabkit),
 )
-"""What is compared, with each one's defaults."""
+"""What is compared, with each one's defaults but for what its name says."""
 
 
 def predict(model: Model, task: TableTask, train: Array, test: Array, seed: int) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastnet.measure.suites.tabular.models import MODELS, Model, predict
+from fastnet.measure.suites.tabular.models import BOOSTING, MODELS, Model, predict
 from fastnet.measure.suites.tabular.tables import TableTask, split
 from fastnet.measure.tables import Table, duration, left_out
 from fastnet.measure.timing import Harness
@@ -24,9 +24,10 @@ SPLITS = 3
 
 NOTE = f"""\
 Errors on a quarter of the rows, held out at random, the mean over the splits: the share of wrong classes, or the root
-of the mean squared error divided by the standard deviation of the numbers. Every library has its defaults; rank 1 is
-the least error, and equal errors share a rank. The mean is geometric, of errors with {SHIFT:g} added to each. Seconds
-are those of a fit and its predictions, kernels compiled before."""
+of the mean squared error divided by the standard deviation of the numbers. Every library has its defaults, but for
+what a name says; rank 1 is the least error, and equal errors share a rank. The mean is geometric, of errors with
+{SHIFT:g} added to each. Wins are the share of splits with a smaller error than {BOOSTING}, equal ones count
+half. Seconds are those of all fits and predictions, kernels compiled before."""
 
 
 def measure_all(
@@ -113,7 +114,9 @@ def section(rows: Sequence[dict[str, Any]], table: Table) -> list[str]:
     complete = [name for name in data if all((name, model) in found for model in names)]
     paragraphs = [NOTE, table(["table", "predicted", "size", *names], lines)]
     if complete:
-        paragraphs.append(table(["library", "mean rank", "mean error", "seconds"], _summary(found, complete, names)))
+        paragraphs.append(
+            table(["library", "mean rank", "mean error", "wins", "seconds"], _summary(found, complete, names))
+        )
     return paragraphs + left_out(row["skipped"] for row in rows if row["skipped"])
 
 
@@ -124,6 +127,13 @@ def _summary(found: dict[tuple[str, str], Any], data: Sequence[str], names: Sequ
     lines = []
     for i, name in enumerate(names):
         mean, rank = shifted_mean([of_table[i] for of_table in errors]), fmean(of_table[i] for of_table in ranked)
-        seconds = sum(fmean(found[one, name]["seconds"]) for one in data)
-        lines.append([name, f"{rank:.2f}", f"{mean:.4f}", duration(seconds)])
+        seconds = sum(sum(found[one, name]["seconds"]) for one in data)
+        wins = "-" if BOOSTING not in names else f"{_wins(found, data, name):.2f}"
+        lines.append([name, f"{rank:.2f}", f"{mean:.4f}", wins, duration(seconds)])
     return lines
+
+
+def _wins(found: dict[tuple[str, str], Any], data: Sequence[str], name: str) -> float:
+    """Return the share of splits in which a library has a smaller error than boosting; equal ones count half."""
+    pairs = [zip(found[one, name]["errors"], found[one, BOOSTING]["errors"], strict=True) for one in data]
+    return fmean((own < other) + (own == other) / 2 for of_table in pairs for own, other in of_table)

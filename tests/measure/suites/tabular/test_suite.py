@@ -75,9 +75,11 @@ def test_rows_and_page_hold_errors_ranks_and_who_was_left_out(folder):
     assert rows[0]["errors"] == [0.0, 0.0]
     assert rows[1]["errors"] == [1.0, 1.0]
     json.dumps(rows)
-    text = "\n\n".join(suite.section(rows, text_table))
+    boosting = [row | {"name": suite.BOOSTING, "errors": [0.0, 1.0]} for row in rows if row["name"] == "right"]
+    text = "\n\n".join(suite.section(rows + boosting, text_table))
     assert "broken on fruit: no such table." in text
-    assert re.search(r"right +1\.00 +0\.0100", text)
+    assert re.search(r"right +1\.\d\d +0\.0100 +0\.75", text)
+    assert re.search(r"wrong +\d\.\d\d +\d\.\d+ +0\.12", text)
     assert suite.shifted_mean([0.0, 0.0]) == pytest.approx(suite.SHIFT)
 
 
