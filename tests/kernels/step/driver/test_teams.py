@@ -106,9 +106,16 @@ def test_nobody_waits_for_helpers_that_do_not_come(nobody_helps):
     assert len(nobody_helps) == 2
 
 
+class NobodyIdle(list):
+    """A list that stays empty, though threads of tests before end their work meanwhile."""
+
+    def append(self, _thread):
+        pass
+
+
 def test_where_no_thread_can_be_started_the_caller_works_alone_or_says_so(monkeypatch):
     monkeypatch.setenv("FASTNET_ELASTIC", "1")
-    monkeypatch.setattr(threads, "_idle", [])
+    monkeypatch.setattr(threads, "_idle", NobodyIdle())
 
     def refuse(*_):
         raise RuntimeError("can't start new thread")
