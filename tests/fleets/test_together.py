@@ -7,6 +7,7 @@ import pytest
 
 from fastnet import SGD, Adam, AdamW, Fleet, Network, Trainer
 from fastnet.fleets.together import MOST_BYTES, groups_of
+from fastnet.kernels.step.driver import epochs
 from fastnet.kernels.step.driver import together as driver
 
 rng = np.random.default_rng(0)
@@ -71,6 +72,17 @@ def test_any_inputs_will_do(kind, counts):
     assert set(counts) == {5}
     for network, other in zip(many, alone, strict=True):
         Trainer(other, seed=1).fit(x, LABELS, epochs=2)
+        assert network.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_samples_that_are_mostly_zeros_are_described_for_all(counts, monkeypatch):
+    monkeypatch.setattr(epochs, "WORTH_COMPILING", 0)
+    x = np.where(rng.random((150, 130)) < 0.15, rng.random((150, 130)), 0).astype(np.float32)
+    many, alone = networks((130, 33, 3)), networks((130, 33, 3))
+    Fleet(many, seeds=1, n_threads=1).fit(x, LABELS, epochs=3)
+    assert set(counts) == {5}
+    for network, other in zip(many, alone, strict=True):
+        Trainer(other, seed=1).fit(x, LABELS, epochs=3)
         assert network.parameters.tobytes() == other.parameters.tobytes()
 
 
